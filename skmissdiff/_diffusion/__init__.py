@@ -1,0 +1,1 @@
+"""The torch backend: diffusion on codes, without tables or scikit-learn."""

@@ -1,0 +1,161 @@
+"""Factor analysis on incomplete rows: the denoiser before any training.
+
+Model of a row: ``x = mu + W z + e`` with ``z ~ N(0, I_r)`` and
+``e ~ N(0, diag(psi))``. Every code has a noise level of its own, so one formula
+serves given (sigma 0), noised (finite) and absent (infinite) codes.
+
+Shapes: ``x``, ``sigma``, ``mask`` (n_rows, n_codes); ``W`` (n_codes, r);
+``mu``, ``psi`` (n_codes,).
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+CHUNK_ROWS = 4096  # bounds the memory of one E step
+
+
+class FactorModel(NamedTuple):
+    """Parameters of a factor analysis: mean, loadings and specific variances."""
+
+    mu: Tensor  # (n_codes,)
+    W: Tensor  # (n_codes, r)
+    psi: Tensor  # (n_codes,)
+
+
+class LatentPosterior(NamedTuple):
+    """``z | x``: mean (n_rows, r) and Cholesky factor of its precision (n_rows, r, r)."""
+
+    mean: Tensor
+    cholesky: Tensor
+
+
+def noise_precision(psi: Tensor, sigma: Tensor) -> Tensor:
+    """A = 1 / (psi + sigma^2): how much each code tells about z; 0 for absent codes."""
+    return 1 / (psi + sigma.square())
+
+
+def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> LatentPosterior:
+    """z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
+    n_codes, rank = model.W.shape
+    outer = (model.W[:, :, None] * model.W[:, None, :]).reshape(n_codes, rank * rank)
+    M = (precision @ outer).reshape(-1, rank, rank)
+    M.diagonal(dim1=1, dim2=2).add_(1)
+    cholesky = torch.linalg.cholesky(M)
+    projected = (precision * (x - model.mu)) @ model.W
+    return LatentPosterior(torch.cholesky_solve(projected[:, :, None], cholesky)[:, :, 0], cholesky)
+
+
+def gaussian_posterior(model: FactorModel, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
+
+    ``x`` may hold any finite value where sigma is infinite: it is not read.
+    """
+    precision = noise_precision(model.psi, sigma)
+    z = latent_posterior(model, x, precision)
+    common = model.mu + z.mean @ model.W.T
+    k = model.psi * precision  # share of the specific part that is believed
+    mean = common + k * (x - common)
+    root = torch.linalg.solve_triangular(z.cholesky, model.W.T.expand(len(x), -1, -1), upper=False)
+    variance = model.psi * (1 - k) + (1 - k).square() * root.square().sum(dim=1)
+    return mean, variance
+
+
+def log_likelihood(model: FactorModel, x: Tensor, mask: Tensor) -> Tensor:
+    """Log density of the observed codes of each row, shape (n_rows,)."""
+    precision = mask / model.psi
+    z = latent_posterior(model, x, precision)
+    residual = x - model.mu
+    quadratic = (precision * residual.square()).sum(1) - (
+        ((precision * residual) @ model.W) * z.mean
+    ).sum(1)
+    log_det = (
+        2 * z.cholesky.diagonal(dim1=1, dim2=2).log().sum(1) + mask.to(x.dtype) @ model.psi.log()
+    )
+    return -0.5 * (quadratic + log_det + mask.sum(1) * math.log(2 * math.pi))
+
+
+def em_step(
+    model: FactorModel, x: Tensor, mask: Tensor, ridge: float, min_psi: float
+) -> tuple[FactorModel, float]:
+    """One exact EM update; also the log likelihood per row of the model it started from.
+
+    Given z, every code is a linear regression of its own on the rows that
+    observe it, so the M step is one small system per code.
+    """
+    n_rows, n_codes = x.shape
+    rank = model.W.shape[1]
+    gram = x.new_zeros(n_codes, (rank + 1) ** 2)
+    cross = x.new_zeros(n_codes, rank + 1)
+    power = x.new_zeros(n_codes)
+    total = 0.0
+    for rows in torch.arange(n_rows).split(CHUNK_ROWS):
+        x_rows, mask_rows = x[rows], mask[rows].to(x.dtype)
+        z = latent_posterior(model, x_rows, mask_rows / model.psi)
+        second = x.new_ones(len(rows), rank + 1, rank + 1)  # E[(z,1)(z,1)']
+        second[:, :rank, :rank] = torch.cholesky_inverse(z.cholesky) + (
+            z.mean[:, :, None] * z.mean[:, None, :]
+        )
+        second[:, :rank, rank] = second[:, rank, :rank] = z.mean
+        gram += mask_rows.T @ second.flatten(1)
+        cross += (mask_rows * x_rows).T @ second[:, rank]
+        power += (mask_rows * x_rows.square()).sum(0)
+        total += log_likelihood(model, x_rows, mask_rows).sum().item()
+    gram = gram.view(n_codes, rank + 1, rank + 1)
+    # The ridge is a prior W_jk ~ N(0, psi_j / ridge); the mean is left free.
+    penalty = torch.full((rank + 1,), ridge, dtype=x.dtype)
+    penalty[rank] = 0
+    coef = torch.linalg.solve(gram + penalty.diag(), cross)
+    count = mask.sum(0).to(x.dtype)
+    residual = power - (coef * cross).sum(1)
+    psi = (residual / count).clamp_min(min_psi)
+    return FactorModel(coef[:, rank], coef[:, :rank], psi), total / n_rows
+
+
+def initial_model(x: Tensor, mask: Tensor, rank: int, min_psi: float) -> FactorModel:
+    """Principal axes of the covariance of the codes, absent ones at their mean."""
+    weights = mask.to(x.dtype)
+    count = weights.sum(0)
+    mu = (weights * x).sum(0) / count
+    centred = weights * (x - mu)
+    # Dividing by the counts of observed pairs would lose positive semi-definiteness.
+    covariance = centred.T @ centred / (count[:, None] * count[None, :]).sqrt()
+    values, vectors = torch.linalg.eigh(covariance)
+    values, vectors = values.flip(0)[:rank].clamp_min(0), vectors.flip(1)[:, :rank]
+    # Half of the variance is left to the specific part: EM moves it where it belongs.
+    W = vectors * (0.5 * values).sqrt()
+    variance = centred.square().sum(0) / count
+    return FactorModel(mu, W, (variance - W.square().sum(1)).clamp_min(min_psi))
+
+
+def fit_factor_analysis(
+    x: Tensor,
+    mask: Tensor,
+    rank: int,
+    *,
+    ridge: float = 1.0,
+    min_psi: float = 1e-4,
+    max_iter: int = 200,
+    tol: float = 1e-4,
+) -> tuple[FactorModel, list[float]]:
+    """Fit a factor analysis to the observed codes by EM, and its likelihood curve.
+
+    Every code must be observed at least once; absent codes may hold anything
+    finite. Stops when the log likelihood per row and code grows by less than ``tol``.
+    """
+    x = torch.where(mask, x, 0.0)
+    model = initial_model(x, mask, rank, min_psi)
+    curve: list[float] = []
+    for _ in range(max_iter):
+        model, value = em_step(model, x, mask, ridge, min_psi)
+        curve.append(value)
+        if len(curve) > 1 and curve[-1] - curve[-2] < tol * x.shape[1]:
+            break
+    return model, curve
+
+
+def default_rank(n_rows: int, n_codes: int) -> int:
+    """Enough factors to follow the correlations, few enough to be estimated."""
+    return max(1, min(n_codes - 1, 30, n_rows // 5))

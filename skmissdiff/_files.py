@@ -1,0 +1,97 @@
+"""Files of the command: what may be read, what may be written, and how."""
+
+import contextlib
+import gzip
+import os
+import shutil
+import tempfile
+import zlib
+
+ENDINGS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
+
+
+class TableError(ValueError):
+    """An input that cannot be used, explained in one line."""
+
+
+def file_kind(path):
+    """``"csv"`` or ``"parquet"``, by the ending of the path."""
+    for ending, kind in ENDINGS.items():
+        if str(path).lower().endswith(ending):
+            return kind
+    raise TableError(f"{path}: the name must end in {', '.join(ENDINGS)}")
+
+
+def import_pandas():
+    """Import pandas, or say how to get it."""
+    try:
+        import pandas
+    except ImportError:
+        raise TableError(
+            'reading tables takes pandas, which is not installed: pip install "skmissdiff[cli]"'
+        ) from None
+    return pandas
+
+
+def read_text(path):
+    """Read a UTF-8 file, unpacking it if its name ends in .gz."""
+    try:
+        if str(path).lower().endswith(".gz"):
+            with gzip.open(path, "rb") as stream:
+                data = stream.read()
+        else:
+            with open(path, "rb") as stream:
+                data = stream.read()
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such file") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise TableError(f"{path}: this is not a whole gzip file") from None
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror})") from None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TableError(
+            f"{path}: line {line} is not UTF-8; save the file as UTF-8, for example with iconv"
+        ) from None
+
+
+def check_writable(path):
+    """Raise TableError if no file can be written to ``path``, before any long work."""
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    if os.path.isdir(target):
+        raise TableError(f"{path}: cannot be written (it is a folder)")
+    if not os.path.isdir(folder):
+        raise TableError(f"{path}: cannot be written (there is no folder {folder})")
+    if os.path.exists(target) and not os.access(target, os.W_OK):
+        raise TableError(f"{path}: cannot be written (permission denied)")
+    try:
+        handle, trial = tempfile.mkstemp(dir=folder)
+    except OSError as error:
+        raise TableError(f"{path}: cannot be written ({error.strerror})") from None
+    os.close(handle)
+    os.unlink(trial)
+
+
+@contextlib.contextmanager
+def atomic_output(path):
+    """Give a temporary path beside ``path`` and move it there if all went well."""
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
+    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
+    os.close(handle)
+    try:
+        yield temporary
+        if os.path.exists(target):
+            shutil.copymode(target, temporary)
+        else:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise

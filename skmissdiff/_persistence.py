@@ -1,0 +1,130 @@
+"""Fitted models as one file of weights and JSON, without pickle.
+
+The file is a NumPy ``.npz`` archive: every array under a number of its own and
+one JSON text that says how they are put together. Reading it runs no code from
+the file; only the classes named here are ever built, without calling them.
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = "skmissdiff"
+FORMAT_VERSION = 1
+
+
+def write_model(path, state, classes):
+    """Write ``state`` to ``path`` in one move: a crash leaves the old file or none.
+
+    Parameters
+    ----------
+    path : path-like
+    state : object
+        Made of JSON values, NumPy arrays and scalars, tuples, lists, dicts and
+        instances of ``classes``.
+    classes : sequence of type
+    """
+    arrays = []
+    text = json.dumps(
+        {"format": FORMAT, "version": FORMAT_VERSION, "state": _pack(state, arrays, classes)}
+    )
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            named = {str(index): array for index, array in enumerate(arrays)}
+            np.savez_compressed(file, json=np.frombuffer(text.encode(), dtype=np.uint8), **named)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read_model(path, classes):
+    """The state that `write_model` wrote.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, is not of this package, or is of a newer format.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if "json" not in archive:
+                raise ValueError(f"{path} is not a skmissdiff model: it holds no description.")
+            # Reading every member also checks its CRC.
+            members = {name: archive[name] for name in archive.files}
+        content = json.loads(members.pop("json").tobytes().decode())
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError(f"{path} is not a skmissdiff model.")
+        if content["version"] > FORMAT_VERSION:
+            raise ValueError(
+                f"{path} has format {content['version']}, this version of skmissdiff reads up "
+                f"to {FORMAT_VERSION}. Update skmissdiff to load it."
+            )
+        return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
+    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, KeyError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged or not a skmissdiff model: {error}") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is damaged: its description cannot be read.") from error
+
+
+def _pack(value, arrays, classes):
+    """JSON form of ``value``; arrays are appended to ``arrays`` and named by their place."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, Enum) and type(value) in classes:
+        return {"enum": type(value).__name__, "value": value.value}
+    if isinstance(value, int | float) and not isinstance(value, np.generic):
+        return value
+    if isinstance(value, np.generic):
+        return {"scalar": _pack(np.asarray(value), arrays, classes)}
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        arrays.append(value)
+        return {"array": str(len(arrays) - 1)}
+    if isinstance(value, np.ndarray):
+        return {"objects": _pack(value.tolist(), arrays, classes)}
+    if isinstance(value, slice):
+        return {"slice": [value.start, value.stop]}
+    if isinstance(value, list | tuple):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_pack(item, arrays, classes) for item in value]}
+    if isinstance(value, dict):
+        pairs = [[_pack(k, arrays, classes), _pack(v, arrays, classes)] for k, v in value.items()]
+        return {"dict": pairs}
+    if type(value) in classes:
+        return {"class": type(value).__name__, "state": _pack(vars(value), arrays, classes)}
+    raise TypeError(f"A value of type {type(value).__name__} cannot be saved: {value!r}")
+
+
+def _unpack(value, arrays, classes):
+    if not isinstance(value, dict):
+        return value
+    if "enum" in value:
+        return classes[value["enum"]](value["value"])
+    if "scalar" in value:
+        return _unpack(value["scalar"], arrays, classes)[()]
+    if "array" in value:
+        return arrays[value["array"]]
+    if "objects" in value:
+        items = _unpack(value["objects"], arrays, classes)
+        out = np.empty(len(items), dtype=object)
+        out[:] = items
+        return out
+    if "slice" in value:
+        return slice(*value["slice"])
+    if "list" in value:
+        return [_unpack(item, arrays, classes) for item in value["list"]]
+    if "tuple" in value:
+        return tuple(_unpack(item, arrays, classes) for item in value["tuple"])
+    if "dict" in value:
+        return {_unpack(k, arrays, classes): _unpack(v, arrays, classes) for k, v in value["dict"]}
+    cls = classes[value["class"]]
+    instance = cls.__new__(cls)
+    instance.__dict__.update(_unpack(value["state"], arrays, classes))
+    return instance

@@ -1,0 +1,129 @@
+"""Noise that belongs to a row, not to its place in a batch.
+
+Every row of a call has its own Philox stream, keyed by the seed, the number of
+the draw, the row's codes and its rank among the identical rows of the call.
+Neighbours, order and batch size therefore cannot change a row's draw, while
+identical rows still get different ones.
+"""
+
+from collections import Counter
+from hashlib import blake2b
+
+import numpy as np
+
+# Steps of noise generated at a time. The first block is one step, since some
+# samplers need no more; the later ones are long, since resetting a stream costs
+# more than a hundred normal numbers.
+LATER_BLOCK_STEPS = 32
+
+NORMAL, UNIFORM = 0, 1  # independent parts of a stream
+
+
+class RowKeys:
+    """Turns rows into stream keys, and counts identical rows over the chunks of a call.
+
+    Parameters
+    ----------
+    seed : int
+        Seed shared by all rows.
+    """
+
+    def __init__(self, seed):
+        self.seed = int(seed)
+        self._seen = Counter()
+
+    def of_rows(self, codes, n_draws=1, first_draw=0):
+        """Keys of the draws of some rows.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows, n_codes)
+            Encoded rows, NaN where a code is missing.
+        n_draws : int
+            Number of draws of each row.
+        first_draw : int
+            Number of the first draw.
+
+        Returns
+        -------
+        keys : ndarray of shape (n_rows * n_draws, 2), dtype uint64
+            The draws of a row follow one another.
+        """
+        # One spelling for each value: -0.0 equals 0.0, and NaN has many bit patterns.
+        canonical = np.where(np.isnan(codes), np.nan, codes).astype(np.float32) + np.float32(0)
+        keys = []
+        for row in canonical:
+            content = blake2b(row.tobytes(), digest_size=16).digest()
+            rank = self._seen[content]
+            self._seen[content] += 1
+            for draw in range(first_draw, first_draw + n_draws):
+                keys.append(self._key(content, rank, draw))
+        return _as_key_array(keys)
+
+    def of_indices(self, start, stop):
+        """Keys of rows that have no content yet, by their index; shape (stop - start, 2)."""
+        return _as_key_array([self._key(b"generate", index, 0) for index in range(start, stop)])
+
+    def _key(self, content, rank, draw):
+        label = b"%d/%d/%d/" % (self.seed, draw, rank)
+        return blake2b(label + content, digest_size=16).digest()
+
+
+def _as_key_array(keys):
+    return np.frombuffer(b"".join(keys), dtype="<u8").astype(np.uint64).reshape(-1, 2)
+
+
+class RowNoise:
+    """Successive noise arrays for some rows, each row from its own stream.
+
+    Parameters
+    ----------
+    keys : ndarray of shape (n_rows, 2), dtype uint64
+        From `RowKeys`.
+    n_codes : int
+        Numbers per row and step.
+    """
+
+    def __init__(self, keys, n_codes):
+        self._keys = keys
+        self._n_codes = n_codes
+        self._bit_generator = np.random.Philox(key=0)
+        self._generator = np.random.Generator(self._bit_generator)
+        self._block = np.empty((len(keys), 0, n_codes), dtype=np.float32)
+        self._n_blocks = 0
+        self._position = 0
+
+    def normal(self):
+        """The next standard normal numbers, shape (n_rows, n_codes), float32."""
+        if self._position == self._block.shape[1]:
+            self._refill()
+        self._position += 1
+        return self._block[:, self._position - 1]
+
+    def uniform(self, n_columns):
+        """Numbers in [0, 1), shape (n_rows, n_columns): the same at every call."""
+        out = np.empty((len(self._keys), n_columns))
+        for row, key in enumerate(self._keys):
+            self._start_stream(key, UNIFORM, 0)
+            self._generator.random(out=out[row])
+        return out
+
+    def _refill(self):
+        n_steps = LATER_BLOCK_STEPS if self._n_blocks else 1
+        self._block = np.empty((len(self._keys), n_steps, self._n_codes), dtype=np.float32)
+        for row, key in enumerate(self._keys):
+            self._start_stream(key, NORMAL, self._n_blocks)
+            self._generator.standard_normal(dtype=np.float32, out=self._block[row])
+        self._n_blocks += 1
+        self._position = 0
+
+    def _start_stream(self, key, part, block):
+        # Setting the state is several times cheaper than building a generator.
+        self._bit_generator.state = {
+            "bit_generator": "Philox",
+            "state": {"counter": np.array([0, 0, block, part], dtype=np.uint64), "key": key},
+            "buffer": np.zeros(4, dtype=np.uint64),
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }

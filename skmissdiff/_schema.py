@@ -1,0 +1,153 @@
+"""What has to be remembered of a table to read another like it, or to build one anew."""
+
+import enum
+from dataclasses import asdict, dataclass, replace
+
+
+class Kind(enum.Enum):
+    """How the values of a column are encoded: as one number, or as one of several levels."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+
+
+class Element(enum.Enum):
+    """What the observed values of a column are."""
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    TEXT = "text"
+    OTHER = "other"
+
+
+# Levels that JSON keeps apart from each other, so that a saved model gives them back unchanged.
+_JSON_SCALARS = (str, int, float, bool)
+
+
+@dataclass(frozen=True)
+class ColumnSchema:
+    """One column of a table.
+
+    Attributes
+    ----------
+    name : object
+        The name in the frame, None in an array.
+    kind : Kind
+        How the column is encoded.
+    element : Element
+        What its observed values are.
+    dtype : str
+        The dtype in the spelling of its library, such as "Int64", "category" or "float32".
+    n_observed : int
+        Number of observed cells.
+    storage : str or None
+        What a pandas string or Arrow dtype is backed by: "python", "pyarrow" or "arrow".
+    categories : tuple or None
+        The category list of a dtype that has one, in its order.
+    categories_dtype : str or None
+        The dtype of the category list (pandas).
+    ordered : bool
+        Whether the category list is ordered (pandas).
+    is_integer : bool
+        Whether the dtype holds whole numbers only.
+    is_whole : bool
+        Whether every observed value is a whole number.
+    minimum, maximum : float or None
+        Range of the observed numbers, None for levels and for columns never observed.
+    """
+
+    name: object
+    kind: Kind
+    element: Element
+    dtype: str
+    n_observed: int = 0
+    storage: str | None = None
+    categories: tuple | None = None
+    categories_dtype: str | None = None
+    ordered: bool = False
+    is_integer: bool = False
+    is_whole: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def is_categorical(self):
+        return self.kind is Kind.CATEGORICAL
+
+    def to_dict(self):
+        """The column as plain values for JSON."""
+        if self.categories is not None:
+            for level in self.categories:
+                if not isinstance(level, _JSON_SCALARS):
+                    raise TypeError(
+                        f"The levels of column {self.name!r} are of type {type(level).__name__}, "
+                        "which cannot be saved without pickle. Convert them to strings first."
+                    )
+        return {**asdict(self), "kind": self.kind.value, "element": self.element.value}
+
+    @classmethod
+    def from_dict(cls, state):
+        """The inverse of `to_dict`, also after a round trip through JSON."""
+        state = dict(state, kind=Kind(state["kind"]), element=Element(state["element"]))
+        for key in ("name", "categories"):
+            # JSON turns the tuples of a MultiIndex and of a category list into lists.
+            if isinstance(state[key], list):
+                state[key] = tuple(state[key])
+        return cls(**state)
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """The columns of a table and what holds them.
+
+    Attributes
+    ----------
+    library : str
+        "array", "pandas", "polars" or "pyarrow".
+    columns : tuple of ColumnSchema
+        One per column.
+    array_dtype : str or None
+        The dtype of an array, None for a frame.
+    """
+
+    library: str
+    columns: tuple[ColumnSchema, ...]
+    array_dtype: str | None = None
+
+    @property
+    def names(self):
+        """The column names, None for an array."""
+        return None if self.library == "array" else tuple(c.name for c in self.columns)
+
+    @property
+    def is_categorical(self):
+        """One bool per column."""
+        return tuple(column.is_categorical for column in self.columns)
+
+    def label(self, index):
+        """The words by which an error message names a column."""
+        return column_label(None if self.library == "array" else self.columns[index].name, index)
+
+    def select(self, keep):
+        """The schema of the columns where `keep`, bool of shape (n_columns,), is True."""
+        kept = tuple(c for c, wanted in zip(self.columns, keep, strict=True) if wanted)
+        return replace(self, columns=kept)
+
+    def to_dict(self):
+        """The schema as plain values for JSON."""
+        return {
+            "library": self.library,
+            "array_dtype": self.array_dtype,
+            "columns": [column.to_dict() for column in self.columns],
+        }
+
+    @classmethod
+    def from_dict(cls, state):
+        """The inverse of `to_dict`."""
+        columns = tuple(ColumnSchema.from_dict(column) for column in state["columns"])
+        return cls(state["library"], columns, state["array_dtype"])
+
+
+def column_label(name, index):
+    """The words by which an error message names a column."""
+    return f"column {index}" if name is None else f"column {name!r}"
