@@ -1,0 +1,26 @@
+"""Diffusion models trained directly on tables with missing values."""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# The public names and the modules that hold them. They are imported when first used:
+# `import skmissdiff` alone loads neither torch nor a frame library.
+_MODULES = {
+    "MissDiffImputer": "_imputer",
+    "MissDiffSampler": "_sampler",
+    "NumericScaler": "_scaling",
+    "TableEncoder": "_encoding",
+}
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name):
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__():
+    return sorted(__all__)

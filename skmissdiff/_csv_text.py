@@ -159,8 +159,8 @@ class CsvColumn:
         Cells without quotation marks.
     whole : bool
         Whether every number is a whole one.
-    decimals : int or None
-        Decimals of the most precise number; None where numbers have exponents.
+    decimals : tuple of int or None
+        Fewest and most decimals of its numbers; None where numbers have exponents.
     quoted : bool
         Whether the column puts its cells in quotation marks.
     remark : str
@@ -172,7 +172,7 @@ class CsvColumn:
     missing: np.ndarray
     contents: list[str]
     whole: bool = False
-    decimals: int | None = None
+    decimals: tuple[int, int] | None = None
     quoted: bool = False
     remark: str = ""
 
@@ -181,9 +181,7 @@ class CsvColumn:
         if self.kind != "number":
             text = str(value)
         elif self.decimals is not None:
-            text = f"{float(value):.{self.decimals}f}"
-            if text.startswith("-") and not text.strip("-0."):
-                text = text[1:]  # "-0.0" is a rounded trifle
+            text = _decimal(float(value), *self.decimals)
         else:
             text = str(int(value)) if self.whole else repr(float(value))
         return quote(text, delimiter, always=self.quoted)
@@ -230,9 +228,19 @@ def read_column(name, raw, missing_spellings, kind=None):
     column.kind = "number"
     column.whole = all(_is_whole(float(text)) for text in observed)
     if not any("e" in text or "E" in text for text in observed):
-        digits = max(len(match[1] or match[2] or "") for match in matches.values())
-        column.decimals = min(digits, _MOST_DECIMALS)
+        lengths = [len(match[1] or match[2] or "") for match in matches.values()]
+        column.decimals = min(*lengths, _MOST_DECIMALS), min(max(lengths), _MOST_DECIMALS)
     return column
+
+
+def _decimal(value, fewest, most):
+    """Write a number with at most so many decimals, without more zeros at the end than needed."""
+    text = f"{value:.{most}f}"
+    spare = min(len(text) - len(text.rstrip("0")), most - fewest)
+    if spare:
+        text = text[:-spare].removesuffix(".")
+    # "-0.0" is a negative trifle, rounded.
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
 
 def _is_whole(value):

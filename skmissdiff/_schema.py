@@ -1,7 +1,7 @@
 """What has to be remembered of a table to read another like it, or to build one anew."""
 
 import enum
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 
 class Kind(enum.Enum):
@@ -18,10 +18,6 @@ class Element(enum.Enum):
     BOOLEAN = "boolean"
     TEXT = "text"
     OTHER = "other"
-
-
-# Levels that JSON keeps apart from each other, so that a saved model gives them back unchanged.
-_JSON_SCALARS = (str, int, float, bool)
 
 
 @dataclass(frozen=True)
@@ -74,27 +70,6 @@ class ColumnSchema:
     def is_categorical(self):
         return self.kind is Kind.CATEGORICAL
 
-    def to_dict(self):
-        """The column as plain values for JSON."""
-        if self.categories is not None:
-            for level in self.categories:
-                if not isinstance(level, _JSON_SCALARS):
-                    raise TypeError(
-                        f"The levels of column {self.name!r} are of type {type(level).__name__}, "
-                        "which cannot be saved without pickle. Convert them to strings first."
-                    )
-        return {**asdict(self), "kind": self.kind.value, "element": self.element.value}
-
-    @classmethod
-    def from_dict(cls, state):
-        """The inverse of `to_dict`, also after a round trip through JSON."""
-        state = dict(state, kind=Kind(state["kind"]), element=Element(state["element"]))
-        for key in ("name", "categories"):
-            # JSON turns the tuples of a MultiIndex and of a category list into lists.
-            if isinstance(state[key], list):
-                state[key] = tuple(state[key])
-        return cls(**state)
-
 
 @dataclass(frozen=True)
 class TableSchema:
@@ -132,20 +107,6 @@ class TableSchema:
         """The schema of the columns where `keep`, bool of shape (n_columns,), is True."""
         kept = tuple(c for c, wanted in zip(self.columns, keep, strict=True) if wanted)
         return replace(self, columns=kept)
-
-    def to_dict(self):
-        """The schema as plain values for JSON."""
-        return {
-            "library": self.library,
-            "array_dtype": self.array_dtype,
-            "columns": [column.to_dict() for column in self.columns],
-        }
-
-    @classmethod
-    def from_dict(cls, state):
-        """The inverse of `to_dict`."""
-        columns = tuple(ColumnSchema.from_dict(column) for column in state["columns"])
-        return cls(state["library"], columns, state["array_dtype"])
 
 
 def column_label(name, index):

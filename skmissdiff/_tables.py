@@ -5,12 +5,14 @@ dtype for each kind of column, and ``missing``, where the file has no value.
 """
 
 import gzip
+import shutil
 
 import numpy as np
 
-from skmissdiff._csv_text import MISSING_SPELLINGS, quote, read_column, split_csv, unquote
+from skmissdiff._csv_text import MISSING_SPELLINGS, read_column, split_csv, unquote
 from skmissdiff._files import TableError, atomic_output, file_kind, import_pandas, read_text
 
+# Stacked completed tables are numbered in the column that R's mice uses for it.
 DRAW_COLUMN = ".imp"
 
 
@@ -43,18 +45,6 @@ def read_table(path, *, delimiter=",", missing_values=(), na_spellings=True, kin
     return CsvTable(path, delimiter, spellings, kinds or {}, set(ignore))
 
 
-def _check_names(names, path, asked_for):
-    """Refuse ambiguous column names, and names in options that no column has."""
-    seen = set()
-    for name in names:
-        if name in seen:
-            raise TableError(f"{path}: two columns are named {name!r}")
-        seen.add(name)
-    unknown = sorted(set(asked_for) - seen)
-    if unknown:
-        raise TableError(f"{path}: there is no column {unknown[0]!r}; the columns are {names}")
-
-
 class _Table:
     """What the command needs to know of a table, whatever file it is in.
 
@@ -74,6 +64,22 @@ class _Table:
         What the user should be told about the table.
     """
 
+    def __init__(self, path, names, asked_for):
+        self.path, self.names = path, names
+        self.ignored, self.empty, self.remarks = [], [], []
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise TableError(f"{path}: two columns are named {min(twice)!r}")
+        self.require_columns(asked_for)
+
+    def require_columns(self, asked_for):
+        """Refuse a name in an option that no column has."""
+        for name in asked_for:
+            if name not in self.names:
+                raise TableError(
+                    f"{self.path}: there is no column {name!r}; there are {', '.join(self.names)}"
+                )
+
     @property
     def n_rows(self):
         return len(self.frame)
@@ -83,17 +89,17 @@ class _Table:
         """Number of missing cells that can be filled."""
         return int(sum(gaps.sum() for gaps in self.missing.values()))
 
-    def _check_something_observed(self, path):
+    def _finish(self):
+        """Check that there is something to learn from and look for columns of identifiers."""
         if self.frame.shape[1] == 0:
-            reason = "every column is ignored" if not self.empty else "every cell is missing"
-            raise TableError(f"{path}: {reason}, there is nothing to learn from")
-
-    def _remark_on_identifiers(self):
-        for name, values in self.frame.items():
-            n_distinct = values.nunique()
-            if values.dtype == "category" and n_distinct > 20 and n_distinct > 0.9 * values.count():
+            reason = "every cell is missing" if self.empty else "every column is ignored"
+            raise TableError(f"{self.path}: {reason}; there is nothing to learn from")
+        self.missing = {name: column.isna().to_numpy() for name, column in self.frame.items()}
+        for name, column in self.frame.items():
+            n_levels, n_cells = column.nunique(), int(column.count())
+            if column.dtype.kind not in "iufb" and n_levels > 20 and n_levels > 0.9 * n_cells:
                 self.remarks.append(
-                    f"column {name!r} has {n_distinct} levels in {values.count()} cells; "
+                    f"column {name!r} has {n_levels} levels in {n_cells} cells; "
                     "if it names the rows, use --ignore"
                 )
 
@@ -103,7 +109,7 @@ class _Table:
         Parameters
         ----------
         path : str
-            Where to write; the ending of ``name`` says how.
+            Where to write; its ending says how.
         frames : list of pandas.DataFrame
             Frames with the columns of ``frame``.
         draws : bool
@@ -111,27 +117,32 @@ class _Table:
         completed : bool
             Whether the rows are this table's own, so that ignored columns are written, too.
         """
-        if draws and DRAW_COLUMN in self.names:
-            raise TableError(f"the table has a column {DRAW_COLUMN!r}; rename it to use --draws")
-        if file_kind(path) == self.kind:
-            writer = self._write_alike
-        else:
-            writer = self._write_otherwise
+        alike = file_kind(path) == self.kind
+        write = self._write_alike if alike else self._write_otherwise
         with atomic_output(path) as temporary:
-            writer(path, temporary, frames, draws, completed)
+            write(temporary, str(path).lower(), frames, draws, completed)
 
-    def _write_otherwise(self, path, temporary, frames, draws, completed):
-        whole = self.stacked(frames, draws, completed)
-        if file_kind(path) == "parquet":
+    def copy(self, path):
+        """Write the table as it is: byte by byte, if the kind of file stays the same."""
+        old, new = (str(name).lower() for name in (self.path, path))
+        if file_kind(old) != file_kind(new) or old.endswith(".gz") != new.endswith(".gz"):
+            self.write(path, [self.frame])
+            return
+        with atomic_output(path) as temporary:
+            shutil.copyfile(self.path, temporary)
+
+    def _write_otherwise(self, temporary, path, frames, draws, completed):
+        whole = self._stacked(frames, draws, completed)
+        if path.endswith(".parquet"):
             whole.to_parquet(temporary, index=False)
         else:
-            compression = "gzip" if str(path).lower().endswith(".gz") else None
-            whole.to_csv(temporary, index=False, compression=compression)
+            gzipped = {"method": "gzip", "mtime": 0} if path.endswith(".gz") else None
+            whole.to_csv(temporary, index=False, compression=gzipped)
 
-    def stacked(self, frames, draws=False, completed=True):
+    def _stacked(self, frames, draws, completed):
         """The tables to write as one frame."""
         pandas = import_pandas()
-        parts = [self.merge(frame) if completed else frame for frame in frames]
+        parts = [self._merge(frame) if completed else self._restore(frame) for frame in frames]
         if draws:
             for number, part in enumerate(parts, 1):
                 part.insert(0, DRAW_COLUMN, number)
@@ -146,11 +157,9 @@ class CsvTable(_Table):
     def __init__(self, path, delimiter, missing_spellings, kinds, ignore):
         pandas = import_pandas()
         self._text = split_csv(read_text(path), delimiter, name=path)
-        self.names = [unquote(cell) for cell in self._text.header]
-        _check_names(self.names, path, [*kinds, *ignore])
-        self.remarks, self.ignored, self.empty = [], [], []
+        super().__init__(path, [unquote(raw) for raw in self._text.header], [*kinds, *ignore])
         self._raw = dict(zip(self.names, self._text.columns, strict=True))
-        self._columns, self.missing, series = {}, {}, {}
+        self._columns = {}
         for name, raw in self._raw.items():
             if name in ignore or not name:
                 self.ignored.append(name)
@@ -159,63 +168,69 @@ class CsvTable(_Table):
             if column.kind == "empty":
                 self.empty.append(name)
                 continue
-            self._columns[name], self.missing[name] = column, column.missing
-            series[name] = _typed(column)
+            self._columns[name] = column
             if column.remark:
                 self.remarks.append(column.remark)
         if "" in self.names and "" not in ignore:
             self.remarks.append("the column without a name is carried through untouched")
         if len(self.names) == 1 and any(mark in self.names[0] for mark in ";\t|"):
-            self.remarks.append("the table has a single column; is --delimiter right?")
-        index = pandas.RangeIndex(len(self._text.columns[0]))
-        self.frame = pandas.DataFrame(series, index=index)
-        self._check_something_observed(path)
-        self._remark_on_identifiers()
+            self.remarks.append("the table has a single column: is --delimiter right?")
+        series = {name: _typed(column) for name, column in self._columns.items()}
+        self.frame = pandas.DataFrame(series, index=range(len(self._text.columns[0])))
+        self._finish()
 
-    def _fill(self, name, values):
-        """Raw cells of a column: observed ones as they were, the others from ``values``."""
-        raw, column = list(self._raw[name]), self._columns[name]
+    def _write_alike(self, temporary, path, frames, draws, completed):
+        names = self.names if completed else list(self._columns)
+        columns = {name: [] for name in names}
+        for frame in frames:
+            for name in names:
+                if name in self._columns:
+                    columns[name] += self._cells(
+                        name, frame[name].to_numpy(dtype=object), completed
+                    )
+                else:
+                    columns[name] += self._raw[name]
+        header = dict(zip(self.names, self._text.header, strict=True))
+        if draws:
+            numbers = np.repeat(np.arange(1, len(frames) + 1), self.n_rows)
+            columns = {DRAW_COLUMN: numbers.astype(str).tolist()} | columns
+            header[DRAW_COLUMN] = DRAW_COLUMN
+        raw_header = [header[name] for name in columns]
+        data = self._text.join(columns.values(), raw_header).encode()
+        if path.endswith(".gz"):
+            data = gzip.compress(data, mtime=0)  # no time inside: the same table, the same file
+        with open(temporary, "wb") as stream:
+            stream.write(data)
+
+    def _cells(self, name, values, completed):
+        """Raw cells: every one from ``values``, or only the missing ones."""
+        column = self._columns[name]
+        if not completed:
+            return [column.format(value, self._text.delimiter) for value in values]
+        raw = list(self._raw[name])
         for row in np.flatnonzero(column.missing):
             raw[row] = column.format(values[row], self._text.delimiter)
         return raw
 
-    def _write_alike(self, path, temporary, frames, draws, completed):
-        names = self.names if completed else list(self.frame.columns)
-        columns = {name: [] for name in names}
-        for frame in frames:
-            for name in names:
-                if name not in self._columns:
-                    columns[name] += self._raw[name]
-                    continue
-                values = frame[name].to_numpy(dtype=object)
-                if completed:
-                    columns[name] += self._fill(name, values)
-                else:
-                    form = self._columns[name].format
-                    columns[name] += [form(value, self._text.delimiter) for value in values]
-        header = [raw for raw, name in zip(self._text.header, self.names, strict=True) if name in names]
-        cells = list(columns.values())
-        if draws:
-            header = [DRAW_COLUMN, *header]
-            cells = [np.repeat(range(1, len(frames) + 1), self.n_rows).astype(str).tolist(), *cells]
-        text = self._text.join(cells, header).encode()
-        if str(path).lower().endswith(".gz"):
-            text = gzip.compress(text, mtime=0)  # no time inside: same table, same file
-        with open(temporary, "wb") as stream:
-            stream.write(text)
+    def _restore(self, frame):
+        """Levels as text; numbers as they are, rounded as the file rounds them."""
+        frame = frame.copy()
+        for name, column in self._columns.items():
+            if column.kind == "category":
+                frame[name] = frame[name].astype("str")
+            elif not column.whole and column.decimals is not None:
+                frame[name] = frame[name].round(column.decimals[1])
+        return frame
 
-    def merge(self, frame):
-        """The whole table as a frame, its missing cells filled from ``frame``."""
+    def _merge(self, frame):
+        """The whole table as a frame; columns that the model does not see are text."""
         pandas = import_pandas()
-        columns = {}
-        for name in self.names:
-            if name in self._columns:
-                columns[name] = frame[name].to_numpy() if name in frame else None
-                column = pandas.Series(frame[name].array)
-                columns[name] = column.astype("str") if column.dtype == "category" else column
-            else:
-                columns[name] = pandas.Series([unquote(raw) or None for raw in self._raw[name]], dtype="str")
-        return pandas.DataFrame(columns)
+        frame = self._restore(frame)
+        for position, name in enumerate(self.names):
+            if name not in self._columns:
+                text = [unquote(raw) or None for raw in self._raw[name]]
+                frame.insert(position, name, pandas.Series(text, dtype="str"))
+        return frame
 
 
 def _typed(column):
@@ -224,8 +239,8 @@ def _typed(column):
     cells = zip(column.contents, column.missing, strict=True)
     if column.kind == "category":
         return pandas.Series([None if gone else cell for cell, gone in cells], dtype="category")
-    numbers = np.array([np.nan if gone else float(cell) for cell, gone in cells])
-    return pandas.Series(numbers, dtype="Int64" if column.whole else "float64")
+    numbers = pandas.Series([np.nan if gone else float(cell) for cell, gone in cells])
+    return numbers.astype("Int64") if column.whole else numbers
 
 
 class ParquetTable(_Table):
@@ -234,75 +249,61 @@ class ParquetTable(_Table):
     kind = "parquet"
 
     def __init__(self, path, kinds, ignore):
-        pandas = import_pandas()
-        try:
-            import pyarrow
-            from pyarrow import parquet
-        except ImportError:
-            raise TableError(
-                'Parquet files take pyarrow, which is not installed: pip install "skmissdiff[cli]"'
-            ) from None
-        try:
-            table = parquet.read_table(path)
-        except FileNotFoundError:
-            raise TableError(f"{path}: there is no such file") from None
-        except (OSError, pyarrow.ArrowException) as error:
-            raise TableError(f"{path}: cannot be read as Parquet ({_one_line(error)})") from None
+        import_pandas()
+        table = _read_parquet(path)
         self._schema = table.schema
-        self._whole = table.to_pandas(types_mapper=_nullable(pandas, pyarrow).get)
-        self.names = list(self._whole.columns)
-        _check_names(self.names, path, [*kinds, *ignore])
-        if not len(self._whole):
+        self._whole = table.to_pandas(types_mapper=_nullable_dtype).reset_index(drop=True)
+        super().__init__(path, [str(name) for name in self._schema.names], [*kinds, *ignore])
+        if table.num_rows == 0:
             raise TableError(f"{path}: the table has no rows")
-        self.remarks = []
+        self._whole = self._whole[self.names]
         self.ignored = [name for name in self.names if name in ignore]
-        kept = self._whole.drop(columns=self.ignored)
-        self.empty = [name for name in kept if kept[name].isna().all()]
-        self.frame = kept.drop(columns=self.empty)
+        self.empty = [
+            name for name in self.names if name not in ignore and self._whole[name].isna().all()
+        ]
+        self.frame = self._whole.drop(columns=[*self.ignored, *self.empty])
+        self._levels = {}
         for name, kind in kinds.items():
             if name in self.frame:
                 self._set_kind(name, kind)
-        self.missing = {name: self.frame[name].isna().to_numpy() for name in self.frame}
-        self._check_something_observed(path)
-        self._remark_on_identifiers()
+        self._finish()
 
     def _set_kind(self, name, kind):
-        is_number = self.frame[name].dtype.kind in "iufc"
+        """Have a column taken for what the user says it is."""
+        is_number = self.frame[name].dtype.kind in "iuf"
         if kind == "number" and not is_number:
-            raise TableError(f"column {name!r} is stored as {self.frame[name].dtype}, not as numbers")
+            raise TableError(
+                f"column {name!r} is stored as {self.frame[name].dtype}, not as numbers"
+            )
         if kind == "category" and is_number:
-            levels = self.frame[name].astype("category")
-            self._levels = getattr(self, "_levels", {}) | {name: levels.cat.categories}
-            names = [str(level) for level in levels.cat.categories]
-            self.frame[name] = levels.cat.rename_categories(names)
+            column = self.frame[name].astype("category").cat
+            self._levels[name] = {str(level): level for level in column.categories}
+            self.frame[name] = column.rename_categories(list(self._levels[name]))
 
-    def _own_dtypes(self, frame):
-        """Undo what ``kinds`` did to the columns."""
+    def _restore(self, frame):
+        """Give columns that were taken for categories their own dtype back."""
         frame = frame.copy()
-        for name, levels in getattr(self, "_levels", {}).items():
-            back = dict(zip(map(str, levels), levels, strict=True))
-            frame[name] = frame[name].astype(object).map(back).astype(self._whole[name].dtype)
+        for name, levels in self._levels.items():
+            values = frame[name].astype(object).map(levels)
+            frame[name] = values.astype(self._whole[name].dtype)
         return frame
 
-    def merge(self, frame):
+    def _merge(self, frame):
         """The whole table, its missing cells filled from ``frame``."""
         whole = self._whole.copy()
-        frame = self._own_dtypes(frame)
-        for name in self.frame:
-            gaps = self.missing[name]
-            values = whole[name].copy()
+        frame = self._restore(frame)
+        for name, gaps in self.missing.items():
+            values = whole[name].array.copy()
             values[gaps] = frame[name].array[gaps]
             whole[name] = values
         return whole
 
-    def _write_alike(self, path, temporary, frames, draws, completed):
+    def _write_alike(self, temporary, path, frames, draws, completed):
         import pyarrow
         from pyarrow import parquet
 
-        if not completed:
-            frames = [self._own_dtypes(frame) for frame in frames]
-        whole = self.stacked(frames, draws, completed)
-        fields = [self._schema.field(name) for name in whole if name in self._schema.names]
+        whole = self._stacked(frames, draws, completed)
+        fields = [self._schema.field(name) for name in whole if name != DRAW_COLUMN]
         if draws:
             fields = [pyarrow.field(DRAW_COLUMN, pyarrow.int64()), *fields]
         schema = pyarrow.schema(fields)
@@ -310,14 +311,31 @@ class ParquetTable(_Table):
         parquet.write_table(table, temporary)
 
 
-def _nullable(pandas, pyarrow):
-    """Integers and booleans keep their type beside missing values; floats need no other."""
-    signed = {getattr(pyarrow, f"int{n}")(): getattr(pandas, f"Int{n}Dtype")() for n in (8, 16, 32, 64)}
-    unsigned = {
-        getattr(pyarrow, f"uint{n}")(): getattr(pandas, f"UInt{n}Dtype")() for n in (8, 16, 32, 64)
-    }
-    return signed | unsigned | {pyarrow.bool_(): pandas.BooleanDtype()}
+def _read_parquet(path):
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise TableError(
+            'Parquet files take pyarrow, which is not installed: pip install "skmissdiff[cli]"'
+        ) from None
+    try:
+        return parquet.ParquetFile(path).read()
+    except FileNotFoundError:
+        raise TableError(f"{path}: there is no such file") from None
+    except (OSError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise TableError(f"{path}: cannot be read as Parquet ({reason})") from None
 
 
-def _one_line(error):
-    return " ".join(str(error).split())
+def _nullable_dtype(arrow_type):
+    """Integers and booleans keep their dtype beside missing values; floats need no other."""
+    import pyarrow
+
+    pandas = import_pandas()
+    if pyarrow.types.is_boolean(arrow_type):
+        return pandas.BooleanDtype()
+    if pyarrow.types.is_integer(arrow_type):
+        name = str(arrow_type)  # "int64", "uint8"
+        return pandas.api.types.pandas_dtype(name.replace("uint", "UInt").replace("int", "Int"))
+    return None

@@ -81,7 +81,7 @@ class PaperMethod:
             variance=self.variance,
         )
 
-    def generate(self, denoiser: nn.Module, n_codes: int, noise: paper.Noise) -> Tensor:
+    def generate(self, denoiser: nn.Module, noise: paper.Noise) -> Tensor:
         """New rows by Algorithm 3."""
         return paper.generate(denoiser, self.schedule, noise, variance=self.variance)
 
@@ -140,10 +140,11 @@ class MaskedMethod:
         """Rows whose missing codes are drawn given the observed ones."""
         return sample_given(denoiser, x, mask, noise, self.n_steps)
 
-    def generate(self, denoiser: nn.Module, n_codes: int, noise: paper.Noise) -> Tensor:
+    def generate(self, denoiser: nn.Module, noise: paper.Noise) -> Tensor:
         """New rows: nothing is given."""
-        x = noise()
-        return sample_given(denoiser, x, torch.zeros_like(x, dtype=torch.bool), noise, self.n_steps)
+        start = noise()
+        nothing = torch.zeros_like(start)
+        return sample_given(denoiser, nothing, nothing.bool(), lambda: start, self.n_steps)
 
 
 def code_columns(n_codes: int, categorical_slices: tuple[slice, ...]) -> tuple[Tensor, Tensor]:

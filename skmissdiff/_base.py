@@ -1,0 +1,300 @@
+"""What the imputer and the sampler share: parameters, fit, draws, saved models."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods, Interval, MissingValues, StrOptions
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from skmissdiff._dataframe import is_nan_like, validate_table
+from skmissdiff._diffusion.inference import (
+    CALL_ROWS,
+    complete_by_draw,
+    complete_by_mean,
+    resolve_device,
+    train_denoiser,
+)
+from skmissdiff._diffusion.methods import MaskedMethod, PaperMethod
+from skmissdiff._diffusion.training import TrainingSettings
+from skmissdiff._encoding import TableEncoder
+from skmissdiff._progress import Progress
+from skmissdiff._row_noise import RowNoise
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+class BaseMissDiff(BaseEstimator):
+    """Diffusion model of a table with missing cells."""
+
+    _parameter_constraints: dict = {
+        "method": [StrOptions({"masked", "missdiff"})],
+        "n_steps": [Interval(Integral, 1, None, closed="left"), None],
+        "beta_schedule": [StrOptions({"linear", "quadratic", "cosine"})],
+        "reverse_variance": [StrOptions({"large", "small"})],
+        "n_resample": [Interval(Integral, 1, None, closed="left")],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"})],
+        "scaling": [StrOptions({"standard", "quantile", "minmax"})],
+        "max_categories": [Interval(Integral, 2, None, closed="left"), None],
+        "bounds": [dict, tuple, StrOptions({"observed"}), None],
+        "snap": ["boolean", "array-like"],
+        "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "n_layers": [Interval(Integral, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "missing_values": [MissingValues()],
+        "keep_empty_features": ["boolean"],
+        "memory": [str, HasMethods(["cache"]), None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        method="masked",
+        *,
+        n_steps=None,
+        beta_schedule="quadratic",
+        reverse_variance="large",
+        n_resample=1,
+        categorical_features="from_dtype",
+        scaling="standard",
+        max_categories=100,
+        bounds=None,
+        snap=False,
+        hidden_size=256,
+        n_layers=3,
+        max_iter=2000,
+        max_time=None,
+        batch_size=512,
+        learning_rate_init=1e-3,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        missing_values=np.nan,
+        keep_empty_features=False,
+        memory=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.method = method
+        self.n_steps = n_steps
+        self.beta_schedule = beta_schedule
+        self.reverse_variance = reverse_variance
+        self.n_resample = n_resample
+        self.categorical_features = categorical_features
+        self.scaling = scaling
+        self.max_categories = max_categories
+        self.bounds = bounds
+        self.snap = snap
+        self.hidden_size = hidden_size
+        self.n_layers = n_layers
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.missing_values = missing_values
+        self.keep_empty_features = keep_empty_features
+        self.memory = memory
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the distribution of the rows from their observed cells.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            The table, with missing cells.
+        y : None
+            Ignored, present for the conventions of scikit-learn.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before any training, if the table cannot be used; the message names the column.
+        """
+        before = dict(vars(self))
+        try:
+            self._fit(X)
+        except BaseException:
+            # Also after Ctrl-C: the estimator is as it was, never half fitted.
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+        return self
+
+    def _fit(self, X):
+        table = validate_table(
+            self,
+            X,
+            reset=True,
+            missing_values=self.missing_values,
+            categorical_features=self.categorical_features,
+        )
+        if table.missing.all():
+            raise ValueError(
+                "X has no observed cell: there is nothing to learn from. Check "
+                f"missing_values={self.missing_values!r} and how the table was read."
+            )
+        device = resolve_device(self.device)
+        encoder = TableEncoder(
+            categorical_features=self.categorical_features,
+            scaling=self.scaling,
+            max_categories=self.max_categories,
+            missing_values=self.missing_values,
+            bounds=self.bounds,
+            snap=self.snap,
+            keep_empty_features=self.keep_empty_features,
+        ).fit_table(table)
+        self._seed = int(check_random_state(self.random_state).randint(MAX_SEED))
+        denoiser, history = self._train(encoder.encode(table), encoder.layout_, device)
+        self.encoder_ = encoder
+        self.categories_ = encoder.categories_
+        self.denoiser_ = denoiser
+        self.loss_curve_ = history.loss_curve
+        self.validation_loss_curve_ = history.validation_loss_curve
+        self.n_iter_ = history.n_iter
+        self._has_missing = table.missing.any(axis=0)
+
+    def _train(self, codes, layout, device):
+        settings = TrainingSettings(
+            max_iter=self.max_iter,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate_init,
+            validation_fraction=self.validation_fraction if self.early_stopping else 0.0,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            max_time=self.max_time,
+        )
+        progress = Progress("Training", settings.max_iter, self.verbose)
+        # joblib hashes the other arguments: what does not change training is not among them.
+        train = check_memory(self.memory).cache(train_denoiser, ignore=["callback"])
+        try:
+            return train(
+                codes,
+                layout.categorical_slices,
+                self._method().training_key(),
+                settings,
+                self._seed,
+                device,
+                callback=progress,
+            )
+        finally:
+            progress.close()
+
+    def _method(self):
+        """The method with its settings of now: `n_steps` may be changed after `fit`."""
+        network = {"hidden_size": self.hidden_size, "n_layers": self.n_layers}
+        steps = {} if self.n_steps is None else {"n_steps": self.n_steps}
+        if self.method == "masked":
+            return MaskedMethod(**steps, **network)
+        return PaperMethod(
+            beta_schedule=self.beta_schedule,
+            variance=self.reverse_variance,
+            n_resample=self.n_resample,
+            **steps,
+            **network,
+        )
+
+    def _read(self, X):
+        """A table to be completed, checked against the one that was fitted."""
+        check_is_fitted(self)
+        return validate_table(
+            self,
+            X,
+            reset=False,
+            missing_values=self.missing_values,
+            schema=self.encoder_.schema_,
+        )
+
+    def _mean_of(self, codes):
+        """E[x_0 | observed codes], shape (n_rows, n_codes)."""
+        device = resolve_device(self.device)
+        return np.concatenate(
+            [
+                complete_by_mean(self._method(), self.denoiser_, part, device)
+                for part in in_calls(codes)
+            ]
+        )
+
+    def _draws_of(self, codes, keys, n_draws):
+        """Draws of rows given their observed codes, by the noise of each row and draw.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows, n_codes)
+            NaN where missing.
+        keys : RowKeys
+        n_draws : int
+
+        Returns
+        -------
+        draws : ndarray of shape (n_rows, n_draws, n_codes)
+        uniforms : ndarray of shape (n_rows, n_draws, n_columns)
+            For what is left to be drawn by the encoder.
+        """
+        device = resolve_device(self.device)
+        n_columns = self.encoder_.layout_.n_columns
+        draws, uniforms = [], []
+        streams = keys.of_rows(codes, n_draws)
+        repeated = np.repeat(codes, n_draws, axis=0)
+        for part, part_keys in zip(in_calls(repeated), in_calls(streams), strict=True):
+            noise = RowNoise(part_keys, codes.shape[1])
+            draws.append(
+                complete_by_draw(self._method(), self.denoiser_, part, noise.normal, device)
+            )
+            uniforms.append(noise.uniform(n_columns))
+        return (
+            np.concatenate(draws).reshape(len(codes), n_draws, -1),
+            np.concatenate(uniforms).reshape(len(codes), n_draws, -1),
+        )
+
+    def _seed_of(self, random_state):
+        """The fitted seed, or one from ``random_state``."""
+        if random_state is None:
+            return self._seed
+        return int(check_random_state(random_state).randint(MAX_SEED))
+
+    def _shared_with(self, other_class):
+        """The same fit in the other estimator, without training."""
+        check_is_fitted(self)
+        shared = BaseMissDiff._get_param_names()
+        other = other_class(**{name: getattr(self, name) for name in shared})
+        own = set(self._get_param_names())
+        vars(other).update({name: value for name, value in vars(self).items() if name not in own})
+        return other
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "denoiser_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = is_nan_like(self.missing_values)
+        return tags
+
+
+def in_calls(rows):
+    """Pieces of at most ``CALL_ROWS`` rows; one piece, if an empty one, of no rows."""
+    return [rows[start : start + CALL_ROWS] for start in range(0, max(1, len(rows)), CALL_ROWS)]

@@ -1,0 +1,226 @@
+"""Tables in: arrays, lists and frames of any library as columns of numbers and of levels.
+
+Frames are read through narwhals, which scikit-learn installs. What goes out again
+is in `_rebuild`.
+"""
+
+from dataclasses import dataclass, field
+from numbers import Integral
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
+
+from skmissdiff._columns import is_null, read_column
+from skmissdiff._schema import Kind, TableSchema
+
+_LIBRARIES = ("pandas", "polars", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as columns, and the input that it came from.
+
+    Attributes
+    ----------
+    columns : tuple of ndarray of shape (n_rows,)
+        float64 with NaN for missing cells in a numeric column, object with None for
+        missing cells in a categorical one.
+    missing : ndarray of shape (n_rows, n_columns)
+        True where the input has no value.
+    schema : TableSchema
+        What the input looks like, with the kinds that were fitted.
+    native : ndarray or frame
+        The validated input.
+    fitted : TableSchema or None
+        What the table seen in `fit` looked like, None for that table itself.
+    """
+
+    columns: tuple[np.ndarray, ...]
+    missing: np.ndarray = field(repr=False)
+    schema: TableSchema
+    native: object = field(repr=False)
+    fitted: TableSchema | None = field(default=None, repr=False)
+
+    @property
+    def n_rows(self):
+        return self.missing.shape[0]
+
+    @property
+    def n_columns(self):
+        return self.missing.shape[1]
+
+
+def is_frame(X):
+    """Whether `X` is a frame of a library that narwhals knows, not lazy."""
+    return nw.dependencies.is_into_dataframe(X)
+
+
+def validate_table(
+    estimator, X, *, reset, missing_values=np.nan, categorical_features="from_dtype", schema=None
+):
+    """Check `X` as `sklearn.utils.validation.validate_data` does, then read it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets `n_features_in_` and `feature_names_in_` if `reset`, is compared with them if not.
+    X : array-like or frame of shape (n_rows, n_columns)
+    reset : bool
+        True in `fit`.
+    missing_values, categorical_features, schema
+        See `read_table`.
+
+    Returns
+    -------
+    Table
+    """
+    X = _check_container(X, missing_values, estimator)
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+    return _read_checked(X, missing_values, categorical_features, schema)
+
+
+def read_table(X, *, missing_values=np.nan, categorical_features="from_dtype", schema=None):
+    """Read an array, a list of rows or a frame.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n_rows, n_columns)
+    missing_values : number, str, NaN or None, default=NaN
+        What stands for a missing cell. Null cells of a frame are missing in any case.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        By dtype (category, string and boolean columns), or the indices, the names or a
+        boolean mask of the categorical columns. Not read if there is a `schema`.
+    schema : TableSchema, optional
+        The table seen in `fit`, whose kinds are kept.
+
+    Returns
+    -------
+    Table
+
+    Raises
+    ------
+    ValueError
+        For infinite values, complex numbers, duplicate names, no rows or no columns.
+    TypeError
+        For columns that hold neither numbers nor levels.
+    """
+    X = _check_container(X, missing_values, None)
+    return _read_checked(X, missing_values, categorical_features, schema)
+
+
+def _check_container(X, missing_values, estimator):
+    """An array or an eager frame of at least one row and one column."""
+    if not is_frame(X):
+        if nw.dependencies.is_into_lazyframe(X) and not isinstance(X, np.ndarray):
+            raise TypeError(
+                f"Lazy frames are not supported, got {type(X)}. Call X.collect() first."
+            )
+        return _check_array(X, missing_values, estimator)
+    X = nw.to_native(X, pass_through=True)
+    library = _library_of(X)
+    if library not in _LIBRARIES:
+        raise TypeError(f"Frames of {library} are not supported. Convert X with X.to_pandas().")
+    names = _native_names(X)
+    duplicates = sorted({str(name) for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"Column names must be unique, got {duplicates} more than once.")
+    shape = (X.shape[0], X.shape[1])
+    # Says what is wrong with an empty table in scikit-learn's words, without copying a full one.
+    check_array(np.broadcast_to(np.float64(0), shape), estimator=estimator, input_name="X")
+    return X
+
+
+def _check_array(X, missing_values, estimator):
+    """What `check_array` lets pass: two dimensions, no complex or infinite numbers."""
+    checks = {"dtype": None, "estimator": estimator, "input_name": "X"}
+    checks["ensure_all_finite"] = "allow-nan" if is_null(missing_values) else True
+    is_array = isinstance(X, np.ndarray) or hasattr(X, "__array__") or issparse(X)
+    if not is_array and isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
+        # NumPy makes text of every cell of a list in which one cell is text.
+        X = np.array(X, dtype=object)
+    X = check_array(X, **checks)
+    return X if is_array or X.dtype != object else _objects_as_numbers(X)
+
+
+def _objects_as_numbers(X):
+    """Rows of a list with None in them as float64, if all the rest are numbers."""
+    if {type(value).__name__ for value in X.ravel()} <= {"int", "float", "NoneType", "NAType"}:
+        return np.where([[is_null(v) for v in row] for row in X], np.nan, X).astype(np.float64)
+    return X
+
+
+def _library_of(native):
+    return nw.get_native_namespace(native).__name__.partition(".")[0]
+
+
+def _native_names(native):
+    names = native.column_names if hasattr(native, "column_names") else native.columns
+    return list(names)
+
+
+def _read_checked(X, missing_values, categorical_features, schema):
+    """Read what `_check_container` let pass, column by column."""
+    is_array = isinstance(X, np.ndarray)
+    if is_array:
+        names, sources = [None] * X.shape[1], list(X.T)
+    else:
+        names, sources = _native_names(X), nw.from_native(X, eager_only=True).iter_columns()
+    declared = None
+    if schema is None:
+        declared = _declared_categorical(categorical_features, names)
+    columns, masks, descriptions = [], [], []
+    for index, (name, source) in enumerate(zip(names, sources, strict=True)):
+        kind = None if declared is None else _kind(declared[index])
+        fitted = None if schema is None else schema.columns[index]
+        values, missing, description = read_column(
+            source, name, index, missing_values=missing_values, kind=kind, fitted=fitted
+        )
+        columns.append(values)
+        masks.append(missing)
+        descriptions.append(description)
+    library, dtype = ("array", str(X.dtype)) if is_array else (_library_of(X), None)
+    own = TableSchema(library, tuple(descriptions), dtype)
+    return Table(tuple(columns), np.stack(masks, axis=1), own, X, schema)
+
+
+def _kind(is_categorical):
+    return Kind.CATEGORICAL if is_categorical else Kind.NUMERIC
+
+
+def _declared_categorical(categorical_features, names):
+    """The columns that the user names as categorical, None for "from_dtype"."""
+    if isinstance(categorical_features, str) and categorical_features == "from_dtype":
+        return None
+    declared = np.zeros(len(names), dtype=bool)
+    if categorical_features is None:
+        return declared
+    wanted = np.asarray(categorical_features)
+    if wanted.ndim != 1:
+        raise ValueError(
+            "categorical_features must be 'from_dtype', None or a one-dimensional array of "
+            f"indices, names or booleans, got {categorical_features!r}."
+        )
+    if wanted.dtype.kind == "b":
+        if len(wanted) != len(names):
+            raise ValueError(
+                f"categorical_features has {len(wanted)} booleans, but X has {len(names)} columns."
+            )
+        return wanted
+    for feature in wanted.tolist():
+        declared[column_index(feature, names, "categorical_features")] = True
+    return declared
+
+
+def column_index(feature, names, parameter):
+    """The place of the column that `feature`, a name or an index, stands for."""
+    if feature in names:
+        return names.index(feature)
+    if isinstance(feature, Integral) and not isinstance(feature, bool):
+        if -len(names) <= feature < len(names):
+            return int(feature) % len(names)
+        raise ValueError(f"{parameter} names column {feature}, but X has {len(names)} columns.")
+    known = "X has no column names" if names[0] is None else f"the columns are {list(names)}"
+    raise ValueError(f"{parameter} names column {feature!r}, but {known}.")

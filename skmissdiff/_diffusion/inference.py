@@ -1,0 +1,99 @@
+"""From NumPy rows through a trained denoiser and back, a fixed number of rows at a time."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .methods import MaskedMethod, PaperMethod
+from .training import Callback, History, TrainingSettings
+
+# Every call of a network has this many rows, padded if need be: matrix products of
+# another shape may round differently, and a row's result must not depend on its neighbours.
+CALL_ROWS = 512
+# Codes beyond this many standard deviations say "very far" and nothing more; unclipped
+# they would overflow float32.
+CODE_LIMIT = 1e6
+
+
+def resolve_device(device: str) -> str:
+    """The name of a device that is there; "auto" is a GPU if there is one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device={device!r} cannot be used here: {error}. Use device='auto' or 'cpu'."
+        ) from error
+    return device
+
+
+def model_input(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Codes with NaN (n_rows, n_codes) as float32 values, zero where missing, and a mask."""
+    mask = ~np.isnan(codes)
+    x = np.where(mask, np.clip(codes, -CODE_LIMIT, CODE_LIMIT), 0).astype(np.float32)
+    return x, mask
+
+
+def train_denoiser(
+    codes: np.ndarray,
+    categorical_slices: tuple[slice, ...],
+    method: PaperMethod | MaskedMethod,
+    settings: TrainingSettings,
+    seed: int,
+    device: str,
+    callback: Callback | None = None,
+) -> tuple[nn.Module, History]:
+    """Train on encoded rows, NaN where missing; the denoiser comes back on the CPU.
+
+    A function of its arguments alone, so that a ``memory`` can cache it.
+    """
+    x, mask = (torch.from_numpy(part).to(device) for part in model_input(codes))
+    generator = torch.Generator().manual_seed(seed)
+    denoiser, history = method.train(x, mask, categorical_slices, settings, generator, callback)
+    return denoiser.to("cpu").eval().requires_grad_(False), history
+
+
+def padded(array: np.ndarray, device: str) -> Tensor:
+    """The rows of ``array`` in a tensor of ``CALL_ROWS`` rows, zeros below."""
+    out = np.zeros((CALL_ROWS, array.shape[1]), dtype=array.dtype)
+    out[: len(array)] = array
+    return torch.from_numpy(out).to(device)
+
+
+@torch.inference_mode()
+def complete_by_mean(
+    method: MaskedMethod, denoiser: nn.Module, codes: np.ndarray, device: str
+) -> np.ndarray:
+    """E[x_0 | observed codes] of at most ``CALL_ROWS`` rows."""
+    x, mask = (padded(part, device) for part in model_input(codes))
+    return method.mean(denoiser, x, mask)[: len(codes)].cpu().numpy()
+
+
+@torch.inference_mode()
+def complete_by_draw(
+    method: PaperMethod | MaskedMethod,
+    denoiser: nn.Module,
+    codes: np.ndarray,
+    noise: Callable[[], np.ndarray],
+    device: str,
+) -> np.ndarray:
+    """One draw of each of at most ``CALL_ROWS`` rows, given its observed codes."""
+    x, mask = (padded(part, device) for part in model_input(codes))
+    drawn = method.draw(denoiser, x, mask, lambda: padded(noise(), device))
+    return drawn[: len(codes)].cpu().numpy()
+
+
+@torch.inference_mode()
+def generate_rows(
+    method: PaperMethod | MaskedMethod,
+    denoiser: nn.Module,
+    n_rows: int,
+    noise: Callable[[], np.ndarray],
+    device: str,
+) -> np.ndarray:
+    """At most ``CALL_ROWS`` new rows."""
+    drawn = method.generate(denoiser, lambda: padded(noise(), device))
+    return drawn[:n_rows].cpu().numpy()

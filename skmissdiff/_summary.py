@@ -1,0 +1,102 @@
+"""What the command says of its work: which cells were missing, and what they were given."""
+
+import numpy as np
+
+from skmissdiff._files import import_pandas
+
+
+def summarize_imputation(table, frames):
+    """Lines on the table and on each column with missing cells.
+
+    Parameters
+    ----------
+    table : CsvTable or ParquetTable
+    frames : list of pandas.DataFrame
+        The completed tables.
+
+    Returns
+    -------
+    str
+    """
+    pandas = import_pandas()
+    n_cells = table.n_rows * table.frame.shape[1]
+    incomplete = sum(table.missing.values()) > 0
+    lines = [
+        f"{table.path}: {table.n_rows} rows, {len(table.names)} columns, "
+        f"{table.n_missing} of {n_cells} cells missing ({table.n_missing / n_cells:.1%}), "
+        f"{int(incomplete.sum())} rows incomplete"
+    ]
+    rows = [("column", "missing", "", "observed", "filled with")]
+    for name, gaps in table.missing.items():
+        if not gaps.any():
+            continue
+        filled = pandas.concat([frame[name][gaps] for frame in frames])
+        observed = table.frame[name][~gaps]
+        rows.append(
+            (name, str(gaps.sum()), f"{gaps.mean():.1%}", _describe(observed), _describe(filled))
+        )
+    return "\n".join(lines + _aligned(rows) + _left_out(table))
+
+
+def summarize_sample(table, frame):
+    """Lines on generated rows beside the rows they were learnt from.
+
+    Parameters
+    ----------
+    table : CsvTable or ParquetTable
+    frame : pandas.DataFrame
+        The generated rows.
+
+    Returns
+    -------
+    str
+    """
+    rows = [("column", "observed", "generated")]
+    for name in table.frame:
+        rows.append((name, _describe(table.frame[name].dropna()), _describe(frame[name])))
+    head = f"{table.path}: {table.n_rows} rows; generated {len(frame)}"
+    return "\n".join([head, *_aligned(rows), *_left_out(table, "not generated")])
+
+
+def _left_out(table, fate="carried through untouched"):
+    lines = []
+    if table.ignored:
+        lines.append(f"  {fate}: {', '.join(map(repr, table.ignored))}")
+    if table.empty:
+        empty_fate = "left empty" if fate.startswith("carried") else fate
+        lines.append(f"  without any value, {empty_fate}: {', '.join(map(repr, table.empty))}")
+    return lines
+
+
+def _describe(values):
+    """A range with its mean, or the most frequent levels."""
+    if values.dtype.kind in "iuf":
+        values = values.astype(float)
+        low, high, mean = map(_number, (values.min(), values.max(), values.mean()))
+        return f"{low} .. {high}, mean {mean}"
+    counts = values.astype(str).value_counts()
+    levels = [f"{_short(level)} {count}" for level, count in counts.head(3).items()]
+    if len(counts) > 3:
+        levels.append(f"{len(counts) - 3} more")
+    return ", ".join(levels)
+
+
+def _number(value):
+    return np.format_float_positional(float(f"{value:.4g}"), trim="-")
+
+
+def _short(level, width=20):
+    level = " ".join(level.split())
+    return level if len(level) <= width else level[: width - 3] + "..."
+
+
+def _aligned(rows):
+    """Lines with their columns below each other; a table of only its header is no line."""
+    if len(rows) < 2:
+        return []
+    widths = [max(len(row[position]) for row in rows) for position in range(len(rows[0]))]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
