@@ -4,6 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, MissingValues, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
@@ -13,15 +14,34 @@ from skmissdiff._diffusion.inference import (
     CALL_ROWS,
     complete_by_draw,
     complete_by_mean,
+    from_arrays,
     resolve_device,
+    to_arrays,
     train_denoiser,
 )
 from skmissdiff._diffusion.methods import MaskedMethod, PaperMethod
 from skmissdiff._diffusion.training import TrainingSettings
 from skmissdiff._encoding import TableEncoder
+from skmissdiff._layout import CodeLayout
+from skmissdiff._persistence import read_model, write_model
 from skmissdiff._progress import Progress
 from skmissdiff._row_noise import RowNoise
+from skmissdiff._scaling import NumericScaler
+from skmissdiff._schema import ColumnSchema, Element, Kind, TableSchema
 
+# What a saved model may be made of.
+SAVED_CLASSES = (
+    CodeLayout,
+    ColumnSchema,
+    Element,
+    Kind,
+    MinMaxScaler,
+    NumericScaler,
+    QuantileTransformer,
+    StandardScaler,
+    TableEncoder,
+    TableSchema,
+)
 MAX_SEED = np.iinfo(np.int32).max
 
 
@@ -270,6 +290,67 @@ class BaseMissDiff(BaseEstimator):
             np.concatenate(draws).reshape(len(codes), n_draws, -1),
             np.concatenate(uniforms).reshape(len(codes), n_draws, -1),
         )
+
+    def save(self, path):
+        """Write the fitted estimator to a file of weights and JSON, without pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            The file, usually with the ending ``.npz``; an existing one is replaced in one
+            move.
+
+        Raises
+        ------
+        TypeError
+            If a level of a categorical column is not a string, a number or a boolean.
+        """
+        check_is_fitted(self)
+        params = self.get_params(deep=False)
+        # Neither a cache nor the state of a generator outlives its session.
+        params["memory"] = None
+        if not isinstance(params["random_state"], Integral):
+            params["random_state"] = None
+        fitted = {name: value for name, value in vars(self).items() if name not in params}
+        denoiser = fitted.pop("denoiser_")
+        state = {
+            "class": type(self).__name__,
+            "params": params,
+            "fitted": fitted,
+            "denoiser": type(denoiser).__name__,
+            "config": denoiser.config,
+            "weights": to_arrays(denoiser),
+        }
+        write_model(path, state, SAVED_CLASSES)
+
+    @classmethod
+    def load(cls, path):
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        estimator : object
+            The fitted estimator: equal inputs give equal results.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another program or of another estimator.
+        """
+        state = read_model(path, SAVED_CLASSES)
+        if state["class"] != cls.__name__:
+            raise ValueError(
+                f"{path} holds a {state['class']}, not a {cls.__name__}. Load it as what it is, "
+                "then use to_sampler() or to_imputer()."
+            )
+        estimator = cls(**state["params"])
+        vars(estimator).update(state["fitted"])
+        estimator.denoiser_ = from_arrays(state["denoiser"], state["config"], state["weights"])
+        return estimator
 
     def _seed_of(self, random_state):
         """The fitted seed, or one from ``random_state``."""

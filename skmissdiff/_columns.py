@@ -29,7 +29,7 @@ _WAYS_OUT = {
 }
 
 
-def is_null(value):
+def is_nan_like(value):
     """Whether `value` is None, NaN, pd.NA or NaT."""
     if type(value).__name__ in _NULL_TYPES:
         return True
@@ -60,7 +60,7 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
     column : ColumnSchema
     """
     label = column_label(name, index)
-    marker = None if is_null(missing_values) else missing_values
+    marker = None if is_nan_like(missing_values) else missing_values
     family = _family(source, label)
     if family == "number":
         values, missing = _numbers(source, marker, label)
@@ -194,7 +194,7 @@ def _levels(source, marker):
 
 def _is_marker(value, marker):
     # 1 == True == 1.0 in Python, but a table in which 1 is missing has not lost what is true.
-    if isinstance(marker, str) or isinstance(marker, bool):
+    if isinstance(marker, str | bool):
         return type(value) is type(marker) and value == marker
     return isinstance(value, Real) and not isinstance(value, bool) and bool(value == marker)
 

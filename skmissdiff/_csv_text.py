@@ -187,7 +187,7 @@ class CsvColumn:
         return quote(text, delimiter, always=self.quoted)
 
 
-def read_column(name, raw, missing_spellings, kind=None):
+def parse_column(name, raw, missing_spellings, kind=None):
     """Find out what a column holds.
 
     Parameters

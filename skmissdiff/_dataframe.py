@@ -4,7 +4,7 @@ Frames are read through narwhals, which scikit-learn installs. What goes out aga
 is in `_rebuild`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 
 import narwhals.stable.v2 as nw
@@ -13,7 +13,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skmissdiff._columns import is_null, read_column
+from skmissdiff._columns import is_nan_like, read_column
 from skmissdiff._schema import Kind, TableSchema
 
 _LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -32,8 +32,8 @@ class Table:
         True where the input has no value.
     schema : TableSchema
         What the input looks like, with the kinds that were fitted.
-    native : ndarray or frame
-        The validated input.
+    native : ndarray, frame or None
+        The validated input, None for a table made from another one.
     fitted : TableSchema or None
         What the table seen in `fit` looked like, None for that table itself.
     """
@@ -51,6 +51,24 @@ class Table:
     @property
     def n_columns(self):
         return self.missing.shape[1]
+
+    def take(self, rows):
+        """Return the table of these rows, without its input."""
+        columns = tuple(column[rows] for column in self.columns)
+        return replace(self, columns=columns, missing=self.missing[rows], native=None)
+
+    def hide(self, hidden):
+        """Return the table with more cells missing, without its input.
+
+        Parameters
+        ----------
+        hidden : ndarray of bool, shape (n_rows, n_columns)
+        """
+        columns = []
+        for column, cells in zip(self.columns, hidden.T, strict=True):
+            columns.append(column.copy())
+            columns[-1][cells] = None  # which is NaN in an array of numbers
+        return replace(self, columns=tuple(columns), missing=self.missing | hidden, native=None)
 
 
 def is_frame(X):
@@ -114,13 +132,13 @@ def read_table(X, *, missing_values=np.nan, categorical_features="from_dtype", s
 def _check_container(X, missing_values, estimator):
     """An array or an eager frame of at least one row and one column."""
     if not is_frame(X):
-        if nw.dependencies.is_into_lazyframe(X) and not isinstance(X, np.ndarray):
+        if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
             raise TypeError(
                 f"Lazy frames are not supported, got {type(X)}. Call X.collect() first."
             )
         return _check_array(X, missing_values, estimator)
     X = nw.to_native(X, pass_through=True)
-    library = _library_of(X)
+    library = library_of(X)
     if library not in _LIBRARIES:
         raise TypeError(f"Frames of {library} are not supported. Convert X with X.to_pandas().")
     names = _native_names(X)
@@ -136,7 +154,7 @@ def _check_container(X, missing_values, estimator):
 def _check_array(X, missing_values, estimator):
     """What `check_array` lets pass: two dimensions, no complex or infinite numbers."""
     checks = {"dtype": None, "estimator": estimator, "input_name": "X"}
-    checks["ensure_all_finite"] = "allow-nan" if is_null(missing_values) else True
+    checks["ensure_all_finite"] = "allow-nan" if is_nan_like(missing_values) else True
     is_array = isinstance(X, np.ndarray) or hasattr(X, "__array__") or issparse(X)
     if not is_array and isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
         # NumPy makes text of every cell of a list in which one cell is text.
@@ -148,11 +166,11 @@ def _check_array(X, missing_values, estimator):
 def _objects_as_numbers(X):
     """Rows of a list with None in them as float64, if all the rest are numbers."""
     if {type(value).__name__ for value in X.ravel()} <= {"int", "float", "NoneType", "NAType"}:
-        return np.where([[is_null(v) for v in row] for row in X], np.nan, X).astype(np.float64)
+        return np.where([[is_nan_like(v) for v in row] for row in X], np.nan, X).astype(np.float64)
     return X
 
 
-def _library_of(native):
+def library_of(native):
     return nw.get_native_namespace(native).__name__.partition(".")[0]
 
 
@@ -181,7 +199,7 @@ def _read_checked(X, missing_values, categorical_features, schema):
         columns.append(values)
         masks.append(missing)
         descriptions.append(description)
-    library, dtype = ("array", str(X.dtype)) if is_array else (_library_of(X), None)
+    library, dtype = ("array", str(X.dtype)) if is_array else (library_of(X), None)
     own = TableSchema(library, tuple(descriptions), dtype)
     return Table(tuple(columns), np.stack(masks, axis=1), own, X, schema)
 

@@ -11,7 +11,123 @@ from skmissdiff._row_noise import RowKeys, RowNoise
 
 
 class MissDiffSampler(BaseMissDiff):
-    """Generate complete rows with a diffusion model trained on incomplete ones."""
+    """Generate complete rows with a diffusion model trained on incomplete ones.
+
+    The model learns the joint distribution of the rows by denoising score matching on
+    observed cells alone [1]_; no row has to be complete.
+
+    Parameters
+    ----------
+    method : {"masked", "missdiff"}, default="masked"
+        "masked" gives every code a noise level of its own: observed cells are clean,
+        missing ones absent, and the network corrects a factor analysis. "missdiff" is
+        the paper as printed [1]_: zeros for missing codes, noise prediction, imputation by
+        replacement.
+    n_steps : int or None, default=None
+        Number of diffusion steps of a draw. None is 20 for "masked", where it may be
+        changed after `fit`, and 100 for "missdiff", where training depends on it.
+    beta_schedule : {"linear", "quadratic", "cosine"}, default="quadratic"
+        Shape of the betas of "missdiff". Linear and quadratic run from 1e-4 to 0.5.
+    reverse_variance : {"large", "small"}, default="large"
+        Variance of a reverse step of "missdiff": beta_t, or beta_t scaled by
+        (1 - A_(t-1)) / (1 - A_t).
+    n_resample : int, default=1
+        Repeats of every step of "missdiff" (RePaint [2]_). Replacement alone ties missing
+        cells too loosely to the observed ones; 10 repairs most of it at 10 times the cost.
+    categorical_features : "from_dtype" or array-like, default="from_dtype"
+        Which columns hold levels rather than numbers: by dtype (category, string and
+        boolean columns), or indices, names or a boolean mask.
+    scaling : {"standard", "quantile", "minmax"}, default="standard"
+        How numbers become codes; from the observed cells of the training table only.
+    max_categories : int or None, default=100
+        Levels kept apart in a categorical column; rarer ones share one code and come
+        back as real levels at their rate.
+    bounds : None, "observed", (low, high) or dict, default=None
+        Range of imputed and generated numbers: none, the observed one of each column, one
+        for all, or one per column by name or index.
+    snap : bool or array-like, default=False
+        Whether numbers are moved to the nearest value observed in `fit`: for all columns,
+        or for those named.
+    hidden_size : int, default=256
+        Width of the network.
+    n_layers : int, default=3
+        Number of residual blocks.
+    max_iter : int, default=2000
+        Largest number of gradient steps, each on one mini-batch.
+    max_time : float or None, default=None
+        Seconds after which training stops.
+    batch_size : int, default=512
+        Rows of a mini-batch.
+    learning_rate_init : float, default=0.001
+        First learning rate; it falls to zero along a cosine.
+    early_stopping : bool, default=True
+        Whether to hold out rows, stop when they are no longer predicted better, and keep
+        the weights that predicted them best.
+    validation_fraction : float, default=0.1
+        Share of rows held out.
+    n_iter_no_change : int, default=10
+        Number of evaluations without an improvement by `tol` after which to stop.
+    tol : float, default=1e-4
+        Improvement of the held-out loss that counts.
+    missing_values : number, str, None or np.nan, default=np.nan
+        What stands for a missing cell. Null cells of a frame are missing in any case.
+    keep_empty_features : bool, default=False
+        Whether columns without any observed cell in `fit` are kept, filled with a constant
+        as in `sklearn.impute.SimpleImputer`, or dropped.
+    memory : None, str or object with the joblib.Memory interface, default=None
+        Cache of the training, so that a search over parameters that do not change it, such
+        as `n_steps` of "masked", trains once.
+    device : str, default="auto"
+        Where to compute: "auto" takes a GPU if there is one, "cpu" or the name of another
+        torch device. The fitted network itself stays on the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the training and of the draws. Draws of a row depend on it and on the row
+        alone, not on the rows beside it.
+    verbose : int, default=0
+        1 shows progress on standard error.
+
+    Attributes
+    ----------
+    denoiser_ : torch.nn.Module
+        The trained network, on the CPU.
+    encoder_ : TableEncoder
+        Between tables and codes.
+    categories_ : list
+        Levels of each categorical column, None for numeric ones.
+    loss_curve_ : list of float
+        Training loss after each gradient step.
+    validation_loss_curve_ : list of float
+        Loss on held-out rows at each evaluation; empty without `early_stopping`.
+    n_iter_ : int
+        Number of gradient steps.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns seen in `fit`, where all are strings.
+
+    See Also
+    --------
+    MissDiffImputer : Fill missing cells with the same fit.
+
+    References
+    ----------
+    .. [1] Y. Ouyang, L. Xie, C. Li, G. Cheng, "MissDiff: Training Diffusion Models on
+       Tabular Data with Missing Values", arXiv:2307.00467, 2023.
+    .. [2] A. Lugmayr et al., "RePaint: Inpainting using Denoising Diffusion Probabilistic
+       Models", CVPR 2022.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from skmissdiff import MissDiffSampler
+    >>> X = load_iris(as_frame=True).data
+    >>> X.iloc[::4, 0] = np.nan
+    >>> sampler = MissDiffSampler(max_iter=100, random_state=0).fit(X)
+    >>> rows = sampler.sample(5)
+    >>> rows.shape, int(rows.isna().sum().sum())
+    ((5, 4), 0)
+    """
 
     def sample(self, n_samples=1, random_state=None):
         """Complete synthetic rows like those of the training table.

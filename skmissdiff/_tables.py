@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 
-from skmissdiff._csv_text import MISSING_SPELLINGS, read_column, split_csv, unquote
+from skmissdiff._csv_text import MISSING_SPELLINGS, parse_column, split_csv, unquote
 from skmissdiff._files import TableError, atomic_output, file_kind, import_pandas, read_text
 
 # Stacked completed tables are numbered in the column that R's mice uses for it.
@@ -164,7 +164,7 @@ class CsvTable(_Table):
             if name in ignore or not name:
                 self.ignored.append(name)
                 continue
-            column = read_column(name, raw, missing_spellings, kinds.get(name))
+            column = parse_column(name, raw, missing_spellings, kinds.get(name))
             if column.kind == "empty":
                 self.empty.append(name)
                 continue

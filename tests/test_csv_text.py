@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skmissdiff._csv_text import MISSING_SPELLINGS, quote, read_column, split_csv, unquote
+from skmissdiff._csv_text import MISSING_SPELLINGS, parse_column, quote, split_csv, unquote
 from skmissdiff._files import TableError
 
 
@@ -78,7 +78,7 @@ def test_missing_spellings_are_those_of_pandas():
 
 
 def _column(*cells, kind=None, spellings=MISSING_SPELLINGS):
-    return read_column("x", list(cells), spellings, kind)
+    return parse_column("x", list(cells), spellings, kind)
 
 
 @pytest.mark.parametrize(

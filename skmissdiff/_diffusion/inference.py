@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .denoiser import NoisePredictor, PreconditionedDenoiser
 from .methods import MaskedMethod, PaperMethod
 from .training import Callback, History, TrainingSettings
 
@@ -97,3 +98,16 @@ def generate_rows(
     """At most ``CALL_ROWS`` new rows."""
     drawn = method.generate(denoiser, lambda: padded(noise(), device))
     return drawn[:n_rows].cpu().numpy()
+
+
+def to_arrays(denoiser: nn.Module) -> dict[str, np.ndarray]:
+    """The weights by name."""
+    return {name: value.numpy() for name, value in denoiser.state_dict().items()}
+
+
+def from_arrays(kind: str, config: dict, weights: dict[str, np.ndarray]) -> nn.Module:
+    """The denoiser that `to_arrays` took the weights from, on the CPU."""
+    build = PreconditionedDenoiser if kind == PreconditionedDenoiser.__name__ else NoisePredictor
+    denoiser = build(**config, generator=torch.Generator())
+    denoiser.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return denoiser.eval().requires_grad_(False)

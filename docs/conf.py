@@ -1,0 +1,62 @@
+"""Settings of the documentation."""
+
+import pathlib
+import sys
+import warnings
+
+import skmissdiff
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "_ext"))
+
+project = "skmissdiff"
+author = "skmissdiff developers"
+copyright = "skmissdiff developers"
+version = release = skmissdiff.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+    "mathml",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "examples/*.rst"]
+nitpicky = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skmissdiff"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_end": ["theme-switcher"],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+    "pygments_light_style": "default",
+    "pygments_dark_style": "github-dark",
+}
+html_sidebars = {"install": [], "how_it_works": [], "changelog": []}
+
+autosummary_generate = True
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"/plot_",
+    "abort_on_example_error": True,
+    "remove_config_comments": True,
+    "download_all_examples": False,
+    "show_signature": False,
+    "doc_module": ("skmissdiff",),
+    "backreferences_dir": "api/backreferences",
+    "within_subsection_order": "FileNameSortKey",
+}
+
+# The gallery pages are to run without a warning, too.
+warnings.filterwarnings("error", module=r"skmissdiff")

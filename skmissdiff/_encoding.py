@@ -1,0 +1,409 @@
+"""Tables as codes: one number per numeric column, one code per level of a categorical one."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
+
+from skmissdiff._dataframe import is_nan_like, validate_table
+from skmissdiff._layout import CodeLayout
+from skmissdiff._levels import (
+    count_levels,
+    decode_levels,
+    encode_levels,
+    share_codes,
+    shared_code,
+)
+from skmissdiff._plausible import make_plausible, plausible_bounds, plausible_values
+from skmissdiff._rebuild import build_table, default_value
+from skmissdiff._scaling import NumericScaler
+
+# Codes beyond this many standard deviations carry no information that a model could use, and
+# overflow in float32. No value seen in fit reaches it in fewer than 1e8 rows.
+_LARGEST_CODE = 1e4
+_N_EXAMPLES = 3
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):
+    """Encode a table with numeric and categorical columns and missing cells as numbers.
+
+    A numeric column becomes one scaled code, a categorical column one code per level seen in
+    `fit`. All codes of a missing cell are NaN. A column without any observed value has no code.
+
+    Parameters
+    ----------
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns: those of category, string or boolean dtype, or the listed
+        ones, by index, by name or as a boolean mask.
+    scaling : {"standard", "quantile", "minmax"}, default="standard"
+        The scale of numeric columns, see `NumericScaler`.
+    max_categories : int or None, default=100
+        Largest number of codes of a categorical column. The least frequent levels share the
+        last one. None means no limit.
+    missing_values : int, float, str, NaN or None, default=NaN
+        What stands for a missing cell. Null cells of a frame are missing in any case.
+    bounds : None, "observed", (low, high) or dict, default=None
+        Range of the numbers that come out of `inverse_transform`: that of the observed
+        values, a pair in which None means no bound, or one of these per column by name or
+        index.
+    snap : bool or array-like, default=False
+        Whether numbers that come out are the nearest ones observed in `fit`: in every numeric
+        column or in the listed ones, by name or index.
+    keep_empty_features : bool, default=False
+        Whether `inverse_transform` returns the columns that had no observed value in `fit`,
+        filled with 0, False or "missing_value".
+
+    Attributes
+    ----------
+    layout_ : CodeLayout
+        Which codes belong to which column.
+    categories_ : list of (ndarray or None)
+        The levels of each categorical column, None for the others.
+    infrequent_categories_ : list of (ndarray or None)
+        The levels that share the last code of their column, None where none do.
+    scaler_ : NumericScaler or None
+        The scaler of the numeric columns, None if there are none.
+    schema_ : TableSchema
+        Kinds, names and dtypes of the table.
+    kept_columns_ : ndarray of bool, shape (n_features_in_,)
+        The columns that come out of `inverse_transform`.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the columns seen in `fit`, if they are all strings.
+
+    See Also
+    --------
+    NumericScaler : Scale numeric columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmissdiff import TableEncoder
+    >>> X = [[20.0, "red"], [np.nan, "blue"], [40.0, None]]
+    >>> encoder = TableEncoder().fit(X)
+    >>> encoder.get_feature_names_out()
+    array(['x0', 'x1_blue', 'x1_red'], dtype=object)
+    >>> encoder.transform(X)
+    array([[-1.,  0.,  1.],
+           [nan,  1.,  0.],
+           [ 1., nan, nan]])
+    >>> encoder.inverse_transform([[0.0, 0.2, 0.8]])
+    array([[30.0, 'red']], dtype=object)
+    """
+
+    _parameter_constraints: dict = {
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "scaling": [StrOptions({"standard", "quantile", "minmax"})],
+        "max_categories": [Interval(Integral, 2, None, closed="left"), None],
+        "missing_values": [MissingValues()],
+        "bounds": [dict, tuple, list, StrOptions({"observed"}), None],
+        "snap": ["boolean", "array-like"],
+        "keep_empty_features": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        categorical_features="from_dtype",
+        scaling="standard",
+        max_categories=100,
+        missing_values=np.nan,
+        bounds=None,
+        snap=False,
+        keep_empty_features=False,
+    ):
+        self.categorical_features = categorical_features
+        self.scaling = scaling
+        self.max_categories = max_categories
+        self.missing_values = missing_values
+        self.bounds = bounds
+        self.snap = snap
+        self.keep_empty_features = keep_empty_features
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the kinds, the levels and the scales of the columns.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            The table.
+        y : None
+            Ignored, present for the conventions of scikit-learn.
+
+        Returns
+        -------
+        self : TableEncoder
+            The fitted encoder.
+        """
+        table = validate_table(
+            self,
+            X,
+            reset=True,
+            missing_values=self.missing_values,
+            categorical_features=self.categorical_features,
+        )
+        return self.fit_table(table)
+
+    def fit_table(self, table):
+        """Learn from a `Table` that is read and checked already."""
+        schema = table.schema
+        known = np.array([column.n_observed > 0 for column in schema.columns])
+        categorical = np.asarray(schema.is_categorical)
+        self._ranges = plausible_bounds(schema, self.bounds)
+        self._observed = plausible_values(table, self.snap, self._ranges)
+        self.schema_ = schema
+        self.kept_columns_ = known | self.keep_empty_features
+        self.categories_ = [None] * table.n_columns
+        self._level_counts = [None] * table.n_columns
+        self._code_of_level = [None] * table.n_columns
+        widths = known.astype(int)
+        for j in np.flatnonzero(categorical):
+            levels, counts = count_levels(schema.columns[j], table.columns[j])
+            self.categories_[j], self._level_counts[j] = levels, counts
+            self._code_of_level[j] = share_codes(counts, self.max_categories)
+            widths[j] = self._code_of_level[j].max(initial=-1) + 1
+        self.layout_ = CodeLayout(tuple(widths.tolist()), tuple(categorical.tolist()))
+        self._numeric = np.flatnonzero(known & ~categorical)
+        self.scaler_ = None
+        if len(self._numeric):
+            scaler = NumericScaler(self.scaling).set_output(transform="default")
+            self.scaler_ = scaler.fit(self._numbers(table))
+        self._constant_error = np.array(
+            [self._error_of_constant(table, j) for j in range(table.n_columns)]
+        )
+        return self
+
+    def transform(self, X):
+        """Encode a table.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            A table with the columns seen in `fit`.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_codes)
+            NaN where a cell is missing or a level was not seen in `fit`.
+        """
+        check_is_fitted(self)
+        table = validate_table(
+            self, X, reset=False, missing_values=self.missing_values, schema=self.schema_
+        )
+        self.warn_unseen(table)
+        return self.encode(table)
+
+    def inverse_transform(self, X):
+        """Decode codes to a table of the kind seen in `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_codes)
+            Codes. The largest one of a categorical column decides; NaN gives a missing cell.
+
+        Returns
+        -------
+        table : ndarray or dataframe of shape (n_samples, n_features_out)
+            With the library, the names and the dtypes of the table in `fit`.
+        """
+        check_is_fitted(self)
+        n_codes = self.layout_.n_codes
+        codes = check_array(
+            X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_features=0
+        )
+        if codes.shape[1] != n_codes:
+            raise ValueError(
+                f"X has {codes.shape[1]} features, but TableEncoder is expecting {n_codes} "
+                "codes as input."
+            )
+        return build_table(self.schema_, self.decode(codes), self.kept_columns_)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the codes, such as "age" and "sex_male".
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns, checked against those seen in `fit`.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str
+        """
+        check_is_fitted(self)
+        names = []
+        for j, name in enumerate(_check_feature_names_in(self, input_features)):
+            if not self.schema_.columns[j].is_categorical:
+                names += [name] * self.layout_.widths[j]
+                continue
+            shared = shared_code(self._code_of_level[j])
+            for code in range(self.layout_.widths[j]):
+                level = self.categories_[j][self._code_of_level[j] == code][0]
+                names.append(f"{name}_{'infrequent' if code == shared else level}")
+        return np.array(_distinct(names), dtype=object)
+
+    @property
+    def infrequent_categories_(self):
+        """The levels that share the last code of their column."""
+        check_is_fitted(self)
+        infrequent = [None] * self.layout_.n_columns
+        for j, codes in enumerate(self._code_of_level):
+            shared = None if codes is None else shared_code(codes)
+            if shared is not None:
+                infrequent[j] = self.categories_[j][codes == shared]
+        return infrequent
+
+    def encode(self, table):
+        """Return the codes of a `Table`, shape (n_rows, n_codes), NaN where unknown.
+
+        A level that was not seen in `fit` counts as unknown, without being listed in
+        ``table.missing``. Numbers far beyond those seen in `fit` get the largest code.
+        """
+        codes = np.empty((table.n_rows, self.layout_.n_codes))
+        if self.scaler_ is not None and table.n_rows:
+            scaled = self.scaler_.transform(self._numbers(table))
+            # What did not vary in fit has taught a model nothing.
+            scaled[:, self.scaler_.is_constant_] *= 0.0
+            codes[:, self.layout_.numeric_codes] = scaled.clip(-_LARGEST_CODE, _LARGEST_CODE)
+        for j, codes_of_column in enumerate(self.layout_.slices):
+            if self.categories_[j] is None or self.layout_.widths[j] == 0:
+                continue
+            encode_levels(
+                table.columns[j],
+                self.categories_[j],
+                self._code_of_level[j],
+                out=codes[:, codes_of_column],
+            )
+        return codes
+
+    def decode(self, codes, uniforms=None):
+        """Return the values of each column, where codes are known.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows, n_codes)
+            NaN gives NaN or None.
+        uniforms : ndarray of shape (n_rows, n_columns), optional
+            Numbers from 0 to 1 by which one of the levels that share a code is drawn, as often
+            as it was seen in `fit`. Without them it is the most frequent one.
+
+        Returns
+        -------
+        list of ndarray of shape (n_rows,)
+            float64 for numeric columns, object for categorical ones. The default value of
+            columns never observed.
+        """
+        codes = np.asarray(codes, dtype=np.float64)
+        numbers = iter(())
+        if self.scaler_ is not None:
+            scaled = codes[:, self.layout_.numeric_codes]
+            numbers = iter((self.scaler_.inverse_transform(scaled) if len(codes) else scaled).T)
+        values = []
+        for j, column in enumerate(self.schema_.columns):
+            if self.layout_.widths[j] == 0:
+                dtype = object if column.is_categorical else np.float64
+                values.append(np.full(len(codes), default_value(column), dtype=dtype))
+            elif column.is_categorical:
+                values.append(
+                    decode_levels(
+                        codes[:, self.layout_.slices[j]],
+                        self.categories_[j],
+                        self._level_counts[j],
+                        self._code_of_level[j],
+                        None if uniforms is None else uniforms[:, j],
+                    )
+                )
+            else:
+                values.append(
+                    make_plausible(next(numbers), column, self._ranges[j], self._observed[j])
+                )
+        return values
+
+    def warn_unseen(self, table):
+        """Warn once if categorical columns hold levels that were not seen in `fit`."""
+        found = []
+        for j, levels in enumerate(self.categories_):
+            if levels is None or self.layout_.widths[j] == 0:
+                continue
+            unseen = dict.fromkeys(table.columns[j])
+            unseen = [v for v in unseen if v is not None and v not in set(levels)]
+            if unseen:
+                examples = ", ".join(map(repr, unseen[:_N_EXAMPLES]))
+                more = ", ..." if len(unseen) > _N_EXAMPLES else ""
+                found.append(f"{self.schema_.label(j)} ({examples}{more})")
+        if found:
+            warnings.warn(
+                f"Found categories that were not seen in fit, in {'; '.join(found)}. They are "
+                "kept as they are and treated as unknown.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def relative_error(self, table, values, hidden):
+        """Return the mean over columns of how far values are from the hidden cells.
+
+        Parameters
+        ----------
+        table : Table
+            The truth.
+        values : sequence of ndarray of shape (n_rows,)
+        hidden : ndarray of bool, shape (n_rows, n_columns)
+            The cells to compare.
+
+        Returns
+        -------
+        float
+            Root mean squared errors in standard deviations, error rates in units of that of
+            the most frequent level: about 1 for a constant fill.
+        """
+        errors = []
+        for j in np.flatnonzero(hidden.any(axis=0) & (np.array(self.layout_.widths) > 0)):
+            cells = hidden[:, j]
+            truth, guess = table.columns[j][cells], values[j][cells]
+            if self.schema_.columns[j].is_categorical:
+                wrong = np.mean([a != b for a, b in zip(truth, guess, strict=True)])
+                error = wrong / (self._constant_error[j] or 1.0)
+            else:
+                unit = self._constant_error[j] or 1.0
+                error = np.sqrt(np.mean((truth / unit - guess / unit) ** 2))
+            errors.append(error)
+        if not errors:
+            raise ValueError("There is no hidden cell to compare: X has too few observed cells.")
+        return float(np.mean(errors))
+
+    def _numbers(self, table):
+        return np.column_stack([table.columns[j] for j in self._numeric])
+
+    def _error_of_constant(self, table, j):
+        """Return the error of a constant fill of column `j`: an sd or an error rate."""
+        if self.layout_.widths[j] == 0:
+            return 0.0
+        if self.categories_[j] is not None:
+            return 1 - self._level_counts[j].max() / self._level_counts[j].sum()
+        values = table.columns[j][~table.missing[:, j]]
+        largest = np.abs(values).max() or 1.0
+        return largest * np.std(values / largest)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = is_nan_like(self.missing_values)
+        return tags
+
+
+def _distinct(names):
+    """Return the names, with a number behind those that have come before."""
+    seen = set()
+    out = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in seen:
+            number += 1
+            candidate = f"{name}_{number}"
+        seen.add(candidate)
+        out.append(candidate)
+    return out

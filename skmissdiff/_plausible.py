@@ -1,0 +1,132 @@
+"""Imputed numbers that could have been observed: within bounds, whole, or seen before."""
+
+import numpy as np
+
+from skmissdiff._dataframe import column_index
+
+
+def plausible_bounds(schema, bounds):
+    """Return the lowest and the highest value of each column, shape (n_columns, 2).
+
+    Parameters
+    ----------
+    schema : TableSchema
+        The table seen in `fit`.
+    bounds : None, "observed", (low, high) or dict
+        The range of every numeric column, or one range per column by name or index. A
+        range is "observed" or a pair in which None means no bound.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or categorical column and for a range without a value.
+    """
+    ranges = np.tile([-np.inf, np.inf], (len(schema.columns), 1))
+    if bounds is None:
+        return ranges
+    if isinstance(bounds, dict):
+        chosen = {_numeric_index(schema, key, "bounds"): value for key, value in bounds.items()}
+    else:
+        numeric = np.flatnonzero(~np.asarray(schema.is_categorical))
+        chosen = dict.fromkeys(numeric.tolist(), bounds)
+    for index, value in chosen.items():
+        ranges[index] = _range(schema, index, value)
+    return ranges
+
+
+def plausible_values(table, snap, ranges):
+    """Return for each column the values that imputed ones are moved to, None for any.
+
+    Parameters
+    ----------
+    table : Table
+        The table seen in `fit`.
+    snap : bool or array-like
+        Whether to use observed values only: in every numeric column, or in the listed
+        ones, by name or index.
+    ranges : ndarray of shape (n_columns, 2)
+        See `plausible_bounds`.
+
+    Returns
+    -------
+    list of (ndarray or None)
+        Sorted.
+    """
+    schema = table.schema
+    if isinstance(snap, bool | np.bool_):
+        chosen = ~np.asarray(schema.is_categorical) & bool(snap)
+    else:
+        chosen = np.zeros(len(schema.columns), dtype=bool)
+        for feature in np.asarray(snap).ravel().tolist():
+            chosen[_numeric_index(schema, feature, "snap")] = True
+    observed = [None] * len(schema.columns)
+    for index in np.flatnonzero(chosen):
+        if schema.columns[index].n_observed == 0:
+            continue
+        values = np.unique(table.columns[index][~table.missing[:, index]])
+        low, high = ranges[index]
+        observed[index] = values[(low <= values) & (values <= high)]
+        if len(observed[index]) == 0:
+            raise ValueError(
+                f"The bounds of {schema.label(index)}, {low:g} to {high:g}, hold none of its "
+                "observed values to snap to. Widen them or leave the column out of snap."
+            )
+    return observed
+
+
+def make_plausible(values, column, bounds, observed):
+    """Return imputed numbers moved to the nearest plausible ones; NaN stays.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,)
+    column : ColumnSchema
+        Columns of whole numbers get whole numbers.
+    bounds : (float, float)
+    observed : ndarray or None
+        Sorted values to choose from.
+    """
+    if observed is not None:
+        middles = observed[:-1] / 2 + observed[1:] / 2
+        nearest = observed[np.searchsorted(middles, values)]
+        return np.where(np.isnan(values), np.nan, nearest)
+    low, high = bounds
+    if column.is_whole or column.is_integer:
+        values, low, high = np.rint(values), np.ceil(low), np.floor(high)
+    return np.clip(values, low, high)
+
+
+def _numeric_index(schema, feature, parameter):
+    names = [column.name for column in schema.columns]
+    index = column_index(feature, names, parameter)
+    if schema.columns[index].is_categorical:
+        raise ValueError(
+            f"{parameter} names {schema.label(index)}, which is categorical: only numeric "
+            "columns have a range."
+        )
+    return index
+
+
+def _range(schema, index, value):
+    """Return the lowest and the highest value that `value` allows in the column."""
+    column, label = schema.columns[index], schema.label(index)
+    if isinstance(value, str) and value == "observed":
+        if column.minimum is None:
+            return -np.inf, np.inf
+        return column.minimum, column.maximum
+    try:
+        low, high = value
+        low = -np.inf if low is None else float(low)
+        high = np.inf if high is None else float(high)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The bounds of {label} must be 'observed' or a pair (low, high), got {value!r}."
+        ) from error
+    if not low <= high:
+        raise ValueError(f"The bounds of {label} must be in order, got {value!r}.")
+    if (column.is_whole or column.is_integer) and np.ceil(low) > np.floor(high):
+        raise ValueError(
+            f"The bounds of {label} hold no whole number, got {value!r}, but the column has "
+            "nothing else."
+        )
+    return low, high

@@ -1,0 +1,286 @@
+"""Tables out: the input with its missing cells filled, or a new table like the one in `fit`.
+
+Every function returns a new table and leaves its input as it is.
+"""
+
+import importlib
+from dataclasses import replace
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import sklearn
+
+from skmissdiff._columns import is_nan_like
+from skmissdiff._dataframe import is_frame, library_of
+from skmissdiff._dtypes import absent, make_column, numpy_dtype, pandas_array, polars_series, typed
+from skmissdiff._schema import Element, Kind
+
+MISSING_LEVEL = "missing_value"
+
+
+def default_value(column):
+    """Return what fills a column of which nothing is known, as scikit-learn's imputers do."""
+    if column.categories:
+        return column.categories[0]
+    if column.kind is Kind.NUMERIC:
+        return 0.0
+    boolean = column.element is Element.BOOLEAN
+    return False if boolean else MISSING_LEVEL
+
+
+def fill_table(table, values, keep=None):
+    """Return the input of `table` with its missing cells filled.
+
+    Parameters
+    ----------
+    table : Table
+    values : sequence of ndarray of shape (n_rows,)
+        Imputed values of each column, read where it is missing.
+    keep : ndarray of bool, shape (n_columns,), optional
+        The columns to return, all by default.
+
+    Returns
+    -------
+    ndarray or frame
+        Of the input's library, names and dtypes. A dtype changes only where it has no
+        place for the value: a category list is extended, a column without any value that
+        is not of the fitted kind takes the fitted dtype.
+    """
+    kept = np.arange(table.n_columns) if keep is None else np.flatnonzero(keep)
+    fills = {j: _fill_values(table, j, values[j]) for j in kept if table.missing[:, j].any()}
+    if table.schema.library == "array":
+        return _fill_array(table, fills, kept)
+    frame = nw.from_native(table.native, eager_only=True)
+    columns = [
+        _fill_series(table, j, series, fills[j]) if j in fills else series.to_native()
+        for j, series in enumerate(frame.iter_columns())
+        if j in kept
+    ]
+    names = [table.schema.names[j] for j in kept]
+    if table.schema.library == "pandas":
+        names = table.native.columns[kept]  # a column index may have a name, or levels
+    return _assemble(table.schema.library, columns, names, table.native)
+
+
+def build_table(schema, columns, keep=None):
+    """Return a new table that looks like the one that `schema` describes.
+
+    Parameters
+    ----------
+    schema : TableSchema
+    columns : sequence of ndarray of shape (n_rows,)
+        Values of each column. None and NaN come out as missing cells.
+    keep : ndarray of bool, shape (n_columns,), optional
+        The columns to return, all by default.
+
+    Returns
+    -------
+    ndarray or frame
+    """
+    kept = np.arange(len(schema.columns)) if keep is None else np.flatnonzero(keep)
+    if schema.library == "array":
+        return _build_array(schema, [columns[j] for j in kept], kept)
+    made = [make_column(schema.library, schema.columns[j], columns[j]) for j in kept]
+    return _assemble(schema.library, made, [schema.names[j] for j in kept], None)
+
+
+def append_columns(native, names, columns):
+    """Return `native` with boolean columns to its right.
+
+    Parameters
+    ----------
+    native : ndarray or frame
+    names : sequence of str
+        Not used for an array.
+    columns : ndarray of bool, shape (n_rows, n_new)
+    """
+    if isinstance(native, np.ndarray):
+        dtype = object if native.dtype.kind in "UT" else native.dtype
+        return np.hstack([native.astype(dtype, copy=False), columns.astype(dtype)])
+    if library_of(native) == "pandas":
+        # Not through narwhals, which would look at names that are not strings.
+        pd = nw.get_native_namespace(native)
+        flags = pd.DataFrame(columns, columns=list(names), index=native.index)
+        return pd.concat([native, flags], axis=1)
+    frame = nw.from_native(native, eager_only=True)
+    return frame.with_columns(
+        nw.new_series(name, flags.copy(), nw.Boolean, backend=frame.implementation)
+        for name, flags in zip(names, columns.T, strict=True)
+    ).to_native()
+
+
+def configured_output(estimator):
+    """Return "default", "pandas" or "polars": what `set_output` or the global setting asks for."""
+    own = getattr(estimator, "_sklearn_output_config", {})
+    return own.get("transform", sklearn.get_config()["transform_output"])
+
+
+def to_container(native, library, names):
+    """Return `native` as a frame of `library`, column by column, so that dtypes survive.
+
+    scikit-learn's `set_output` wraps what `transform` returns as one array, which turns the
+    columns of a mixed table into objects. It leaves a frame of the right library alone.
+
+    Parameters
+    ----------
+    native : ndarray or frame
+    library : {"default", "pandas", "polars"}
+        "default" returns `native` itself.
+    names : sequence of str
+        Names of the columns.
+    """
+    if library == "default" or (is_frame(native) and library_of(native) == library):
+        return native
+    module = importlib.import_module(library)
+    if isinstance(native, np.ndarray):
+        if native.dtype.kind in "fiub":
+            return native  # one dtype for all columns, which scikit-learn keeps
+        columns = [column.tolist() for column in native.T]
+    else:
+        frame = nw.from_native(native, eager_only=True)
+        if library == "polars" and library_of(native) == "pyarrow":
+            return module.from_arrow(native)
+        columns = [_portable(module, series) for series in frame.iter_columns()]
+    return module.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _portable(module, series):
+    """Return the column for the other library's constructor: levels keep their order."""
+    dtype = series.dtype
+    if isinstance(dtype, nw.Categorical | nw.Enum):
+        levels = [None if is_nan_like(level) else level for level in series.to_list()]
+        categories = list(dtype.categories) if isinstance(dtype, nw.Enum) else None
+        if module.__name__ == "pandas":
+            return module.Categorical(levels, categories=categories)
+        if all(isinstance(level, str) for level in levels):
+            return module.Series(
+                levels, dtype=module.Enum(categories) if categories else module.Categorical
+            )
+        return module.Series(levels)
+    if dtype.is_numeric():
+        return series.to_numpy()
+    return series.to_list()
+
+
+def _fill_values(table, j, values):
+    """Return the values for the missing cells of column `j`, of a column that was fitted."""
+    missing = table.missing[:, j]
+    fitted = None if table.fitted is None else table.fitted.columns[j]
+    if fitted is not None and fitted.n_observed == 0:
+        return np.full(np.count_nonzero(missing), default_value(table.schema.columns[j]), object)
+    return np.asarray(values)[missing]
+
+
+def _fill_array(table, fills, kept):
+    """Return the array with its missing cells filled."""
+    native = table.native
+    dtype = native.dtype
+    if not all(_fits(fill, dtype) for fill in fills.values()):
+        dtype = np.dtype(object)  # a column without any value in another kind of array
+    filled = {j: typed(fill, table.schema.columns[j], dtype) for j, fill in fills.items()}
+    if dtype.kind == "U":  # which has room for its own longest text only
+        dtype = np.result_type(dtype, *filled.values())
+    out = native[:, kept].astype(dtype)
+    for place, j in enumerate(kept):
+        if j in filled:
+            out[table.missing[:, j], place] = filled[j]
+    return out
+
+
+def _fits(values, dtype):
+    """Return whether the values have a place in an array of this dtype."""
+    if dtype.kind in "OT":
+        return True
+    return isinstance(values[0], str) == (dtype.kind == "U")
+
+
+def _build_array(schema, columns, kept):
+    """Return a new array of the training dtype, or of one that has room for missing cells."""
+    dtype = np.dtype(schema.array_dtype)
+    gaps = [absent(column) for column in columns]
+    if dtype.kind != "f" and any(gap.any() for gap in gaps):
+        dtype = np.dtype(np.float64 if dtype.kind in "iu" else object)
+    out = np.full((len(columns[0]) if columns else 0, len(columns)), np.nan, dtype=object)
+    for place, (j, column, gap) in enumerate(zip(kept, columns, gaps, strict=True)):
+        out[~gap, place] = typed(column[~gap], schema.columns[j], dtype)
+        if schema.columns[j].is_categorical:
+            out[gap, place] = None
+    return out.astype(str if dtype.kind == "U" else dtype)
+
+
+def _fill_series(table, j, series, fill):
+    """Return the column of a frame with its missing cells filled."""
+    native = series.to_native()
+    missing = table.missing[:, j]
+    column = _target_column(table, j)
+    if column is not table.schema.columns[j]:
+        complete = np.empty(len(missing), dtype=object)
+        complete[missing] = fill
+        return make_column(table.schema.library, column, complete)
+    module = nw.get_native_namespace(native)
+    if column.categories is not None:
+        fitted = None if table.fitted is None else table.fitted.columns[j].categories
+        extended = _extended(column.categories, fitted, fill)
+        if extended != column.categories:
+            column = replace(column, categories=extended)
+            native = _with_categories(table.schema.library, module, native, extended)
+    if table.schema.library == "pandas":
+        values = native.array.copy()
+        values[missing] = pandas_array(module, column, fill)
+        return module.Series(values, index=native.index, name=native.name)
+    values = np.empty(len(missing), dtype=object)
+    values[missing] = fill
+    if table.schema.library == "polars":
+        other = polars_series(module, column, values, native.dtype)
+        return native.zip_with(module.Series(~missing), other)
+    items = np.array([*native.to_pylist(), None], dtype=object)[:-1]
+    items[missing] = typed(fill, column, numpy_dtype(column)).astype(object)
+    if module.types.is_dictionary(native.type):
+        levels = module.array(items.tolist(), type=native.type.value_type)
+        return levels.dictionary_encode().cast(native.type)
+    return module.array(items.tolist(), type=native.type)
+
+
+def _target_column(table, j):
+    """Return the column that describes the dtype of column `j` after filling."""
+    own = table.schema.columns[j]
+    fitted = None if table.fitted is None else table.fitted.columns[j]
+    if own.n_observed > 0 or fitted is None or fitted.n_observed == 0:
+        return own
+    if table.fitted.library != table.schema.library:
+        return own
+    untyped = own.dtype in ("object", "Null", "null", "null[pyarrow]")
+    holds_text = own.element is Element.TEXT or own.categories is not None
+    other = holds_text != (fitted.element in (Element.TEXT, Element.OTHER))
+    return fitted if untyped or other else own
+
+
+def _extended(categories, fitted, fill):
+    """Return the category list with room for `fill`: the fitted list where that will do."""
+    known = set(categories)
+    lacking = [level for level in dict.fromkeys(fill) if level not in known]
+    if not lacking:
+        return categories
+    if fitted is not None and known.union(lacking) <= set(fitted):
+        return fitted
+    return (*categories, *lacking)
+
+
+def _with_categories(library, module, native, categories):
+    if library == "pandas":
+        return native.cat.set_categories(list(categories))
+    return native.cast(module.String).cast(module.Enum(list(categories)))
+
+
+def _assemble(library, columns, names, like):
+    """Return columns as one frame, in pandas with the index and the attributes of `like`."""
+    module = importlib.import_module(library)
+    if library == "pyarrow":
+        return module.table(columns, names=names)
+    if library == "polars":
+        return module.DataFrame(dict(zip(names, columns, strict=True)))
+    frame = module.DataFrame(dict(enumerate(columns)), index=None if like is None else like.index)
+    frame.columns = names
+    if like is not None:
+        frame.attrs = like.attrs
+    return frame

@@ -1,0 +1,177 @@
+"""Numeric columns on a common scale."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import FLOAT_DTYPES, check_array, check_is_fitted, validate_data
+
+_N_QUANTILES = 1000
+
+
+class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Put numeric columns on a common scale, whatever their magnitude.
+
+    The scale is learnt from the observed values of each column; NaN passes through. Constant
+    columns become 0. It is scikit-learn's scaler of that name, behind a shift and a power of
+    two that keep it away from overflow (values near 1e300) and from cancellation (1e9 + 1e-6).
+
+    Parameters
+    ----------
+    strategy : {"standard", "quantile", "minmax"}, default="standard"
+        - "standard": zero mean and unit variance.
+        - "quantile": ranks mapped to the quantiles of a standard normal distribution.
+        - "minmax": the observed range becomes 0 to 1.
+
+    Attributes
+    ----------
+    scaler_ : StandardScaler, QuantileTransformer, MinMaxScaler or None
+        The scaler of the columns that vary, None if no column does.
+    is_constant_ : ndarray of bool, shape (n_features_in_,)
+        Columns with at most one distinct observed value.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the columns seen in `fit`, if they are all strings.
+
+    See Also
+    --------
+    TableEncoder : Encode tables with numeric and categorical columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmissdiff import NumericScaler
+    >>> X = [[1.0, 7.0], [np.nan, 7.0], [3.0, 7.0]]
+    >>> scaler = NumericScaler().fit(X)
+    >>> scaler.transform(X)
+    array([[-1.,  0.],
+           [nan,  0.],
+           [ 1.,  0.]])
+    >>> scaler.inverse_transform([[0.0, 0.0]])
+    array([[2., 7.]])
+    """
+
+    _parameter_constraints: dict = {"strategy": [StrOptions({"standard", "quantile", "minmax"})]}
+
+    def __init__(self, strategy="standard"):
+        self.strategy = strategy
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the scale of each column.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers, NaN where missing.
+        y : None
+            Ignored, present for the conventions of scikit-learn.
+
+        Returns
+        -------
+        self : NumericScaler
+            The fitted scaler.
+        """
+        X = validate_data(self, X, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan")
+        X = X.astype(np.float64)
+        observed = ~np.isnan(X)
+        known = observed.any(axis=0)
+        low = np.where(known, np.min(X, axis=0, initial=np.inf, where=observed), 0.0)
+        high = np.where(known, np.max(X, axis=0, initial=-np.inf, where=observed), 0.0)
+        # Powers of two are exact: they change the exponent of a number, not its digits.
+        self._magnitude = _exponent(np.maximum(np.abs(low), np.abs(high)))
+        low, high = np.ldexp(low, -self._magnitude), np.ldexp(high, -self._magnitude)
+        self._center = (low + high) / 2
+        self._spread = _exponent(np.maximum(high - self._center, self._center - low))
+        self.is_constant_ = low == high
+        varying = self._unit(X)[:, ~self.is_constant_]
+        self.scaler_ = self._make_scaler(len(X)).fit(varying) if varying.shape[1] else None
+        return self
+
+    def transform(self, X):
+        """Scale the columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers, NaN where missing.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_features)
+            Scaled numbers, NaN where missing.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan")
+        codes = self._unit(X)
+        if self.scaler_ is not None:
+            varying = ~self.is_constant_
+            with np.errstate(over="ignore"):
+                codes[:, varying] = self.scaler_.transform(codes[:, varying])
+        return _finite(codes, X.dtype)
+
+    def inverse_transform(self, X):
+        """Bring codes back to the scale of the columns.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Scaled numbers, NaN where missing.
+
+        Returns
+        -------
+        values : ndarray of shape (n_samples, n_features)
+            Numbers, NaN where missing.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan", input_name="X")
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but NumericScaler is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        values = X.astype(np.float64)
+        with np.errstate(over="ignore"):
+            if self.scaler_ is not None:
+                varying = ~self.is_constant_
+                values[:, varying] = self.scaler_.inverse_transform(values[:, varying])
+            values = _finite(np.ldexp(values, self._spread), np.float64) + self._center
+            values = np.ldexp(values, self._magnitude)
+        return _finite(values, X.dtype)
+
+    def _unit(self, X):
+        """Return the columns shifted and scaled into about -1 to 1, as float64."""
+        with np.errstate(over="ignore"):
+            shifted = np.ldexp(X.astype(np.float64), -self._magnitude) - self._center
+            return _finite(np.ldexp(shifted, -self._spread), np.float64)
+
+    def _make_scaler(self, n_rows):
+        if self.strategy == "standard":
+            scaler = StandardScaler()
+        elif self.strategy == "minmax":
+            scaler = MinMaxScaler()
+        else:
+            scaler = QuantileTransformer(
+                n_quantiles=min(_N_QUANTILES, n_rows),
+                output_distribution="normal",
+                subsample=None,  # all rows, so that nothing is left to chance
+            )
+        return scaler.set_output(transform="default")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _exponent(values):
+    """Return the exponent that brings each value between 0.5 and 1, 0 for 0."""
+    return np.frexp(values)[1]
+
+
+def _finite(values, dtype):
+    """Return values in the dtype, the largest number where they are beyond it."""
+    limits = np.finfo(dtype)
+    return np.clip(values, limits.min, limits.max).astype(dtype, copy=False)

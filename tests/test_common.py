@@ -1,0 +1,55 @@
+"""scikit-learn's checks: all that `check_estimator` yields, and those that it does not."""
+
+import pytest
+from sklearn.utils import estimator_checks as checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skmissdiff import MissDiffImputer, MissDiffSampler
+
+ESTIMATORS = [
+    MissDiffImputer(),
+    MissDiffImputer(sample_posterior=True),
+    MissDiffImputer(aggregate="median", n_draws=3),
+    MissDiffImputer(method="missdiff", n_steps=5, n_draws=2),
+    MissDiffSampler(),
+    MissDiffSampler(method="missdiff", n_steps=5),
+]
+IMPUTERS = ESTIMATORS[:4]
+
+FURTHER_CHECKS = [
+    checks.check_param_validation,
+    checks.check_dataframe_column_names_consistency,
+    checks.check_inplace_ensure_writeable,
+]
+FURTHER_TRANSFORMER_CHECKS = [
+    checks.check_set_output_transform,
+    checks.check_set_output_transform_pandas,
+    checks.check_set_output_transform_polars,
+    checks.check_global_output_transform_pandas,
+    checks.check_global_set_output_transform_polars,
+    checks.check_transformer_get_feature_names_out,
+    checks.check_transformer_get_feature_names_out_pandas,
+    checks.check_get_feature_names_out_error,
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+def short(estimator):
+    """A copy that trains as briefly as in scikit-learn's own runs of its checks."""
+    return type(estimator)(**{**estimator.get_params(), "max_iter": 5})
+
+
+@pytest.mark.parametrize("check", FURTHER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
+def test_further_check(estimator, check):
+    check(type(estimator).__name__, short(estimator))
+
+
+@pytest.mark.parametrize("check", FURTHER_TRANSFORMER_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", IMPUTERS, ids=repr)
+def test_further_transformer_check(estimator, check):
+    check(type(estimator).__name__, short(estimator))

@@ -1,0 +1,107 @@
+"""Saved models: no pickle, no surprise."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skmissdiff import MissDiffImputer, MissDiffSampler
+from skmissdiff._persistence import read_model, write_model
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=50), "y": rng.integers(0, 5, 50).astype(float)})
+    frame["z"] = pd.Categorical(np.where(frame["x"] > 0, "up", "down"))
+    return frame.mask(rng.random(frame.shape) < 0.3)
+
+
+@pytest.fixture(scope="module", params=["masked", "missdiff"])
+def fitted(request, frame):
+    return MissDiffImputer(request.param, max_iter=5, n_steps=5, random_state=0).fit(frame)
+
+
+def test_round_trip_keeps_everything(fitted, frame, tmp_path):
+    fitted.save(tmp_path / "model.npz")
+    loaded = MissDiffImputer.load(tmp_path / "model.npz")
+    for left, right in zip(fitted.multiple_impute(frame, 2), loaded.multiple_impute(frame, 2)):
+        pd.testing.assert_frame_equal(left, right, check_exact=True)
+    pd.testing.assert_frame_equal(fitted.transform(frame), loaded.transform(frame))
+    pd.testing.assert_frame_equal(fitted.to_sampler().sample(9), loaded.to_sampler().sample(9))
+    assert loaded.get_params()["n_steps"] == 5
+    assert loaded.loss_curve_ == fitted.loss_curve_
+    assert set(vars(loaded)) == set(vars(fitted))
+
+
+@pytest.mark.parametrize("position", [0, 0.3, 0.6, 0.95])
+def test_a_damaged_file_is_refused(fitted, tmp_path, position):
+    path = tmp_path / "model.npz"
+    fitted.save(path)
+    content = bytearray(path.read_bytes())
+    start = int(position * len(content))
+    content[start : start + 40] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.npz"):
+        MissDiffImputer.load(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04 half an archive"])
+def test_a_file_that_is_no_archive_is_refused(content, tmp_path):
+    path = tmp_path / "model.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.npz"):
+        MissDiffImputer.load(path)
+
+
+def test_foreign_archives_pickles_and_newer_formats_are_refused(tmp_path):
+    path = tmp_path / "model.npz"
+    np.savez(path, weights=np.ones(3))
+    with pytest.raises(ValueError, match="not a skmissdiff model"):
+        MissDiffImputer.load(path)
+    np.savez(path, json=np.array([{"an": "object"}], dtype=object))
+    with pytest.raises(ValueError, match=r"model\.npz"):
+        MissDiffImputer.load(path)
+    newer = json.dumps({"format": "skmissdiff", "version": 99, "state": None}).encode()
+    np.savez(path, json=np.frombuffer(newer, dtype=np.uint8))
+    with pytest.raises(ValueError, match="Update skmissdiff"):
+        MissDiffImputer.load(path)
+
+
+def test_a_sampler_is_not_loaded_as_an_imputer(fitted, tmp_path):
+    fitted.to_sampler().save(tmp_path / "model.npz")
+    with pytest.raises(ValueError, match="holds a MissDiffSampler"):
+        MissDiffImputer.load(tmp_path / "model.npz")
+    assert isinstance(MissDiffSampler.load(tmp_path / "model.npz"), MissDiffSampler)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "model.npz"
+    write_model(path, {"value": 1}, ())
+    with pytest.raises(TypeError, match="cannot be saved"):
+        write_model(path, {"value": object()}, ())
+    assert read_model(path, ()) == {"value": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        1.5,
+        float("inf"),
+        "text",
+        (1, [2, "x"]),
+        {1: "a", "b": (None,)},
+        slice(1, 3),
+        np.float32(0.1),
+        np.arange(3),
+    ],
+)
+def test_values_come_back_as_they_were(value, tmp_path):
+    write_model(tmp_path / "file.npz", value, ())
+    back = read_model(tmp_path / "file.npz", ())
+    assert type(back) is type(value)
+    np.testing.assert_equal(back, value)

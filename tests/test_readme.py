@@ -1,0 +1,25 @@
+"""The README keeps its promises."""
+
+import pathlib
+import re
+
+README = pathlib.Path(__file__).parents[1] / "README.rst"
+
+
+def test_two_commands():
+    lines = [line.strip() for line in README.read_text().splitlines()]
+    commands = [line for line in lines if line.startswith("python3 -m venv")]
+    assert [command.rpartition(" ")[2] for command in commands] == ["demo", "pytest"]
+    assert all("pip install -c constraints.txt" in command for command in commands)
+
+
+def test_example_runs():
+    (block,) = re.findall(r"code-block:: python\n\n((?:    .*\n|\n)+)", README.read_text())
+    names = {}
+    exec("\n".join(line[4:] for line in block.splitlines()), names)
+    patients, completed, rows = names["patients"], names["completed"], names["rows"]
+    assert completed.notna().all(axis=None)
+    assert (completed.dtypes == patients.dtypes).all()
+    assert len(names["tables"]) == 5
+    assert rows.shape == (100, 3)
+    assert rows.notna().all(axis=None)

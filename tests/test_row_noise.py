@@ -1,0 +1,72 @@
+"""The noise contract: a row's noise is its own."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from skmissdiff._row_noise import RowKeys, RowNoise
+
+
+@pytest.fixture
+def codes():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    X[rng.random(X.shape) < 0.3] = np.nan
+    X[7] = X[3]
+    return X
+
+
+def test_noise_follows_the_row_wherever_it_is(codes):
+    noise = RowNoise(RowKeys(0).of_rows(codes), 3)
+    steps = [noise.normal() for _ in range(40)]
+    order = np.random.default_rng(1).permutation(40)
+    order = order[(order != 3) & (order != 7)]
+    other = RowNoise(RowKeys(0).of_rows(codes[order]), 3)
+    for step in steps:
+        np.testing.assert_array_equal(other.normal(), step[order])
+
+
+def test_chunks_of_a_call_share_their_count_of_identical_rows(codes):
+    whole = RowKeys(0).of_rows(codes)
+    keys = RowKeys(0)
+    pieces = [keys.of_rows(codes[:5]), keys.of_rows(codes[5:])]
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+
+
+def test_identical_rows_draws_and_seeds_differ(codes):
+    keys = RowKeys(0).of_rows(codes, n_draws=2)
+    assert len(np.unique(keys, axis=0)) == 80
+    assert not np.isin(RowKeys(1).of_rows(codes), keys).any()
+    # The draws of a row follow one another, and one draw is the first of two.
+    np.testing.assert_array_equal(RowKeys(0).of_rows(codes), keys[::2])
+
+
+def test_one_spelling_for_each_value():
+    zeros = RowKeys(0).of_rows(np.array([[0.0, np.nan]]))
+    other_nan = np.frombuffer(np.uint64(0x7FF800000000BEEF).tobytes(), dtype=np.float64)[0]
+    np.testing.assert_array_equal(RowKeys(0).of_rows(np.array([[-0.0, other_nan]])), zeros)
+    np.testing.assert_array_equal(
+        RowKeys(0).of_rows(np.array([[0.0, np.nan]], dtype=np.float32)), zeros
+    )
+
+
+def test_numbers_are_standard_normal_and_uncorrelated():
+    noise = RowNoise(RowKeys(3).of_indices(0, 20_000), 2)
+    first, second = noise.normal(), noise.normal()
+    uniform = noise.uniform(1)
+    assert stats.kstest(first.ravel(), "norm").pvalue > 0.001
+    assert stats.kstest(uniform.ravel(), "uniform").pvalue > 0.001
+    together = np.column_stack([first, second, uniform, np.roll(first, 1, axis=0)])
+    correlation = np.corrcoef(together.T) - np.eye(together.shape[1])
+    assert np.abs(correlation).max() < 0.03
+
+
+def test_generated_rows_are_numbered():
+    np.testing.assert_array_equal(RowKeys(0).of_indices(0, 10)[4:], RowKeys(0).of_indices(4, 10))
+
+
+def test_global_generator_is_untouched(codes):
+    before = np.random.get_state()[1].copy()
+    noise = RowNoise(RowKeys(0).of_rows(codes), 3)
+    noise.normal(), noise.uniform(2)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
