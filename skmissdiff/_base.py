@@ -276,7 +276,7 @@ class BaseMissDiff(BaseEstimator):
             For what is left to be drawn by the encoder.
         """
         device = resolve_device(self.device)
-        n_columns = self.encoder_.layout_.n_columns
+        layout = self.encoder_.layout_
         draws, uniforms = [], []
         streams = keys.of_rows(codes, n_draws)
         repeated = np.repeat(codes, n_draws, axis=0)
@@ -285,10 +285,10 @@ class BaseMissDiff(BaseEstimator):
             draws.append(
                 complete_by_draw(self._method(), self.denoiser_, part, noise.normal, device)
             )
-            uniforms.append(noise.uniform(n_columns))
+            uniforms.append(noise.uniform(layout.n_columns))
         return (
-            np.concatenate(draws).reshape(len(codes), n_draws, -1),
-            np.concatenate(uniforms).reshape(len(codes), n_draws, -1),
+            np.concatenate(draws).reshape(len(codes), n_draws, layout.n_codes),
+            np.concatenate(uniforms).reshape(len(codes), n_draws, layout.n_columns),
         )
 
     def save(self, path):

@@ -123,7 +123,7 @@ def _family(source, label):
 
 
 def _family_of_numpy(dtype, label):
-    families = {"b": "boolean", "U": "text", "T": "text", "O": "object"}
+    families = {"b": "boolean", "U": "text", "O": "object"}
     families.update(dict.fromkeys("iuf", "number"))
     if dtype.kind not in families:
         raise TypeError(_unsupported(label, "bytes" if dtype.kind == "S" else str(dtype)))
@@ -152,6 +152,8 @@ def _numbers(source, marker, label):
     elif source.implementation.is_pandas():
         values = np.array(source.to_native().to_numpy(dtype=np.float64, na_value=np.nan))
     else:
+        if source.implementation.is_polars():
+            source = source.cast(nw.Float64)  # NumPy has no integers of 128 bits
         values = np.array(source.to_numpy(), dtype=np.float64)
     _check_finite(values, label)
     if isinstance(marker, Real) and not isinstance(marker, bool):
@@ -252,8 +254,8 @@ def _natural_kind(family, element):
 
 def _check_conflict(fitted, family, element, values, missing, label):
     """Raise if the column cannot be read as the kind that it had in `fit`."""
-    observed = values[~missing]
-    if len(observed) == 0:
+    observed = values[~missing].tolist()
+    if not observed:
         return
     if fitted.kind is Kind.NUMERIC:
         conflict = family == "category" or element in (Element.TEXT, Element.OTHER)

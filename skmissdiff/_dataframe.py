@@ -4,6 +4,7 @@ Frames are read through narwhals, which scikit-learn installs. What goes out aga
 is in `_rebuild`.
 """
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from numbers import Integral
 
@@ -155,7 +156,12 @@ def _check_array(X, missing_values, estimator):
     """What `check_array` lets pass: two dimensions, no complex or infinite numbers."""
     checks = {"dtype": None, "estimator": estimator, "input_name": "X"}
     checks["ensure_all_finite"] = "allow-nan" if is_nan_like(missing_values) else True
-    is_array = isinstance(X, np.ndarray) or hasattr(X, "__array__") or issparse(X)
+    if isinstance(X, np.ma.MaskedArray):
+        # scikit-learn drops the mask, which would turn missing cells into observed ones.
+        raise TypeError("Masked arrays are not supported. Use X.astype(float).filled(np.nan).")
+    is_array = hasattr(X, "__array__") or issparse(X)
+    if getattr(getattr(X, "dtype", None), "kind", None) == "T":
+        X = X.astype(object)  # scikit-learn does not know NumPy's text of variable width
     if not is_array and isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
         # NumPy makes text of every cell of a list in which one cell is text.
         X = np.array(X, dtype=object)
@@ -164,9 +170,15 @@ def _check_array(X, missing_values, estimator):
 
 
 def _objects_as_numbers(X):
-    """Rows of a list with None in them as float64, if all the rest are numbers."""
-    if {type(value).__name__ for value in X.ravel()} <= {"int", "float", "NoneType", "NAType"}:
-        return np.where([[is_nan_like(v) for v in row] for row in X], np.nan, X).astype(np.float64)
+    """Return rows of a list with None in them as float64, if that keeps all the rest exactly."""
+    null = np.array([[is_nan_like(value) for value in row] for row in X])
+    observed = X[~null]
+    if {type(value) for value in observed} <= {int, float}:
+        numbers = np.full(X.shape, np.nan)
+        with contextlib.suppress(OverflowError):
+            numbers[~null] = observed.astype(np.float64)
+        if (numbers[~null] == observed).all():
+            return numbers
     return X
 
 

@@ -1,6 +1,7 @@
 """Columns made from scratch: values in the dtype that a `ColumnSchema` describes."""
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,11 +34,30 @@ def make_column(library, column, values):
     Series or pyarrow.Array
     """
     module = importlib.import_module(library)
+    if column.categories is not None:
+        categories = extended(column.categories, None, values)
+        if categories != column.categories:
+            column = replace(column, categories=categories, categories_dtype=None)
     if library == "pandas":
-        return module.Series(pandas_array(module, column, values), name=column.name)
+        array = pandas_array(module, column, values)
+        # Named again, or pandas makes its own text dtype of text in an object array.
+        is_numpy = type(array) is module.arrays.NumpyExtensionArray
+        dtype = array.dtype.numpy_dtype if is_numpy else array.dtype
+        return module.Series(array, name=column.name, dtype=dtype)
     if library == "polars":
         return polars_series(module, column, values)
     return _arrow_array(module, column, values)
+
+
+def extended(categories, fitted, values):
+    """Return the category list with room for `values`: the fitted list where that will do."""
+    known = set(categories)
+    lacking = [v for v in dict.fromkeys(values) if v not in known and not is_nan_like(v)]
+    if not lacking:
+        return categories
+    if fitted is not None and known.union(lacking) <= set(fitted):
+        return fitted
+    return (*categories, *lacking)
 
 
 def numpy_dtype(column):
@@ -54,7 +74,7 @@ def typed(values, column, dtype):
     """Return values as an array of the NumPy dtype, rounded and clipped to what it can hold."""
     if dtype.kind == "U":
         return np.asarray(values, dtype=str)
-    if dtype.kind in "OT":
+    if dtype.kind == "O":
         return _as_objects(values, column)
     if dtype.kind in "iu":
         return _round_to(values, dtype)
@@ -96,7 +116,9 @@ def absent(values):
 
 
 def _pandas_dtype(pd, column):
-    """Return the pandas dtype that the words of `column` stand for."""
+    """Return the pandas dtype that the words of `column` stand for, None to infer it."""
+    if column.dtype == "null[pyarrow]":
+        return None
     if column.dtype == "category":
         levels = pd.Index(list(column.categories), dtype=column.categories_dtype)
         return pd.CategoricalDtype(levels, ordered=column.ordered)
@@ -109,9 +131,10 @@ def _pandas_dtype(pd, column):
     return pd.api.types.pandas_dtype(column.dtype)
 
 
-def pandas_array(pd, column, values):
-    """Return values as a pandas array of the column's dtype."""
-    dtype, kind = _pandas_dtype(pd, column), numpy_dtype(column)
+def pandas_array(pd, column, values, dtype=None):
+    """Return values as a pandas array, of the column's dtype unless `dtype` is given."""
+    dtype = _pandas_dtype(pd, column) if dtype is None else dtype
+    kind = numpy_dtype(column)
     gaps = absent(values)
     if gaps.any() and isinstance(dtype, np.dtype) and dtype.kind in "iub":
         # These have no missing value: pandas itself makes floats or objects of them.

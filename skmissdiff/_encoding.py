@@ -13,6 +13,7 @@ from skmissdiff._layout import CodeLayout
 from skmissdiff._levels import (
     count_levels,
     decode_levels,
+    distinct_names,
     encode_levels,
     share_codes,
     shared_code,
@@ -245,7 +246,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             for code in range(self.layout_.widths[j]):
                 level = self.categories_[j][self._code_of_level[j] == code][0]
                 names.append(f"{name}_{'infrequent' if code == shared else level}")
-        return np.array(_distinct(names), dtype=object)
+        return np.array(distinct_names(names), dtype=object)
 
     @property
     def infrequent_categories_(self):
@@ -290,7 +291,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             NaN gives NaN or None.
         uniforms : ndarray of shape (n_rows, n_columns), optional
             Numbers from 0 to 1 by which one of the levels that share a code is drawn, as often
-            as it was seen in `fit`. Without them it is the most frequent one.
+            as it was seen in `fit`. Without them it is the most frequent one, and the codes
+            are taken for point estimates.
 
         Returns
         -------
@@ -320,7 +322,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 )
             else:
                 values.append(
-                    make_plausible(next(numbers), column, self._ranges[j], self._observed[j])
+                    make_plausible(
+                        next(numbers),
+                        column,
+                        self._ranges[j],
+                        self._observed[j],
+                        is_draw=uniforms is not None,
+                    )
                 )
         return values
 
@@ -393,17 +401,3 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = is_nan_like(self.missing_values)
         return tags
-
-
-def _distinct(names):
-    """Return the names, with a number behind those that have come before."""
-    seen = set()
-    out = []
-    for name in names:
-        candidate, number = name, 1
-        while candidate in seen:
-            number += 1
-            candidate = f"{name}_{number}"
-        seen.add(candidate)
-        out.append(candidate)
-    return out

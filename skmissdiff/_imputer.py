@@ -4,6 +4,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
@@ -11,7 +12,7 @@ from skmissdiff._aggregate import aggregate_draws
 from skmissdiff._base import BaseMissDiff
 from skmissdiff._diffusion.inference import CALL_ROWS
 from skmissdiff._progress import Progress
-from skmissdiff._rebuild import append_columns, fill_table
+from skmissdiff._rebuild import append_columns, configured_output, fill_table, to_container
 from skmissdiff._row_noise import RowKeys
 
 # `score` hides these cells: always the same ones, so that scores can be compared.
@@ -254,7 +255,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             (values,) = self._drawn_values(table, 1, self._seed)
         else:
             values = self._point_values(table)
-        return self._completed(table, values)
+        return to_container(
+            self._completed(table, values), configured_output(self), self.get_feature_names_out()
+        )
 
     def multiple_impute(self, X, n_imputations=5, random_state=None):
         """Completed tables that differ by how uncertain each missing cell is.
@@ -273,6 +276,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         -------
         tables : list of ndarray or dataframe, each of shape (n_samples, n_features_out)
         """
+        check_scalar(n_imputations, "n_imputations", Integral, min_val=1)
         table = self._read(X)
         draws = self._drawn_values(table, n_imputations, self._seed_of(random_state))
         return [self._completed(table, values) for values in draws]

@@ -90,3 +90,17 @@ def decode_levels(codes, levels, counts, code_of_level, uniforms=None):
     values = levels[level]
     values[unknown] = None
     return values
+
+
+def distinct_names(names):
+    """Return the names of codes, with a number behind those that have come before."""
+    seen = set()
+    out = []
+    for name in names:
+        candidate, number = name, 1
+        while candidate in seen:
+            number += 1
+            candidate = f"{name}_{number}"
+        seen.add(candidate)
+        out.append(candidate)
+    return out

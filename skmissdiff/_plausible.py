@@ -74,25 +74,28 @@ def plausible_values(table, snap, ranges):
     return observed
 
 
-def make_plausible(values, column, bounds, observed):
+def make_plausible(values, column, bounds, observed, *, is_draw):
     """Return imputed numbers moved to the nearest plausible ones; NaN stays.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows,)
     column : ColumnSchema
-        Columns of whole numbers get whole numbers.
+        A column of an integer dtype gets whole numbers. One that merely held nothing else
+        gets them in draws: a mean of whole numbers need not be whole.
     bounds : (float, float)
     observed : ndarray or None
         Sorted values to choose from.
+    is_draw : bool
+        Whether the values are draws rather than point estimates.
     """
     if observed is not None:
         middles = observed[:-1] / 2 + observed[1:] / 2
         nearest = observed[np.searchsorted(middles, values)]
         return np.where(np.isnan(values), np.nan, nearest)
     low, high = bounds
-    if column.is_whole or column.is_integer:
-        values, low, high = np.rint(values), np.ceil(low), np.floor(high)
+    if column.is_integer or (column.is_whole and is_draw):
+        values, low, high = np.rint(values) + 0.0, np.ceil(low), np.floor(high)  # no -0.0
     return np.clip(values, low, high)
 
 

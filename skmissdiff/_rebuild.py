@@ -10,12 +10,27 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import sklearn
 
-from skmissdiff._columns import is_nan_like
 from skmissdiff._dataframe import is_frame, library_of
-from skmissdiff._dtypes import absent, make_column, numpy_dtype, pandas_array, polars_series, typed
+from skmissdiff._dtypes import (
+    absent,
+    extended,
+    make_column,
+    numpy_dtype,
+    pandas_array,
+    polars_series,
+    typed,
+)
 from skmissdiff._schema import Element, Kind
 
 MISSING_LEVEL = "missing_value"
+# Of columns that have no value and no room for one, in polars, pyarrow and pandas.
+_NULL_DTYPES = ("Null", "null", "null[pyarrow]")
+# For a column without any value, in a frame of another library than the one in fit.
+_PLAIN_DTYPES = {
+    "pandas": {Element.NUMBER: "float64", Element.BOOLEAN: "bool", Element.TEXT: "str"},
+    "polars": {Element.NUMBER: "Float64", Element.BOOLEAN: "Boolean", Element.TEXT: "String"},
+    "pyarrow": {Element.NUMBER: "double", Element.BOOLEAN: "bool", Element.TEXT: "string"},
+}
 
 
 def default_value(column):
@@ -95,7 +110,7 @@ def append_columns(native, names, columns):
     columns : ndarray of bool, shape (n_rows, n_new)
     """
     if isinstance(native, np.ndarray):
-        dtype = object if native.dtype.kind in "UT" else native.dtype
+        dtype = object if native.dtype.kind == "U" else native.dtype
         return np.hstack([native.astype(dtype, copy=False), columns.astype(dtype)])
     if library_of(native) == "pandas":
         # Not through narwhals, which would look at names that are not strings.
@@ -145,21 +160,18 @@ def to_container(native, library, names):
 
 
 def _portable(module, series):
-    """Return the column for the other library's constructor: levels keep their order."""
-    dtype = series.dtype
-    if isinstance(dtype, nw.Categorical | nw.Enum):
-        levels = [None if is_nan_like(level) else level for level in series.to_list()]
-        categories = list(dtype.categories) if isinstance(dtype, nw.Enum) else None
-        if module.__name__ == "pandas":
-            return module.Categorical(levels, categories=categories)
-        if all(isinstance(level, str) for level in levels):
-            return module.Series(
-                levels, dtype=module.Enum(categories) if categories else module.Categorical
-            )
-        return module.Series(levels)
-    if dtype.is_numeric():
-        return series.to_numpy()
-    return series.to_list()
+    """Return the column for the constructor of another library, its category list with it."""
+    if not isinstance(series.dtype, nw.Categorical | nw.Enum):
+        return series.to_numpy() if series.dtype.is_numeric() else series.to_list()
+    levels = series.to_list()
+    categories = getattr(series.to_native().dtype, "categories", None)
+    # A polars Categorical has its categories in common with all others.
+    listed = series.implementation.is_pandas() or isinstance(series.dtype, nw.Enum)
+    categories = list(categories) if listed else sorted(set(levels))
+    if module.__name__ == "pandas":
+        return module.Categorical(levels, categories=categories)
+    text = all(isinstance(level, str) for level in categories)
+    return module.Series(levels, dtype=module.Enum(categories) if text else None)
 
 
 def _fill_values(table, j, values):
@@ -189,7 +201,7 @@ def _fill_array(table, fills, kept):
 
 def _fits(values, dtype):
     """Return whether the values have a place in an array of this dtype."""
-    if dtype.kind in "OT":
+    if dtype.kind == "O":
         return True
     return isinstance(values[0], str) == (dtype.kind == "U")
 
@@ -213,25 +225,25 @@ def _fill_series(table, j, series, fill):
     native = series.to_native()
     missing = table.missing[:, j]
     column = _target_column(table, j)
-    if column is not table.schema.columns[j]:
+    if column is not table.schema.columns[j] or column.dtype in _NULL_DTYPES:
         complete = np.empty(len(missing), dtype=object)
         complete[missing] = fill
         return make_column(table.schema.library, column, complete)
     module = nw.get_native_namespace(native)
     if column.categories is not None:
         fitted = None if table.fitted is None else table.fitted.columns[j].categories
-        extended = _extended(column.categories, fitted, fill)
-        if extended != column.categories:
-            column = replace(column, categories=extended)
-            native = _with_categories(table.schema.library, module, native, extended)
+        categories = extended(column.categories, fitted, fill)
+        if categories != column.categories:
+            column = replace(column, categories=categories)
+            native = _with_categories(table.schema.library, module, native, categories)
     if table.schema.library == "pandas":
         values = native.array.copy()
-        values[missing] = pandas_array(module, column, fill)
-        return module.Series(values, index=native.index, name=native.name)
-    values = np.empty(len(missing), dtype=object)
-    values[missing] = fill
+        values[missing] = pandas_array(module, column, fill, native.dtype)
+        return module.Series(values, index=native.index, name=native.name, dtype=native.dtype)
     if table.schema.library == "polars":
-        other = polars_series(module, column, values, native.dtype)
+        # One value per row, so that zip_with can take those where a cell is missing.
+        place = np.maximum(np.cumsum(missing) - 1, 0)
+        other = polars_series(module, column, fill, native.dtype).gather(place)
         return native.zip_with(module.Series(~missing), other)
     items = np.array([*native.to_pylist(), None], dtype=object)[:-1]
     items[missing] = typed(fill, column, numpy_dtype(column)).astype(object)
@@ -247,23 +259,14 @@ def _target_column(table, j):
     fitted = None if table.fitted is None else table.fitted.columns[j]
     if own.n_observed > 0 or fitted is None or fitted.n_observed == 0:
         return own
-    if table.fitted.library != table.schema.library:
+    # Without any value, levels of a categorical dtype may be of any type.
+    levels = own.element is Element.OTHER and fitted.is_categorical
+    if own.dtype != "object" and (levels or own.element is fitted.element):
         return own
-    untyped = own.dtype in ("object", "Null", "null", "null[pyarrow]")
-    holds_text = own.element is Element.TEXT or own.categories is not None
-    other = holds_text != (fitted.element in (Element.TEXT, Element.OTHER))
-    return fitted if untyped or other else own
-
-
-def _extended(categories, fitted, fill):
-    """Return the category list with room for `fill`: the fitted list where that will do."""
-    known = set(categories)
-    lacking = [level for level in dict.fromkeys(fill) if level not in known]
-    if not lacking:
-        return categories
-    if fitted is not None and known.union(lacking) <= set(fitted):
+    if table.fitted.library == table.schema.library:
         return fitted
-    return (*categories, *lacking)
+    dtype = _PLAIN_DTYPES[table.schema.library].get(fitted.element, "object")
+    return replace(fitted, dtype=dtype, storage=None, categories=None)
 
 
 def _with_categories(library, module, native, categories):

@@ -1,7 +1,10 @@
 """Generation of complete rows."""
 
+from numbers import Integral
+
 import numpy as np
-from sklearn.utils.validation import check_is_fitted, validate_params
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from skmissdiff._base import BaseMissDiff
 from skmissdiff._diffusion.inference import CALL_ROWS, generate_rows, resolve_device
@@ -147,6 +150,7 @@ class MissDiffSampler(BaseMissDiff):
             A table of the kind, names and dtypes seen in `fit`.
         """
         check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
         seed = self._seed_of(random_state)
         progress = Progress("Sampling", n_samples, self.verbose)
         pieces = []

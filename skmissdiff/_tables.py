@@ -85,6 +85,11 @@ class _Table:
         return len(self.frame)
 
     @property
+    def numeric(self):
+        """Names of the columns of numbers."""
+        return [name for name, column in self.frame.items() if column.dtype.kind in "iuf"]
+
+    @property
     def n_missing(self):
         """Number of missing cells that can be filled."""
         return int(sum(gaps.sum() for gaps in self.missing.values()))

@@ -145,7 +145,13 @@ def _add_model_options(command):
     add("--max-iter", type=_positive_int, metavar="N", help="at most so much training")
     add("--max-time", type=_seconds, metavar="SECONDS", help="at most so long a training")
     bounds = {"type": _bounds, "action": "append", "default": [], "metavar": "COL=LOW:HIGH"}
-    add("--bounds", **bounds, help="keep a column's new values inside; either end may be left out")
+    add(
+        "--bounds",
+        **bounds,
+        help="range of a column's new values; either end may be left out (default: the range of "
+        "its observed values)",
+    )
+    add("--no-bounds", action="store_true", help="let new values leave the observed range")
     snap = {"type": _names, "action": "extend", "default": [], "metavar": "COL,.."}
     add("--snap", **snap, help="columns whose new values are to be values seen in IN")
 
@@ -230,12 +236,14 @@ def _make_estimator(name, args, table, seed):
     import skmissdiff
 
     seen = set(table.frame.columns)
+    bounds = {} if args.no_bounds else dict.fromkeys(table.numeric, "observed")
+    bounds |= {column: ends for column, ends in args.bounds if column in seen}
     given = {
         "method": args.method,
         "n_steps": args.n_steps,
         "max_iter": args.max_iter,
         "max_time": args.max_time,
-        "bounds": {column: ends for column, ends in args.bounds if column in seen} or None,
+        "bounds": bounds or None,
         "snap": [column for column in args.snap if column in seen] or None,
     }
     given = {parameter: value for parameter, value in given.items() if value is not None}

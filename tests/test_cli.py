@@ -183,11 +183,11 @@ class TestImpute:
         out = tmp_path / "out.csv"
         options = ["--bounds", "height=1:", "--snap", "height", "--categorical", "children"]
         options += ["--method", "missdiff", "--n-steps", "7", "--max-iter", "3", "--seed", "5"]
-        options += ["--max-time", "1.5", "--bounds", "id=:9"]
+        options += ["--max-time", "1.5"]
         assert _run(capsys, "impute", table, "-o", out, *options)[0] == 0
         assert made == [
             {
-                "bounds": {"height": (1.0, np.inf), "id": (-np.inf, 9.0)},
+                "bounds": {"id": "observed", "height": (1.0, np.inf)},
                 "snap": ["height"],
                 "method": "missdiff",
                 "n_steps": 7,
@@ -197,6 +197,28 @@ class TestImpute:
                 "verbose": 0,
             }
         ]
+
+    @pytest.mark.parametrize(
+        ("options", "bounds"),
+        [
+            ([], dict.fromkeys(["id", "height", "children"], "observed")),
+            (
+                ["--ignore", "id", "--bounds", "id=:9"],
+                dict.fromkeys(["height", "children"], "observed"),
+            ),
+            (["--no-bounds"], None),
+            (["--no-bounds", "--bounds", "id=:9"], {"id": (-np.inf, 9.0)}),
+        ],
+    )
+    def test_bounds(self, options, bounds, table, tmp_path, capsys, monkeypatch):
+        made = []
+        monkeypatch.setitem(
+            vars(skmissdiff),
+            "MissDiffImputer",
+            lambda **given: made.append(given) or MedianEstimator(),
+        )
+        assert _run(capsys, "impute", table, "-o", tmp_path / "out.csv", "-q", *options) == (0, "")
+        assert made[0].get("bounds") == bounds
 
     def test_input_is_replaced_only_if_asked(self, table, capsys):
         status, line = _fails(capsys, "impute", table, "-o", table)

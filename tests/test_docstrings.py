@@ -38,7 +38,7 @@ def _objects():
     for name in CLASSES:
         yield f"skmissdiff.{name}"
         for method, function in inspect.getmembers(getattr(skmissdiff, name), inspect.isroutine):
-            defined_here = getattr(function, "__module__", "").startswith("skmissdiff.")
+            defined_here = (getattr(function, "__module__", "") or "").startswith("skmissdiff.")
             generated = isinstance(function, _metadata_requests.RequestMethod)
             if not method.startswith("_") and defined_here and not generated:
                 yield f"skmissdiff.{name}.{method}"

@@ -85,16 +85,23 @@ def main(arguments=None):
             for method in options.methods:
                 if (options.protocol, name, method, str(seed)) in done:
                     continue
-                row = run(
-                    options.protocol, name, method, seed, options.data_dir, options.max_rows
-                )
+                row = run(options.protocol, name, method, seed, options.data_dir, options.max_rows)
                 with out.open("a", newline="") as file:
                     writer = csv.DictWriter(file, FIELDS)
                     if file.tell() == 0:
                         writer.writeheader()
                     writer.writerow(row)
-                print(name, seed, f"{method:24}", row["rmse"], row["mae"], row["error_rate"],
-                      row["fit_seconds"], row["impute_seconds"], flush=True)
+                print(
+                    name,
+                    seed,
+                    f"{method:24}",
+                    row["rmse"],
+                    row["mae"],
+                    row["error_rate"],
+                    row["fit_seconds"],
+                    row["impute_seconds"],
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

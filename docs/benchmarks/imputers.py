@@ -51,7 +51,9 @@ class BoostingPerColumn(TransformerMixin, BaseEstimator):
         for j, column in enumerate(X):
             observed = X[column].notna().to_numpy()
             others = np.arange(X.shape[1]) != j
-            kind = HistGradientBoostingClassifier if self.text_[j] else HistGradientBoostingRegressor
+            kind = (
+                HistGradientBoostingClassifier if self.text_[j] else HistGradientBoostingRegressor
+            )
             # The classes take at most 255 levels as categories; wider columns are ordinal.
             few = np.array(self.text_) & (X.nunique() <= 255).to_numpy()
             model = kind(categorical_features=few[others], random_state=self.random_state)

@@ -82,7 +82,9 @@ def errors(task, completed, pooled):
         else:
             wrong.append((guess.astype(str) != truth.astype(str)).to_numpy(dtype=float))
     if pooled:
-        squared, absolute, wrong = ([np.concatenate(p)] if p else [] for p in (squared, absolute, wrong))
+        squared, absolute, wrong = (
+            [np.concatenate(p)] if p else [] for p in (squared, absolute, wrong)
+        )
     return {
         "rmse": _mean([np.sqrt(part.mean()) for part in squared]),
         "mae": _mean([part.mean() for part in absolute]),

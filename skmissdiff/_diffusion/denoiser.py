@@ -158,6 +158,12 @@ class NoisePredictor(nn.Module):
         generator: torch.Generator,
     ):
         super().__init__()
+        self.config = {
+            "n_codes": n_codes,
+            "n_steps": n_steps,
+            "hidden_size": hidden_size,
+            "n_layers": n_layers,
+        }
         self.n_steps = n_steps
         self.first = linear(n_codes + TIME_FEATURES, hidden_size, generator)
         self.blocks = nn.ModuleList(ResidualBlock(hidden_size, generator) for _ in range(n_layers))

@@ -1,0 +1,113 @@
+"""The scaler of numeric columns, at every magnitude."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skmissdiff import NumericScaler
+
+STRATEGIES = ["standard", "quantile", "minmax"]
+
+
+@parametrize_with_checks([NumericScaler(strategy) for strategy in STRATEGIES])
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(params=STRATEGIES)
+def strategy(request):
+    return request.param
+
+
+def test_agrees_with_the_scalers_of_sklearn():
+    rng = np.random.default_rng(0)
+    X = rng.gamma(1.0, size=(200, 3)) * [1, 100, 1e-3] + [0, 5, -1]
+    X[rng.random(X.shape) < 0.3] = np.nan
+    for scaler, reference in [
+        (NumericScaler(), StandardScaler()),
+        (NumericScaler("minmax"), MinMaxScaler()),
+    ]:
+        np.testing.assert_allclose(scaler.fit_transform(X), reference.fit_transform(X), rtol=1e-9)
+
+
+def test_quantile_codes_are_normal():
+    X = np.exp(np.random.default_rng(0).normal(size=(2000, 1)))
+    codes = NumericScaler("quantile").fit_transform(X)
+    assert abs(codes.mean()) < 0.05
+    assert abs(codes.std() - 1) < 0.05
+    assert abs((codes**3).mean()) < 0.2
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e300, 1e-300, 5e-320, 1e9])
+@pytest.mark.parametrize("offset", [0.0, 1e12])
+def test_round_trip_at_any_magnitude(strategy, unit, offset):
+    X = np.array([[1.0], [2.0], [np.nan], [5.0]]) * unit
+    if offset and unit == 1.0:
+        X += offset
+    codes = NumericScaler(strategy).fit_transform(X)
+    plain = NumericScaler(strategy).fit_transform(np.array([[1.0], [2.0], [np.nan], [5.0]]))
+    np.testing.assert_allclose(codes, plain, rtol=1e-3)
+    back = NumericScaler(strategy).fit(X).inverse_transform(codes)
+    np.testing.assert_allclose(back, X, rtol=1e-6)
+
+
+def test_tiny_spread_around_a_large_mean(strategy):
+    X = 1e9 + np.array([[0.0], [1e-6], [2e-6]])
+    codes = NumericScaler(strategy).fit_transform(X)
+    assert np.ptp(codes) > 0.9
+
+
+def test_constant_and_empty_columns(strategy):
+    X = np.array([[0.1, np.nan, 1e300, 1.0], [np.nan, np.nan, 1e300, 2.0]])
+    scaler = NumericScaler(strategy).fit(X)
+    np.testing.assert_array_equal(scaler.is_constant_, [True, True, True, False])
+    codes = scaler.transform(X)
+    np.testing.assert_array_equal(codes[:, :3], [[0, np.nan, 0], [np.nan, np.nan, 0]])
+    np.testing.assert_array_equal(scaler.inverse_transform(codes)[:, :3], X[:, :3])
+
+
+def test_only_constant_columns(strategy):
+    scaler = NumericScaler(strategy).fit([[3.0]])
+    assert scaler.scaler_ is None
+    np.testing.assert_array_equal(scaler.transform([[3.0], [np.nan]]), [[0.0], [np.nan]])
+    np.testing.assert_array_equal(scaler.inverse_transform([[0.0]]), [[3.0]])
+
+
+def test_nothing_overflows(strategy):
+    scaler = NumericScaler(strategy).fit([[-1e308], [1e308], [0.0]])
+    assert np.isfinite(scaler.transform([[1.7e308]])).all()
+    assert np.isfinite(scaler.inverse_transform([[1e300], [-50.0]])).all()
+    scaler = NumericScaler(strategy).fit([[1e-300], [2e-300]])
+    assert np.isfinite(scaler.transform([[1e300]])).all()
+    single = scaler.transform(np.array([[1e30]], dtype=np.float32))
+    assert single.dtype == np.float32
+    assert np.isfinite(single).all()
+
+
+def test_dtype_is_kept(strategy):
+    X = np.array([[1.0], [2.0], [4.0]], dtype=np.float32)
+    scaler = NumericScaler(strategy).fit(X)
+    codes = scaler.transform(X)
+    assert codes.dtype == np.float32
+    assert scaler.inverse_transform(codes).dtype == np.float32
+    assert scaler.transform(X.astype(float)).dtype == np.float64
+
+
+def test_frame_and_global_output_setting(strategy):
+    X = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
+    with sklearn.config_context(transform_output="pandas"):
+        out = NumericScaler(strategy).fit_transform(X)
+    assert out.columns.tolist() == ["a", "b"]
+
+
+def test_wrong_width():
+    with pytest.raises(ValueError, match="X has 2 features, but NumericScaler is expecting 1"):
+        NumericScaler().fit([[1.0], [2.0]]).inverse_transform([[1.0, 2.0]])
+
+
+def test_unknown_strategy():
+    with pytest.raises(ValueError, match="strategy"):
+        NumericScaler("robust").fit([[1.0]])
