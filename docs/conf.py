@@ -54,7 +54,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "doc_module": ("skmissdiff",),
-    "backreferences_dir": "api/backreferences",
+    "backreferences_dir": "api/generated/backreferences",
     "within_subsection_order": "FileNameSortKey",
 }
 

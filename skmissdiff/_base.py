@@ -13,14 +13,13 @@ from skmissdiff._dataframe import is_nan_like, validate_table
 from skmissdiff._diffusion.inference import (
     CALL_ROWS,
     complete_by_draw,
-    complete_by_mean,
+    complete_in_one_pass,
     from_arrays,
     resolve_device,
     to_arrays,
     train_denoiser,
 )
-from skmissdiff._diffusion.methods import MaskedMethod, PaperMethod
-from skmissdiff._diffusion.training import TrainingSettings
+from skmissdiff._diffusion.methods import Budget, MaskedMethod, PaperMethod
 from skmissdiff._encoding import TableEncoder
 from skmissdiff._layout import CodeLayout
 from skmissdiff._persistence import read_model, write_model
@@ -59,13 +58,15 @@ class BaseMissDiff(BaseEstimator):
         "max_categories": [Interval(Integral, 2, None, closed="left"), None],
         "bounds": [dict, tuple, StrOptions({"observed"}), None],
         "snap": ["boolean", "array-like"],
-        "hidden_size": [Interval(Integral, 1, None, closed="left")],
+        "hidden_size": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_networks": [Interval(Integral, 1, None, closed="left"), None],
+        "n_refreshes": [Interval(Integral, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 0, None, closed="left"), None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "early_stopping": ["boolean"],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -90,15 +91,17 @@ class BaseMissDiff(BaseEstimator):
         max_categories=100,
         bounds=None,
         snap=False,
-        hidden_size=256,
-        n_layers=3,
-        max_iter=2000,
+        hidden_size=None,
+        n_layers=2,
+        n_networks=None,
+        n_refreshes=0,
+        max_iter=None,
         max_time=None,
-        batch_size=512,
-        learning_rate_init=1e-3,
-        early_stopping=True,
+        batch_size=None,
+        learning_rate_init=None,
+        early_stopping="auto",
         validation_fraction=0.1,
-        n_iter_no_change=10,
+        n_iter_no_change=5,
         tol=1e-4,
         missing_values=np.nan,
         keep_empty_features=False,
@@ -119,6 +122,8 @@ class BaseMissDiff(BaseEstimator):
         self.snap = snap
         self.hidden_size = hidden_size
         self.n_layers = n_layers
+        self.n_networks = n_networks
+        self.n_refreshes = n_refreshes
         self.max_iter = max_iter
         self.max_time = max_time
         self.batch_size = batch_size
@@ -199,24 +204,30 @@ class BaseMissDiff(BaseEstimator):
         self._has_missing = table.missing.any(axis=0)
 
     def _train(self, codes, layout, device):
-        settings = TrainingSettings(
+        budget = Budget(
             max_iter=self.max_iter,
+            max_time=self.max_time,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate_init,
-            validation_fraction=self.validation_fraction if self.early_stopping else 0.0,
+            hidden_size=self.hidden_size,
+            n_layers=self.n_layers,
+            n_networks=self.n_networks,
+            n_refreshes=self.n_refreshes,
+            validation_fraction=self._validation_fraction(),
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
-            max_time=self.max_time,
         )
-        progress = Progress("Training", settings.max_iter, self.verbose)
+        method = self._method().training_key()
+        n_steps = method.max_iter(budget, len(codes), layout.n_columns)
+        progress = Progress("Training", n_steps, self.verbose)
         # joblib hashes the other arguments: what does not change training is not among them.
         train = check_memory(self.memory).cache(train_denoiser, ignore=["callback"])
         try:
             return train(
                 codes,
                 layout.categorical_slices,
-                self._method().training_key(),
-                settings,
+                method,
+                budget,
                 self._seed,
                 device,
                 callback=progress,
@@ -224,18 +235,21 @@ class BaseMissDiff(BaseEstimator):
         finally:
             progress.close()
 
+    def _validation_fraction(self):
+        if self.early_stopping == "auto":
+            return None
+        return self.validation_fraction if self.early_stopping else 0.0
+
     def _method(self):
         """The method with its settings of now: `n_steps` may be changed after `fit`."""
-        network = {"hidden_size": self.hidden_size, "n_layers": self.n_layers}
         steps = {} if self.n_steps is None else {"n_steps": self.n_steps}
         if self.method == "masked":
-            return MaskedMethod(**steps, **network)
+            return MaskedMethod(**steps)
         return PaperMethod(
             beta_schedule=self.beta_schedule,
             variance=self.reverse_variance,
             n_resample=self.n_resample,
             **steps,
-            **network,
         )
 
     def _read(self, X):
@@ -249,12 +263,12 @@ class BaseMissDiff(BaseEstimator):
             schema=self.encoder_.schema_,
         )
 
-    def _mean_of(self, codes):
-        """E[x_0 | observed codes], shape (n_rows, n_codes)."""
+    def _one_pass(self, codes, median):
+        """Means or medians given the observed codes, shape (n_rows, n_codes)."""
         device = resolve_device(self.device)
         return np.concatenate(
             [
-                complete_by_mean(self._method(), self.denoiser_, part, device)
+                complete_in_one_pass(self._method(), self.denoiser_, part, median, device)
                 for part in in_calls(codes)
             ]
         )
@@ -277,11 +291,12 @@ class BaseMissDiff(BaseEstimator):
         """
         device = resolve_device(self.device)
         layout = self.encoder_.layout_
+        n_noise = self._method().n_noise(self.denoiser_, layout.n_codes)
         draws, uniforms = [], []
         streams = keys.of_rows(codes, n_draws)
         repeated = np.repeat(codes, n_draws, axis=0)
         for part, part_keys in zip(in_calls(repeated), in_calls(streams), strict=True):
-            noise = RowNoise(part_keys, codes.shape[1])
+            noise = RowNoise(part_keys, n_noise)
             draws.append(
                 complete_by_draw(self._method(), self.denoiser_, part, noise.normal, device)
             )

@@ -165,7 +165,8 @@ def _check_array(X, missing_values, estimator):
     if not is_array and isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
         # NumPy makes text of every cell of a list in which one cell is text.
         X = np.array(X, dtype=object)
-    X = check_array(X, **checks)
+    with np.errstate(invalid="ignore"):  # it adds numbers up, and inf - inf where they are huge
+        X = check_array(X, **checks)
     return X if is_array or X.dtype != object else _objects_as_numbers(X)
 
 

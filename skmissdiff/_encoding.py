@@ -151,7 +151,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return self.fit_table(table)
 
     def fit_table(self, table):
-        """Learn from a `Table` that is read and checked already."""
+        """Learn from a table that is read and checked already.
+
+        Parameters
+        ----------
+        table : Table
+            What `validate_table` returns.
+
+        Returns
+        -------
+        self : TableEncoder
+            The fitted encoder.
+        """
         schema = table.schema
         known = np.array([column.n_observed > 0 for column in schema.columns])
         categorical = np.asarray(schema.is_categorical)
@@ -260,10 +271,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return infrequent
 
     def encode(self, table):
-        """Return the codes of a `Table`, shape (n_rows, n_codes), NaN where unknown.
+        """Encode a table that is read and checked already.
 
-        A level that was not seen in `fit` counts as unknown, without being listed in
-        ``table.missing``. Numbers far beyond those seen in `fit` get the largest code.
+        Parameters
+        ----------
+        table : Table
+            A level that was not seen in `fit` counts as unknown, without being listed in
+            ``table.missing``. Numbers far beyond those seen in `fit` get the largest code.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_rows, n_codes)
+            NaN where unknown.
         """
         codes = np.empty((table.n_rows, self.layout_.n_codes))
         if self.scaler_ is not None and table.n_rows:
@@ -333,7 +352,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         return values
 
     def warn_unseen(self, table):
-        """Warn once if categorical columns hold levels that were not seen in `fit`."""
+        """Warn once if categorical columns hold levels that were not seen in `fit`.
+
+        Parameters
+        ----------
+        table : Table
+            What `validate_table` returns.
+        """
         found = []
         for j, levels in enumerate(self.categories_):
             if levels is None or self.layout_.widths[j] == 0:
@@ -360,6 +385,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         table : Table
             The truth.
         values : sequence of ndarray of shape (n_rows,)
+            What is compared with it, one array per column.
         hidden : ndarray of bool, shape (n_rows, n_columns)
             The cells to compare.
 

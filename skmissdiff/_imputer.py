@@ -12,7 +12,13 @@ from skmissdiff._aggregate import aggregate_draws
 from skmissdiff._base import BaseMissDiff
 from skmissdiff._diffusion.inference import CALL_ROWS
 from skmissdiff._progress import Progress
-from skmissdiff._rebuild import append_columns, configured_output, fill_table, to_container
+from skmissdiff._rebuild import (
+    append_columns,
+    configured_output,
+    fill_table,
+    to_array,
+    to_container,
+)
 from skmissdiff._row_noise import RowKeys
 
 # `score` hides these cells: always the same ones, so that scores can be compared.
@@ -185,15 +191,17 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         max_categories=100,
         bounds=None,
         snap=False,
-        hidden_size=256,
-        n_layers=3,
-        max_iter=2000,
+        hidden_size=None,
+        n_layers=2,
+        n_networks=None,
+        n_refreshes=0,
+        max_iter=None,
         max_time=None,
-        batch_size=512,
-        learning_rate_init=1e-3,
-        early_stopping=True,
+        batch_size=None,
+        learning_rate_init=None,
+        early_stopping="auto",
         validation_fraction=0.1,
-        n_iter_no_change=10,
+        n_iter_no_change=5,
         tol=1e-4,
         missing_values=np.nan,
         keep_empty_features=False,
@@ -216,6 +224,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             snap=snap,
             hidden_size=hidden_size,
             n_layers=n_layers,
+            n_networks=n_networks,
+            n_refreshes=n_refreshes,
             max_iter=max_iter,
             max_time=max_time,
             batch_size=batch_size,
@@ -349,6 +359,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
     def _completed(self, table, values):
         completed = fill_table(table, values, self.encoder_.kept_columns_)
+        if self.encoder_.schema_.library == "array":
+            # Fitted without names: a frame's own ones would not be those that
+            # `get_feature_names_out` tells.
+            completed = to_array(completed)
         if not self.add_indicator:
             return completed
         names = _check_feature_names_in(self, None)[self._has_missing]
@@ -359,8 +373,12 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     def _point_values(self, table):
         """Per column the point estimates, read where a cell is missing."""
         decode = self.encoder_.decode
-        if self.aggregate == "mean" and self._method().has_mean:
-            return self._over_chunks(table, lambda codes: [decode(self._mean_of(codes))], 1)[0]
+        if self.aggregate != "mode" and self._method().has_one_pass:
+            median = self.aggregate == "median"
+            (values,) = self._over_chunks(
+                table, lambda codes: [decode(self._one_pass(codes, median))], 1
+            )
+            return values
         keys = RowKeys(self._seed)
         slices = self.encoder_.layout_.categorical_slices
 

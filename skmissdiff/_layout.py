@@ -36,7 +36,9 @@ class CodeLayout:
     def slices(self):
         """One slice of the codes per column."""
         stops = np.cumsum(self.widths, dtype=int).tolist()
-        return tuple(slice(stop - width, stop) for stop, width in zip(stops, self.widths, strict=True))
+        return tuple(
+            slice(stop - width, stop) for stop, width in zip(stops, self.widths, strict=True)
+        )
 
     @cached_property
     def column_of_code(self):

@@ -68,7 +68,13 @@ def read_model(path, classes):
                 f"to {FORMAT_VERSION}. Update skmissdiff to load it."
             )
         return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, KeyError, UnicodeDecodeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zipfile.zlib.error,
+        EOFError,
+        KeyError,
+        UnicodeDecodeError,
+    ) as error:
         raise ValueError(f"{path} is damaged or not a skmissdiff model: {error}") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is damaged: its description cannot be read.") from error

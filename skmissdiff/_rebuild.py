@@ -124,6 +124,11 @@ def append_columns(native, names, columns):
     ).to_native()
 
 
+def to_array(native):
+    """Return `native` as an array."""
+    return nw.from_native(native, eager_only=True).to_numpy() if is_frame(native) else native
+
+
 def configured_output(estimator):
     """Return "default", "pandas" or "polars": what `set_output` or the global setting asks for."""
     own = getattr(estimator, "_sklearn_output_config", {})

@@ -165,9 +165,11 @@ class MissDiffSampler(BaseMissDiff):
 
     def _generate(self, start, stop, seed):
         """The columns of rows ``start`` to ``stop`` of the endless sample of a seed."""
-        noise = RowNoise(RowKeys(seed).of_indices(start, stop), self.encoder_.layout_.n_codes)
+        method = self._method()
+        n_noise = method.n_noise(self.denoiser_, self.encoder_.layout_.n_codes)
+        noise = RowNoise(RowKeys(seed).of_indices(start, stop), n_noise)
         codes = generate_rows(
-            self._method(),
+            method,
             self.denoiser_,
             stop - start,
             noise.normal,

@@ -73,8 +73,7 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self : NumericScaler
             The fitted scaler.
         """
-        X = validate_data(self, X, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan")
-        X = X.astype(np.float64)
+        X = self._check(X, reset=True).astype(np.float64)
         observed = ~np.isnan(X)
         known = observed.any(axis=0)
         low = np.where(known, np.min(X, axis=0, initial=np.inf, where=observed), 0.0)
@@ -103,7 +102,7 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Scaled numbers, NaN where missing.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan")
+        X = self._check(X, reset=False)
         codes = self._unit(X)
         if self.scaler_ is not None:
             varying = ~self.is_constant_
@@ -125,7 +124,8 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Numbers, NaN where missing.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan", input_name="X")
+        with np.errstate(invalid="ignore"):
+            X = check_array(X, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan", input_name="X")
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but NumericScaler is expecting "
@@ -139,6 +139,13 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             values = _finite(np.ldexp(values, self._spread), np.float64) + self._center
             values = np.ldexp(values, self._magnitude)
         return _finite(values, X.dtype)
+
+    def _check(self, X, reset):
+        # Validation adds numbers up, and meets inf - inf where they are huge.
+        with np.errstate(invalid="ignore"):
+            return validate_data(
+                self, X, reset=reset, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan"
+            )
 
     def _unit(self, X):
         """Return the columns shifted and scaled into about -1 to 1, as float64."""

@@ -46,8 +46,8 @@ def test_further_check(estimator, check):
     check(type(estimator).__name__, clone(estimator))
 
 
-# The checks fit a frame and transform an array, of which scikit-learn rightly warns.
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+# The checks mix frames and arrays, of which scikit-learn rightly warns.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 @pytest.mark.parametrize("check", FURTHER_TRANSFORMER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("estimator", IMPUTERS, ids=repr)
 def test_further_transformer_check(estimator, check):

@@ -65,7 +65,8 @@ TABLES = {
 
 
 def build(setting, **params):
-    return MissDiffImputer(max_iter=15, n_steps=5, random_state=0, **{**setting, **params})
+    defaults = {"max_iter": 15, "n_steps": 5, "random_state": 0}
+    return MissDiffImputer(**{**defaults, **setting, **params})
 
 
 @pytest.fixture(params=SETTINGS, ids=lambda s: "-".join(map(str, s.values())))
@@ -171,18 +172,21 @@ def test_global_generators_are_untouched(setting, X):
     assert torch.equal(torch.get_rng_state(), torch_before)
 
 
-def transform_elsewhere(imputer, X, queue):
-    queue.put(imputer.transform(X))
+def transform_elsewhere(cases, queue):
+    queue.put([imputer.transform(X) for imputer, X in cases])
 
 
-def test_another_process_agrees(imputer, X):
+def test_another_process_agrees():
+    tables = [make() for make in TABLES.values()]
+    cases = [(build(setting).fit(X), X) for setting in SETTINGS for X in tables]
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    process = context.Process(target=transform_elsewhere, args=(imputer, X, queue))
+    process = context.Process(target=transform_elsewhere, args=(cases, queue))
     process.start()
-    out = queue.get(timeout=120)
+    results = queue.get(timeout=120)
     process.join()
-    assert_same(out, imputer.transform(X))
+    for (imputer, X), out in zip(cases, results, strict=True):
+        assert_same(out, imputer.transform(X))
 
 
 def test_infinite_values_are_refused(setting):

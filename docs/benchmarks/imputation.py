@@ -25,10 +25,22 @@ PROTOCOLS = {
     "T": (protocol_t, ["breast", "wine", "concrete", "libras", "diabetes", "census"], False),
     "D": (protocol_d, ["california", "letter"], True),
 }
-FIELDS = (
-    "protocol dataset method seed rmse mae error_rate fit_seconds impute_seconds rows "
-    "skmissdiff sklearn torch machine"
-).split()
+FIELDS = [
+    "protocol",
+    "dataset",
+    "method",
+    "seed",
+    "rmse",
+    "mae",
+    "error_rate",
+    "fit_seconds",
+    "impute_seconds",
+    "rows",
+    "skmissdiff",
+    "sklearn",
+    "torch",
+    "machine",
+]
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skmissdiff import MissDiffImputer
 
-X, _ = make_moons(2000, noise=0.06, random_state=0)
+X, _ = make_moons(1000, noise=0.06, random_state=0)
 hidden = np.random.default_rng(0).random(X.shape) < 0.3
 table = np.where(hidden, np.nan, X)
 
@@ -58,7 +58,14 @@ def distribution_score(imputer, rows, y=None):
 
 steps = [1, 2, 3, 5, 10, 20, 40]
 with tempfile.TemporaryDirectory() as folder:
-    imputer = MissDiffImputer(sample_posterior=True, max_iter=600, memory=folder, random_state=0)
+    imputer = MissDiffImputer(
+        sample_posterior=True,
+        max_iter=600,
+        hidden_size=128,
+        learning_rate_init=3e-3,
+        memory=folder,
+        random_state=0,
+    )
     search = GridSearchCV(
         imputer, {"n_steps": steps}, scoring=distribution_score, cv=3, error_score="raise"
     )
@@ -88,8 +95,8 @@ chosen = [1, 3, search.best_params_["n_steps"]]
 fig, axes = plt.subplots(1, 4, figsize=(13, 3.4), layout="constrained")
 for ax, count in zip(axes, chosen, strict=False):
     drawn = best.set_params(n_steps=count).transform(table)
-    ax.scatter(*X.T, s=3, color="0.85")
-    ax.scatter(*drawn[one_hidden].T, s=4, color="tab:purple")
+    ax.scatter(*X.T, s=5, color="0.85")
+    ax.scatter(*drawn[one_hidden].T, s=6, color="tab:purple")
     ax.set(title=f"n_steps={count}", xticks=[], yticks=[], xlim=(-1.7, 2.7), ylim=(-1.2, 1.7))
 axes[3].errorbar(
     steps, -results["mean_test_score"], results["std_test_score"], marker="o", color="tab:purple"

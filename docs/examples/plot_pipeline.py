@@ -31,7 +31,7 @@ imputers = {
     "mean": SimpleImputer(),
     "nearest neighbours": KNNImputer(),
     "iterative": IterativeImputer(max_iter=20, tol=0.1, random_state=0),
-    "MissDiff": MissDiffImputer(max_iter=200, random_state=0),
+    "MissDiff": MissDiffImputer(max_iter=100, random_state=0),
 }
 rates = [0.2, 0.4, 0.6]
 splits = StratifiedKFold(3, shuffle=True, random_state=0)

@@ -57,7 +57,7 @@ plt.show()
 
 filled = table[numeric].fillna(table[numeric].mean())
 tables = {"real": complete[numeric], "generated": rows[numeric], "filled with means": filled}
-fig, axes = plt.subplots(1, 3, figsize=(12, 4.2), layout="constrained")
+fig, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained")
 for ax, (title, frame) in zip(axes, tables.items(), strict=True):
     image = ax.imshow(frame.corr(), vmin=-1, vmax=1, cmap="RdBu_r")
     ax.set_title(title)

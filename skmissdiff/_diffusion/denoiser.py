@@ -4,10 +4,16 @@ Every code carries its own noise level ``sigma``: 0 is given and clean, infinity
 is absent, in between is noised, ``x = x_0 + sigma * noise``. The value of an
 absent code is never read.
 
-Shapes: ``x``, ``sigma``, ``w`` (n_rows, n_codes); hidden (n_rows, hidden_size).
+A denoiser holds K networks of one shape, trained side by side: every layer is
+one batched matrix product. Each network gets rows of its own in training; their
+corrections are averaged in use.
+
+Shapes: ``x``, ``sigma``, ``w`` (n_rows, n_codes); with a leading K inside the
+networks; hidden (K, n_rows, hidden_size).
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,139 +21,224 @@ from torch import Tensor, nn
 from .preconditioning import FactorModel, gaussian_posterior
 
 MIN_PROBABILITY = 1e-4
-MIN_STD = 1e-3  # keeps the weight 1/s^2 of a code that is nearly known finite
+EMBEDDING_SIZE = 8
 TIME_FEATURES = 64
 
 
-def linear(n_in: int, n_out: int, generator: torch.Generator, scale: float = 1.0) -> nn.Linear:
-    """A linear layer whose start comes from ``generator``, not from the global one."""
-    layer = nn.utils.skip_init(nn.Linear, n_in, n_out)
-    bound = scale / math.sqrt(n_in)
-    nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-    nn.init.zeros_(layer.bias)
-    return layer
+class Inputs(NamedTuple):
+    """What the networks read, all (..., n_rows, n_codes)."""
+
+    scaled: Tensor  # c_in x, 0 where absent
+    w: Tensor  # 1 clean, 0 absent
+    g: Tensor  # Gaussian posterior mean
+    s: Tensor  # and standard deviation
 
 
-def time_features(time: Tensor) -> Tensor:
-    """Sines and cosines of a time in (0, 1], shape (n_rows, TIME_FEATURES)."""
-    octaves = torch.linspace(0, 7, TIME_FEATURES // 2, device=time.device)
-    angle = time[:, None] * math.pi * 2**octaves
-    return torch.cat([angle.sin(), angle.cos()], dim=1)
+class Estimate(NamedTuple):
+    """What a denoiser says about x_0: E or median of numbers, probabilities of levels."""
+
+    mean: Tensor  # (n_rows, n_codes)
+    median: Tensor  # (n_rows, n_codes)
+    variance: Tensor  # (n_rows, n_codes), of the factor analysis, in double precision
+
+
+def uniform(*shape: int, bound: float, generator: torch.Generator) -> nn.Parameter:
+    """A start that comes from ``generator``, not from the global one."""
+    return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound, generator=generator))
+
+
+class BatchedLinear(nn.Module):
+    """K linear layers side by side: (K, n_rows, n_in) to (K, n_rows, n_out)."""
+
+    def __init__(
+        self,
+        n_networks: int,
+        n_in: int,
+        n_out: int,
+        generator: torch.Generator,
+        scale: float = 1.0,
+    ):
+        super().__init__()
+        bound = scale / math.sqrt(n_in)
+        self.weight = uniform(n_networks, n_in, n_out, bound=bound, generator=generator)
+        self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(self.weight) == 1:  # a batch of one has no fast kernel
+            return torch.addmm(self.bias[0], x[0], self.weight[0])[None]
+        return torch.baddbmm(self.bias, x, self.weight)
 
 
 class ResidualBlock(nn.Module):
-    def __init__(self, size: int, generator: torch.Generator):
+    def __init__(self, n_networks: int, size: int, generator: torch.Generator):
         super().__init__()
-        self.norm = nn.LayerNorm(size)
-        self.expand = linear(size, size, generator)
-        self.project = linear(size, size, generator)
+        self.gain = nn.Parameter(torch.ones(n_networks, 1, size))
+        self.expand = BatchedLinear(n_networks, size, size, generator)
+        self.project = BatchedLinear(n_networks, size, size, generator)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return hidden + self.project(nn.functional.silu(self.expand(self.norm(hidden))))
+        normed = nn.functional.layer_norm(hidden, hidden.shape[-1:]) * self.gain
+        return hidden + self.project(nn.functional.silu(self.expand(normed)))
 
 
 class PeriodicEmbedding(nn.Module):
     """Learnt sines of each numeric code (Gorishniy et al. 2022), silent where absent."""
 
-    def __init__(self, n_codes: int, n_frequencies: int, size: int, generator: torch.Generator):
+    def __init__(
+        self,
+        n_networks: int,
+        n_codes: int,
+        n_frequencies: int,
+        scale: float,
+        generator: torch.Generator,
+    ):
         super().__init__()
         self.frequency = nn.Parameter(
-            0.3 * torch.randn(n_codes, n_frequencies, generator=generator)
+            scale * torch.randn(n_networks, 1, n_codes, n_frequencies, generator=generator)
         )
-        bound = 1 / math.sqrt(2 * n_frequencies)
-        self.weight = nn.Parameter(
-            torch.empty(n_codes, 2 * n_frequencies, size).uniform_(
-                -bound, bound, generator=generator
-            )
+        self.weight = uniform(
+            n_networks * n_codes,
+            2 * n_frequencies,
+            EMBEDDING_SIZE,
+            bound=1 / math.sqrt(2 * n_frequencies),
+            generator=generator,
         )
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        angle = 2 * math.pi * x[:, :, None] * self.frequency
-        waves = torch.cat([angle.sin(), angle.cos()], dim=2)
-        features = torch.einsum("nci,cio->nco", waves, self.weight).relu()
-        return (features * w[:, :, None]).flatten(1)
+        n_networks, n_rows, n_codes = x.shape
+        angle = 2 * math.pi * x[..., None] * self.frequency
+        waves = torch.cat([angle.sin(), angle.cos()], dim=-1).transpose(1, 2)
+        features = torch.bmm(waves.reshape(len(self.weight), n_rows, -1), self.weight).relu()
+        features = features.view(n_networks, n_codes, n_rows, -1).transpose(1, 2)
+        return (features * w[..., None]).flatten(2)
 
 
 class PreconditionedDenoiser(nn.Module):
     """E[x_0 | x] as a factor-analysis posterior plus a learnt correction.
 
-    D = g + s F for numeric codes; softmax(log g + F) for the levels of a
-    categorical column. The last layer of F starts at zero, so that the untrained
-    denoiser is the linear-Gaussian imputer.
+    D = g + alpha s F for numeric codes; softmax(log g + alpha F) for the levels
+    of a categorical column; g + alpha s F' is the median of a numeric code. The
+    last layer starts at zero, so that the untrained denoiser is the
+    linear-Gaussian imputer; alpha (n_codes,) says how far the networks are believed.
+
+    Parameters
+    ----------
+    n_codes, rank : int
+        Size of the factor analysis, which `set_factors` brings.
+    categorical_slices : tuple of slices, one per categorical column
     """
 
     def __init__(
         self,
-        factors: FactorModel,
-        numeric_codes: Tensor,
-        categorical_slices: list[slice],
+        n_codes: int,
+        rank: int,
+        categorical_slices: tuple[slice, ...],
         *,
-        hidden_size: int = 256,
-        n_layers: int = 3,
-        n_frequencies: int = 8,
+        n_networks: int = 1,
+        hidden_size: int = 192,
+        n_layers: int = 2,
+        n_frequencies: int = 16,
+        frequency_scale: float = 2.0,
         generator: torch.Generator,
     ):
         super().__init__()
-        for name, value in factors._asdict().items():
-            self.register_buffer(name, value.double())
-        self.register_buffer("numeric_codes", numeric_codes)
+        self.config = {
+            "n_codes": n_codes,
+            "rank": rank,
+            "categorical_slices": categorical_slices,
+            "n_networks": n_networks,
+            "hidden_size": hidden_size,
+            "n_layers": n_layers,
+            "n_frequencies": n_frequencies,
+            "frequency_scale": frequency_scale,
+        }
+        self.register_buffer("mu", torch.zeros(n_codes, dtype=torch.float64))
+        self.register_buffer("W", torch.zeros(n_codes, rank, dtype=torch.float64))
+        self.register_buffer("psi", torch.ones(n_codes, dtype=torch.float64))
+        self.register_buffer("alpha", torch.ones(n_codes))
+        self.register_buffer("numeric_codes", numeric_codes(n_codes, categorical_slices))
         self.categorical_slices = categorical_slices
-        n_codes, n_numeric = len(factors.mu), len(numeric_codes)
-        self.periodic = PeriodicEmbedding(n_numeric, n_frequencies, 8, generator)
-        self.first = linear(4 * n_codes + 8 * n_numeric, hidden_size, generator)
-        self.blocks = nn.ModuleList(ResidualBlock(hidden_size, generator) for _ in range(n_layers))
-        self.last = linear(hidden_size, n_codes, generator, scale=0.0)
+        self.n_networks = n_networks
+        n_numeric = len(self.numeric_codes)
+        self.periodic = PeriodicEmbedding(
+            n_networks, n_numeric, n_frequencies, frequency_scale, generator
+        )
+        n_in = 4 * n_codes + EMBEDDING_SIZE * n_numeric
+        self.first = BatchedLinear(n_networks, n_in, hidden_size, generator)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(n_networks, hidden_size, generator) for _ in range(n_layers)
+        )
+        self.last = BatchedLinear(n_networks, hidden_size, n_codes + n_numeric, generator, 0.0)
 
     @property
     def factors(self) -> FactorModel:
         return FactorModel(self.mu, self.W, self.psi)
 
-    def precondition(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """Gaussian posterior mean g and standard deviation s, in the network's precision."""
-        g, variance = gaussian_posterior(self.factors, x.double(), sigma.double())
-        return g.float(), variance.clamp_min(0).sqrt().float()
+    def set_factors(self, factors: FactorModel) -> None:
+        """Start from a fitted factor analysis."""
+        self.mu.copy_(factors.mu)
+        self.W.copy_(factors.W)
+        self.psi.copy_(factors.psi)
 
-    def correction(self, x: Tensor, sigma: Tensor, g: Tensor, s: Tensor) -> Tensor:
-        """F(c_in x, w, g, s), with c_in = w = 1 / sqrt(1 + sigma^2)."""
-        w = torch.rsqrt(1 + sigma.square())
+    def correction(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """F of every network for means and logits, and F' for the medians of numeric codes.
+
+        Inputs (K, n_rows, n_codes); F (K, n_rows, n_codes), F' (K, n_rows, n_numeric).
+        """
         codes = self.numeric_codes
-        scaled = w * x
-        waves = self.periodic(scaled[:, codes], w[:, codes])
-        hidden = self.first(torch.cat([scaled, w, g, s, waves], dim=1))
+        parts = list(inputs)
+        if len(codes):
+            parts.append(self.periodic(inputs.scaled[..., codes], inputs.w[..., codes]))
+        hidden = self.first(torch.cat(parts, dim=-1))
         for block in self.blocks:
             hidden = block(hidden)
-        return self.last(hidden)
+        F = self.last(hidden)
+        return F[..., : len(self.mu)], F[..., len(self.mu) :]
+
+    def mean_correction(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+        """F and F' averaged over the networks, for inputs (n_rows, n_codes)."""
+        shared = Inputs(*(part.expand(self.n_networks, *part.shape) for part in inputs))
+        F, F_median = self.correction(shared)
+        return F.mean(0), F_median.mean(0)
+
+    def estimate(self, x: Tensor, sigma: Tensor) -> Estimate:
+        """Means and medians of x_0, and how uncertain the factor analysis is."""
+        gaussian, variance = gaussian_posterior(self.factors, x.double(), sigma.double())
+        inputs = network_inputs(x, sigma, gaussian, variance)
+        F, F_median = self.mean_correction(inputs)
+        codes, g, s = self.numeric_codes, inputs.g, inputs.s
+        mean = g + self.alpha * s * F
+        logits = g.clamp_min(MIN_PROBABILITY).log() + self.alpha * F
+        for levels in self.categorical_slices:
+            mean[:, levels] = logits[:, levels].softmax(dim=1)
+        median = mean.clone()
+        median[:, codes] = g[:, codes] + (self.alpha * s)[:, codes] * F_median
+        return Estimate(mean, median, variance)
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """Estimate of x_0: means of numeric codes, probabilities of levels."""
-        g, s = self.precondition(x, sigma)
-        F = self.correction(x, sigma, g, s)
-        estimate = g + s * F
-        logits = g.clamp_min(MIN_PROBABILITY).log() + F
-        for codes in self.categorical_slices:
-            estimate[:, codes] = logits[:, codes].softmax(dim=1)
-        return estimate
+        """E[x_0 | x]."""
+        return self.estimate(x, sigma).mean
 
-    def loss(self, x: Tensor, sigma: Tensor, x_0: Tensor, target: Tensor) -> Tensor:
-        """Mean over target cells: ((x_0 - g) / s - F)^2, or cross-entropy for levels."""
-        g, s = self.precondition(x, sigma)
-        F = self.correction(x, sigma, g, s)
-        codes = self.numeric_codes
-        counted = target[:, codes]
-        error = (x_0 - g)[:, codes] / s[:, codes].clamp_min(MIN_STD) - F[:, codes]
-        total = torch.where(counted, error.square(), 0.0).sum()
-        n_cells = counted.sum()
-        logits = g.clamp_min(MIN_PROBABILITY).log() + F
-        for codes in self.categorical_slices:
-            counted = target[:, codes.start]
-            log_likelihood = (x_0[:, codes] * logits[:, codes].log_softmax(dim=1)).sum(1)
-            total = total - torch.where(counted, log_likelihood, 0.0).sum()
-            n_cells = n_cells + counted.sum()
-        return total / n_cells.clamp_min(1)
+
+def network_inputs(x: Tensor, sigma: Tensor, g: Tensor, variance: Tensor) -> Inputs:
+    """Scale the codes, w = c_in = 1 / sqrt(1 + sigma^2); an absent value is not read."""
+    w = torch.rsqrt(1 + sigma.square()).float()
+    scaled = torch.where(w > 0, w * x.float(), 0.0)
+    return Inputs(scaled, w, g.float(), variance.clamp_min(1e-12).sqrt().float())
+
+
+def numeric_codes(n_codes: int, categorical_slices: tuple[slice, ...]) -> Tensor:
+    """Indices of the codes that are no levels."""
+    numeric = torch.ones(n_codes, dtype=torch.bool)
+    for levels in categorical_slices:
+        numeric[levels] = False
+    return numeric.nonzero()[:, 0]
 
 
 class NoisePredictor(nn.Module):
-    """The paper's network: e from x_t and t, without the mask."""
+    """The paper's network: e from x_t (n_rows, n_codes) and t (n_rows,), without the mask."""
+
+    n_networks = 1
 
     def __init__(
         self,
@@ -165,12 +256,22 @@ class NoisePredictor(nn.Module):
             "n_layers": n_layers,
         }
         self.n_steps = n_steps
-        self.first = linear(n_codes + TIME_FEATURES, hidden_size, generator)
-        self.blocks = nn.ModuleList(ResidualBlock(hidden_size, generator) for _ in range(n_layers))
-        self.last = linear(hidden_size, n_codes, generator, scale=0.0)
+        self.first = BatchedLinear(1, n_codes + TIME_FEATURES, hidden_size, generator)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(1, hidden_size, generator) for _ in range(n_layers)
+        )
+        self.last = BatchedLinear(1, hidden_size, n_codes, generator, 0.0)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        hidden = self.first(torch.cat([x_t, time_features(t / self.n_steps)], dim=1))
+        """The predicted noise, shape (n_rows, n_codes)."""
+        hidden = self.first(torch.cat([x_t, time_features(t / self.n_steps)], dim=1)[None])
         for block in self.blocks:
             hidden = block(hidden)
-        return self.last(hidden)
+        return self.last(hidden)[0]
+
+
+def time_features(time: Tensor) -> Tensor:
+    """Sines and cosines of a time in (0, 1], shape (n_rows, TIME_FEATURES)."""
+    octaves = torch.linspace(0, 7, TIME_FEATURES // 2, device=time.device)
+    angle = time[:, None] * math.pi * 2**octaves
+    return torch.cat([angle.sin(), angle.cos()], dim=1)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from .denoiser import NoisePredictor, PreconditionedDenoiser
-from .methods import MaskedMethod, PaperMethod
-from .training import Callback, History, TrainingSettings
+from .methods import Budget, MaskedMethod, PaperMethod
+from .training import Callback, History
 
 # Every call of a network has this many rows, padded if need be: matrix products of
 # another shape may round differently, and a row's result must not depend on its neighbours.
@@ -42,7 +42,7 @@ def train_denoiser(
     codes: np.ndarray,
     categorical_slices: tuple[slice, ...],
     method: PaperMethod | MaskedMethod,
-    settings: TrainingSettings,
+    budget: Budget,
     seed: int,
     device: str,
     callback: Callback | None = None,
@@ -51,9 +51,11 @@ def train_denoiser(
 
     A function of its arguments alone, so that a ``memory`` can cache it.
     """
-    x, mask = (torch.from_numpy(part).to(device) for part in model_input(codes))
+    x, mask = (torch.from_numpy(part) for part in model_input(codes))
     generator = torch.Generator().manual_seed(seed)
-    denoiser, history = method.train(x, mask, categorical_slices, settings, generator, callback)
+    denoiser, history = method.train(
+        x, mask, categorical_slices, budget, generator, device, callback
+    )
     return denoiser.to("cpu").eval().requires_grad_(False), history
 
 
@@ -65,12 +67,16 @@ def padded(array: np.ndarray, device: str) -> Tensor:
 
 
 @torch.inference_mode()
-def complete_by_mean(
-    method: MaskedMethod, denoiser: nn.Module, codes: np.ndarray, device: str
+def complete_in_one_pass(
+    method: MaskedMethod,
+    denoiser: PreconditionedDenoiser,
+    codes: np.ndarray,
+    median: bool,
+    device: str,
 ) -> np.ndarray:
-    """E[x_0 | observed codes] of at most ``CALL_ROWS`` rows."""
+    """Means or medians given the observed codes, for at most ``CALL_ROWS`` rows."""
     x, mask = (padded(part, device) for part in model_input(codes))
-    return method.mean(denoiser, x, mask)[: len(codes)].cpu().numpy()
+    return method.estimate(denoiser, x, mask, median)[: len(codes)].cpu().numpy()
 
 
 @torch.inference_mode()

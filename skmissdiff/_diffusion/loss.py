@@ -1,39 +1,155 @@
-"""What the default method learns from: masked denoising at a noise level per code."""
+"""Masked denoising losses: hide observed cells, ask the network for them.
+
+Shapes: ``x``, ``mask``, ``hidden``, ``sigma`` (n_rows, n_codes); cells are the
+columns of the table before encoding, ``cell_of_code`` (n_codes,) names them.
+"""
+
+import math
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-MEAN_LOG_SIGMA, STD_LOG_SIGMA = -0.5, 1.5
+from .denoiser import MIN_PROBABILITY, Inputs, PreconditionedDenoiser, network_inputs
+from .preconditioning import FactorModel, gaussian_posterior
+
+LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5
 
 
-def draw_noise_levels(
-    mask: Tensor, column_of_code: Tensor, generator: torch.Generator
-) -> Tensor:
-    """Training noise levels (n_rows, n_codes): infinity where nothing was observed.
+class Mixture(NamedTuple):
+    """What training rows look like; every row draws its kind at random.
 
-    A row is, at random, (a) noised in all its observed codes, (b) clean in some
-    columns and noised in the others, (c) clean in some and absent in the others.
+    mean_share : rows whose hidden cells are absent (one-pass mean); of the
+        others half are noised in all cells (generation) and half in some
+        (conditioning), at one sigma per row.
+    max_hidden : the hidden fraction of a row is uniform on (0, max_hidden).
+    borrowed_share : one-pass rows that hide what another row misses instead.
+    completed_share : the other rows that come with their missing cells drawn, once there
+        are draws.
     """
-    n_rows = len(mask)
-    n_columns = int(column_of_code.max()) + 1
-    kind = torch.rand(n_rows, 1, generator=generator)
-    log_sigma = MEAN_LOG_SIGMA + STD_LOG_SIGMA * torch.randn(n_rows, 1, generator=generator)
-    level = torch.where(kind < 0.6, torch.inf, log_sigma.exp())
-    share_hidden = torch.rand(n_rows, 1, generator=generator)
-    hidden = torch.rand(n_rows, n_columns, generator=generator) < share_hidden
-    hidden = hidden | (kind > 0.85)
-    sigma = torch.where(hidden, level, 0.0)[:, column_of_code.cpu()].to(mask.device)
-    return torch.where(mask, sigma, torch.inf)
+
+    mean_share: float = 0.75
+    max_hidden: float = 0.6
+    borrowed_share: float = 0.5
+    completed_share: float = 0.8
 
 
-def masked_denoising_loss(
-    denoiser: nn.Module,
-    x_0: Tensor,
-    mask: Tensor,
-    sigma: Tensor,
-    noise: Tensor,
+class Batch(NamedTuple):
+    """One training batch, all (..., n_rows, n_codes)."""
+
+    inputs: Inputs
+    hidden: Tensor  # observed codes to be estimated
+    x_0: Tensor
+
+
+def rows_of(batch: Batch, index: Tensor) -> Batch:
+    """Rows of a batch; an index of shape (K, n_rows) gives a batch of K networks."""
+    inputs = Inputs(*(part[index] for part in batch.inputs))
+    return Batch(inputs, batch.hidden[index], batch.x_0[index])
+
+
+def stacked(batches: list[Batch], join=torch.cat) -> Batch:
+    """Join batches row by row (``torch.cat``) or network by network (``torch.stack``)."""
+    inputs = Inputs(*(join(parts) for parts in zip(*(b.inputs for b in batches), strict=True)))
+    return Batch(inputs, join([b.hidden for b in batches]), join([b.x_0 for b in batches]))
+
+
+def hide_cells(
+    mask: Tensor, cell_of_code: Tensor, fraction: Tensor, generator: torch.Generator
 ) -> Tensor:
-    """Squared error in units of s for numeric codes, cross-entropy for levels."""
-    target = mask & (sigma > 0)
-    x = x_0 + torch.where(sigma.isfinite(), sigma, 0.0) * noise
-    return denoiser.loss(x, sigma, x_0, target)
+    """Hide each observed cell with probability ``fraction`` (n_rows, 1), at least one per row."""
+    n_cells = int(cell_of_code.max()) + 1
+    draw = torch.rand(len(mask), n_cells, generator=generator)[:, cell_of_code]
+    draw = draw.masked_fill(~mask, 2.0)
+    return (draw <= torch.maximum(fraction, draw.amin(1, keepdim=True))) & mask
+
+
+def borrow_patterns(mask: Tensor, patterns: Tensor, generator: torch.Generator) -> Tensor:
+    """Hide in each row what a random other row misses: the table's own missingness."""
+    others = torch.randint(len(patterns), (len(mask),), generator=generator)
+    return mask & ~patterns[others]
+
+
+def corrupt(
+    model: FactorModel,
+    x: Tensor,
+    mask: Tensor,
+    hidden: Tensor,
+    row_sigma: Tensor,
+    generator: torch.Generator,
+) -> Batch:
+    """Give hidden codes the noise level of their row, missing ones infinity, the rest zero."""
+    sigma = torch.where(hidden, row_sigma[:, None], 0.0).masked_fill(~mask, math.inf)
+    finite = sigma.isfinite()
+    noise = torch.randn(x.shape, generator=generator)
+    noised = torch.where(finite, x + torch.where(finite, sigma, 0.0) * noise, 0.0)
+    dtype = model.mu.dtype
+    g, variance = gaussian_posterior(model, noised.to(dtype), sigma.to(dtype))
+    return Batch(network_inputs(noised, sigma, g, variance), hidden, x)
+
+
+class Rows(NamedTuple):
+    """Training rows, all (n_rows, n_codes)."""
+
+    x: Tensor
+    mask: Tensor  # True where observed
+    completed: Tensor | None = None  # x with its missing codes drawn
+
+
+def training_batch(
+    model: FactorModel,
+    rows: Rows,
+    patterns: Tensor,
+    cell_of_code: Tensor,
+    mixture: Mixture,
+    generator: torch.Generator,
+) -> Batch:
+    """Draw a kind, a noise level and hidden cells for each row.
+
+    ``patterns`` are the masks of all training rows.
+    """
+    x, mask, completed = rows
+    n_rows = len(x)
+    one_pass = torch.rand(n_rows, generator=generator) < mixture.mean_share
+    generation = ~one_pass & (torch.rand(n_rows, generator=generator) < 0.5)
+    if completed is not None:
+        use = ~one_pass & (torch.rand(n_rows, generator=generator) < mixture.completed_share)
+        x = torch.where(use[:, None], completed, x)
+        mask = mask | use[:, None]
+    fraction = mixture.max_hidden * torch.rand(n_rows, 1, generator=generator)
+    fraction = fraction.masked_fill(generation[:, None], 1.0)
+    hidden = hide_cells(mask, cell_of_code, fraction, generator)
+    borrowed = borrow_patterns(mask, patterns, generator)
+    use = one_pass & (torch.rand(n_rows, generator=generator) < mixture.borrowed_share)
+    hidden = torch.where((use & borrowed.any(1))[:, None], borrowed, hidden)
+    log_sigma = LOG_SIGMA_MEAN + LOG_SIGMA_SD * torch.randn(n_rows, generator=generator)
+    row_sigma = log_sigma.exp().masked_fill(one_pass, math.inf)
+    return corrupt(model, x, mask, hidden, row_sigma, generator)
+
+
+def masked_loss(
+    F: Tensor,
+    F_median: Tensor,
+    batch: Batch,
+    denoiser: PreconditionedDenoiser,
+) -> Tensor:
+    """Loss per hidden cell, the squared errors weighted by 1 / s^2.
+
+    Numeric cells: squared error of the mean plus absolute error of the median,
+    both in units of s. Categorical cells: twice the cross-entropy, to be on the
+    scale of a squared error.
+    """
+    inputs, hidden, x_0 = batch
+    numeric_codes = denoiser.numeric_codes
+    target = ((x_0 - inputs.g) / inputs.s)[..., numeric_codes]
+    counted = hidden[..., numeric_codes]
+    error = (target - F[..., numeric_codes]).square() + (target - F_median).abs()
+    total = (counted * error).sum()
+    n_cells = counted.sum()
+    for levels in denoiser.categorical_slices:
+        logits = inputs.g[..., levels].clamp_min(MIN_PROBABILITY).log() + F[..., levels]
+        surprise = -(x_0[..., levels] * logits.log_softmax(dim=-1)).sum(-1)
+        counted = hidden[..., levels.start]
+        total = total + 2 * (counted * surprise).sum()
+        n_cells = n_cells + counted.sum()
+    return total / n_cells.clamp_min(1)

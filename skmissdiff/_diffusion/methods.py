@@ -1,21 +1,51 @@
-"""The two methods behind one interface: train, one-pass mean, draw.
+"""The two methods behind one interface: train, one-pass estimates, draws.
 
 Rows are codes ``x`` (n_rows, n_codes), float32, zero where ``mask`` is False.
-``noise()`` gives the next standard normal array of that shape.
+``noise()`` gives the next standard normal array (n_rows, n_noise).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from . import paper
 from .denoiser import NoisePredictor, PreconditionedDenoiser
-from .loss import draw_noise_levels, masked_denoising_loss
-from .preconditioning import default_rank, fit_factor_analysis
-from .sampling import absent_level, sample_given
+from .masked import (
+    MAX_WAVES,
+    SMALL_TABLE,
+    MaskedSettings,
+    fit_masked,
+    has_fast_bfloat16,
+)
+from .optimiser import OptimiserSettings
+from .sampling import draw, draw_levels
 from .schedule import DiscreteSchedule, discrete_schedule
 from .training import Callback, History, TrainingSettings, fit_loop
+
+Noise = Callable[[], Tensor]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the user may set of a training; None leaves it to the method."""
+
+    max_iter: int | None = None
+    max_time: float | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    hidden_size: int | None = None
+    n_layers: int = 2
+    n_networks: int | None = None
+    n_refreshes: int = 0
+    validation_fraction: float | None = None
+    n_iter_no_change: int = 5
+    tol: float = 1e-4
+
+
+def _unless_set(chosen, default):
+    return default if chosen is None else chosen
 
 
 @dataclass(frozen=True)
@@ -26,50 +56,58 @@ class PaperMethod:
     beta_schedule: str = "quadratic"
     variance: str = "large"
     n_resample: int = 1
-    hidden_size: int = 256
-    n_layers: int = 3
 
-    has_mean = False
+    has_one_pass = False
 
     @property
     def schedule(self) -> DiscreteSchedule:
         return discrete_schedule(self.n_steps, self.beta_schedule)
 
     def training_key(self) -> "PaperMethod":
-        """What training depends on: replacement and variance are choices of the draw."""
-        return PaperMethod(
-            self.n_steps,
-            self.beta_schedule,
-            hidden_size=self.hidden_size,
-            n_layers=self.n_layers,
-        )
+        """What training depends on: variance and resampling are choices of the draw."""
+        return replace(self, variance="large", n_resample=1)
+
+    def max_iter(self, budget: Budget, n_rows: int, n_columns: int) -> int:
+        return _unless_set(budget.max_iter, 2000)
 
     def train(
         self,
         x: Tensor,
         mask: Tensor,
         categorical_slices: tuple[slice, ...],
-        settings: TrainingSettings,
+        budget: Budget,
         generator: torch.Generator,
+        device: str,
         callback: Callback | None = None,
     ) -> tuple[nn.Module, History]:
+        """Algorithm 1."""
+        n_rows, n_codes = x.shape
         schedule = self.schedule
-        denoiser = NoisePredictor(
-            x.shape[1], self.n_steps, self.hidden_size, self.n_layers, generator
-        ).to(x.device)
+        hidden_size = _unless_set(budget.hidden_size, 256)
+        denoiser = NoisePredictor(n_codes, self.n_steps, hidden_size, budget.n_layers, generator)
+        batch_size = _unless_set(budget.batch_size, 256)
+        loop = TrainingSettings(
+            max_iter=self.max_iter(budget, n_rows, n_codes),
+            max_time=budget.max_time,
+            optimiser=OptimiserSettings(_unless_set(budget.learning_rate, 1e-3), ema_decay=0.995),
+        )
 
-        def loss(
-            denoiser: nn.Module, x: Tensor, mask: Tensor, generator: torch.Generator
-        ) -> Tensor:
-            t = torch.randint(1, self.n_steps + 1, (len(x),), generator=generator)
-            noise = torch.randn(x.shape, generator=generator)
-            return paper.masked_noise_loss(
-                denoiser, schedule, x, mask, t.to(x.device), noise.to(x.device)
-            )
+        def next_batch() -> tuple[Tensor, ...]:
+            rows = torch.randint(n_rows, (batch_size,), generator=generator)
+            t = torch.randint(1, self.n_steps + 1, (batch_size,), generator=generator)
+            noise = torch.randn(batch_size, n_codes, generator=generator)
+            return tuple(part.to(device) for part in (x[rows], mask[rows], t, noise))
 
-        return fit_loop(denoiser, loss, x, mask, settings, generator, callback)
+        def loss(denoiser: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+            return paper.masked_noise_loss(denoiser, schedule, *batch)
 
-    def draw(self, denoiser: nn.Module, x: Tensor, mask: Tensor, noise: paper.Noise) -> Tensor:
+        return denoiser, fit_loop(denoiser.to(device), next_batch, loss, loop, callback=callback)
+
+    def n_noise(self, denoiser: nn.Module, n_codes: int) -> int:
+        """Numbers per row that one call of ``noise`` gives."""
+        return n_codes
+
+    def draw(self, denoiser: nn.Module, x: Tensor, mask: Tensor, noise: Noise) -> Tensor:
         """Rows completed by Algorithm 2."""
         return paper.impute_by_replacement(
             denoiser,
@@ -81,7 +119,7 @@ class PaperMethod:
             variance=self.variance,
         )
 
-    def generate(self, denoiser: nn.Module, noise: paper.Noise) -> Tensor:
+    def generate(self, denoiser: nn.Module, noise: Noise) -> Tensor:
         """New rows by Algorithm 3."""
         return paper.generate(denoiser, self.schedule, noise, variance=self.variance)
 
@@ -91,68 +129,80 @@ class MaskedMethod:
     """The default: a noise level per code, started from factor analysis."""
 
     n_steps: int = 20
-    hidden_size: int = 256
-    n_layers: int = 3
 
-    has_mean = True
+    has_one_pass = True
 
     def training_key(self) -> "MaskedMethod":
-        """What training depends on: the noise levels are continuous, steps are for draws."""
-        return MaskedMethod(hidden_size=self.hidden_size, n_layers=self.n_layers)
+        """What training depends on: noise levels are continuous, steps are for draws."""
+        return MaskedMethod()
+
+    def max_iter(self, budget: Budget, n_rows: int, n_columns: int) -> int:
+        """Steps for a large table grow with its columns, as one model per column would cost."""
+        automatic = 400 if n_rows < SMALL_TABLE else min(max(50 * n_columns, 400), 1000)
+        # Draws of whole rows have more to learn than means.
+        return _unless_set(budget.max_iter, automatic * (2 if budget.n_refreshes else 1))
 
     def train(
         self,
         x: Tensor,
         mask: Tensor,
         categorical_slices: tuple[slice, ...],
-        settings: TrainingSettings,
+        budget: Budget,
         generator: torch.Generator,
+        device: str,
         callback: Callback | None = None,
     ) -> tuple[nn.Module, History]:
+        """Factor analysis, then networks: small tables get several, large ones a wider one."""
         n_rows, n_codes = x.shape
-        factors, _ = fit_factor_analysis(
-            x.double().cpu(), mask.cpu(), default_rank(n_rows, n_codes)
+        n_levels = sum(codes.stop - codes.start for codes in categorical_slices)
+        n_numeric, n_columns = n_codes - n_levels, n_codes - n_levels + len(categorical_slices)
+        small = n_rows < SMALL_TABLE
+        n_networks = _unless_set(budget.n_networks, (4 if n_codes <= 32 else 2) if small else 1)
+        wide = 128 if small else 192 if n_columns <= 12 else 256
+        settings = MaskedSettings(
+            batch_size=_unless_set(budget.batch_size, 512 if small else 2048),
+            n_networks=n_networks,
+            hidden_size=_unless_set(budget.hidden_size, wide),
+            n_layers=budget.n_layers,
+            n_frequencies=max(2, min(16, MAX_WAVES // max(n_numeric, 1))),
+            max_rank=48 if small else 16,
+            em_max_iter=200 if small else 50,
+            validation_fraction=_unless_set(budget.validation_fraction, 0.1 if small else 0.0),
+            n_refreshes=budget.n_refreshes,
         )
-        column_of_code, numeric_codes = code_columns(n_codes, categorical_slices)
-        denoiser = PreconditionedDenoiser(
-            factors,
-            numeric_codes,
-            categorical_slices,
-            hidden_size=self.hidden_size,
-            n_layers=self.n_layers,
-            generator=generator,
-        ).to(x.device)
+        loop = TrainingSettings(
+            max_iter=self.max_iter(budget, n_rows, n_columns),
+            max_time=budget.max_time,
+            n_iter_no_change=budget.n_iter_no_change,
+            tol=budget.tol,
+            optimiser=OptimiserSettings(
+                learning_rate=_unless_set(budget.learning_rate, 4e-3),
+                muon_learning_rate=0.03,
+                ema_decay=0.98 if small else 0.99,
+                bfloat16=device == "cpu" and has_fast_bfloat16(),
+            ),
+        )
+        return fit_masked(x, mask, categorical_slices, settings, loop, generator, device, callback)
 
-        def loss(
-            denoiser: nn.Module, x: Tensor, mask: Tensor, generator: torch.Generator
-        ) -> Tensor:
-            sigma = draw_noise_levels(mask, column_of_code, generator)
-            noise = torch.randn(x.shape, generator=generator).to(x.device)
-            return masked_denoising_loss(denoiser, x, mask, sigma, noise)
+    def estimate(
+        self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
+    ) -> Tensor:
+        """Means or medians given the observed codes, in one evaluation."""
+        estimate = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
+        return estimate.median if median else estimate.mean
 
-        return fit_loop(denoiser, loss, x, mask, settings, generator, callback)
+    def n_noise(self, denoiser: PreconditionedDenoiser, n_codes: int) -> int:
+        """Numbers per row that one call of ``noise`` gives."""
+        return n_codes + denoiser.W.shape[1]
 
-    def mean(self, denoiser: nn.Module, x: Tensor, mask: Tensor) -> Tensor:
-        """E[x_0 | observed codes] in one evaluation."""
-        return denoiser(x, absent_level(mask))
-
-    def draw(self, denoiser: nn.Module, x: Tensor, mask: Tensor, noise: paper.Noise) -> Tensor:
+    def draw(
+        self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, noise: Noise
+    ) -> Tensor:
         """Rows whose missing codes are drawn given the observed ones."""
-        return sample_given(denoiser, x, mask, noise, self.n_steps)
+        return draw(denoiser, x, mask, noise(), draw_levels(self.n_steps))
 
-    def generate(self, denoiser: nn.Module, noise: paper.Noise) -> Tensor:
+    def generate(self, denoiser: PreconditionedDenoiser, noise: Noise) -> Tensor:
         """New rows: nothing is given."""
         start = noise()
-        nothing = torch.zeros_like(start)
-        return sample_given(denoiser, nothing, nothing.bool(), lambda: start, self.n_steps)
-
-
-def code_columns(n_codes: int, categorical_slices: tuple[slice, ...]) -> tuple[Tensor, Tensor]:
-    """Column of each code (n_codes,), and the numeric codes."""
-    first = torch.arange(n_codes)
-    for codes in categorical_slices:
-        first[codes] = codes.start
-    numeric = torch.ones(n_codes, dtype=torch.bool)
-    for codes in categorical_slices:
-        numeric[codes] = False
-    return first.unique(return_inverse=True)[1], numeric.nonzero()[:, 0]
+        nothing = start.new_zeros(len(start), len(denoiser.mu))
+        return draw(denoiser, nothing, nothing.bool(), start, draw_levels(self.n_steps))

@@ -15,6 +15,10 @@ import torch
 from torch import Tensor
 
 CHUNK_ROWS = 4096  # bounds the memory of one E step
+SWEEP_RANK = 16  # above it LAPACK inverts faster than the sweep
+RANKS = (2, 4, 8, 16, 32)
+MAX_RANK_ROWS = 1500  # enough rows to choose a rank
+MIN_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
 
 
 class FactorModel(NamedTuple):
@@ -38,7 +42,7 @@ def noise_precision(psi: Tensor, sigma: Tensor) -> Tensor:
 
 
 def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> LatentPosterior:
-    """z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
+    """Z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
     n_codes, rank = model.W.shape
     outer = (model.W[:, :, None] * model.W[:, None, :]).reshape(n_codes, rank * rank)
     M = (precision @ outer).reshape(-1, rank, rank)
@@ -48,25 +52,60 @@ def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> Latent
     return LatentPosterior(torch.cholesky_solve(projected[:, :, None], cholesky)[:, :, 0], cholesky)
 
 
+def sweep_inverse(M: Tensor) -> Tensor:
+    """Inverses of symmetric positive definite (n_rows, r, r) by Gauss-Jordan.
+
+    The rows lie on the last axis, so that each of the r pivots is one pass of
+    vector arithmetic; below r = 16 LAPACK spends its time in calls instead.
+    """
+    A = M.permute(1, 2, 0).contiguous()
+    for k in range(len(A)):
+        pivot = A[k, k].reciprocal()
+        row = A[k] * pivot
+        column = A[:, k].clone()
+        A -= column[:, None] * row
+        A[k] = row
+        A[:, k] = -column * pivot
+        A[k, k] = pivot
+    return A.permute(2, 0, 1)
+
+
+def posterior_covariance(M: Tensor) -> Tensor:
+    """M^-1, shape (n_rows, r, r)."""
+    if M.shape[1] <= SWEEP_RANK:
+        return sweep_inverse(M)
+    return torch.cholesky_inverse(torch.linalg.cholesky(M))
+
+
 def gaussian_posterior(model: FactorModel, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
     """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
 
     ``x`` may hold any finite value where sigma is infinite: it is not read.
+    M and diag(W M^-1 W') are two matrix products with the outer products of
+    the loadings: no (n_rows, r, n_codes) array is made.
     """
+    n_codes, rank = model.W.shape
+    outer = (model.W[:, :, None] * model.W[:, None, :]).flatten(1)  # (n_codes, r * r)
     precision = noise_precision(model.psi, sigma)
-    z = latent_posterior(model, x, precision)
-    common = model.mu + z.mean @ model.W.T
+    M = (precision @ outer).view(-1, rank, rank)
+    M.diagonal(dim1=1, dim2=2).add_(1)
+    covariance = posterior_covariance(M)
+    projected = (precision * (x - model.mu)) @ model.W
+    z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
+    common = model.mu + z @ model.W.T
     k = model.psi * precision  # share of the specific part that is believed
     mean = common + k * (x - common)
-    root = torch.linalg.solve_triangular(z.cholesky, model.W.T.expand(len(x), -1, -1), upper=False)
-    variance = model.psi * (1 - k) + (1 - k).square() * root.square().sum(dim=1)
+    variance = model.psi * (1 - k) + (1 - k).square() * (covariance.flatten(1) @ outer.T)
     return mean, variance
 
 
-def log_likelihood(model: FactorModel, x: Tensor, mask: Tensor) -> Tensor:
-    """Log density of the observed codes of each row, shape (n_rows,)."""
+def log_likelihood(
+    model: FactorModel, x: Tensor, mask: Tensor, z: LatentPosterior | None = None
+) -> Tensor:
+    """Log density of the observed codes of each row, shape (n_rows,); ``z`` if it is known."""
     precision = mask / model.psi
-    z = latent_posterior(model, x, precision)
+    if z is None:
+        z = latent_posterior(model, x, precision)
     residual = x - model.mu
     quadratic = (precision * residual.square()).sum(1) - (
         ((precision * residual) @ model.W) * z.mean
@@ -102,7 +141,7 @@ def em_step(
         gram += mask_rows.T @ second.flatten(1)
         cross += (mask_rows * x_rows).T @ second[:, rank]
         power += (mask_rows * x_rows.square()).sum(0)
-        total += log_likelihood(model, x_rows, mask_rows).sum().item()
+        total += log_likelihood(model, x_rows, mask_rows, z).sum().item()
     gram = gram.view(n_codes, rank + 1, rank + 1)
     # The ridge is a prior W_jk ~ N(0, psi_j / ridge); the mean is left free.
     penalty = torch.full((rank + 1,), ridge, dtype=x.dtype)
@@ -156,6 +195,31 @@ def fit_factor_analysis(
     return model, curve
 
 
-def default_rank(n_rows: int, n_codes: int) -> int:
-    """Enough factors to follow the correlations, few enough to be estimated."""
-    return max(1, min(n_codes - 1, 30, n_rows // 5))
+def choose_rank(
+    x: Tensor,
+    mask: Tensor,
+    *,
+    max_rank: int,
+    ridge: float,
+    min_psi: float,
+    generator: torch.Generator,
+) -> int:
+    """Rank with the best log likelihood of held-out rows; stops where more rank stops paying."""
+    chosen = torch.randperm(len(x), generator=generator)[:MAX_RANK_ROWS]
+    x, mask = torch.where(mask, x, 0.0)[chosen], mask[chosen]
+    n_held = max(1, len(x) // 4)
+    held, kept = slice(n_held), slice(n_held, None)
+    # A code that only held-out rows observe cannot be fitted here.
+    if not mask[kept].any(0).all():
+        return 1
+    largest = max(1, min(max_rank, x.shape[1] - 1, (len(x) - n_held) // 4))
+    best_rank, best_value = 1, -math.inf
+    for rank in sorted({min(rank, largest) for rank in RANKS}):
+        model, _ = fit_factor_analysis(
+            x[kept], mask[kept], rank, ridge=ridge, min_psi=min_psi, max_iter=30, tol=1e-3
+        )
+        value = log_likelihood(model, x[held], mask[held]).sum().item() / mask[held].sum().item()
+        if value < best_value + MIN_GAIN:
+            break
+        best_rank, best_value = rank, value
+    return best_rank

@@ -1,0 +1,239 @@
+"""Fit the default method: factor analysis, then networks that must earn their place.
+
+Small tables get several networks trained side by side. Each leaves out a tenth of
+the rows of its own; the errors on all held-out rows together choose the weights
+and how far every column believes the networks (``alpha``), so that the fit never
+trusts a network where it does not improve on the factor analysis.
+
+Under MAR, rows as they came are a biased sample of complete rows. Conditionals can
+still be learnt from them, the joint distribution cannot: for generation the missing
+cells are drawn from the model again and again while it is trained (stochastic EM).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .denoiser import PreconditionedDenoiser
+from .loss import Batch, Mixture, Rows, masked_loss, rows_of, stacked, training_batch
+from .preconditioning import FactorModel, choose_rank, fit_factor_analysis
+from .sampling import complete_rows
+from .training import Callback, History, TrainingSettings, fit_loop
+from .validation import leave_out, validate, validation_batch
+
+MAX_POOL_CODES = 20_000_000  # pooled maskings of a small table: 6 arrays of this size at most
+MAX_COPIES = 64
+CHUNK_ROWS = 8192  # rows masked in one call
+SMALL_TABLE = 2000
+MAX_WAVES = 512  # frequencies of all columns together
+REFRESH_EVALUATIONS = 12  # of the network per drawn row
+WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
+
+
+@dataclass(frozen=True)
+class MaskedSettings:
+    """What shapes one fit besides the loop: see `default_settings`."""
+
+    batch_size: int
+    n_networks: int
+    hidden_size: int
+    n_layers: int
+    n_frequencies: int
+    max_rank: int
+    em_max_iter: int
+    validation_fraction: float  # of the rows, per network; 0: no selection, no shrinkage
+    n_refreshes: int = 0  # of the drawn missing cells
+    frequency_scale: float = 2.0
+    ridge: float = 2.0
+    min_psi: float = 1e-4
+
+    @property
+    def mixture(self) -> Mixture:
+        """One-pass means need most of the rows; draws of whole rows need some more."""
+        return Mixture(mean_share=0.4) if self.n_refreshes else Mixture()
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def cell_of_code(n_codes: int, categorical_slices: tuple[slice, ...]) -> Tensor:
+    """Number of the cell that each code belongs to, shape (n_codes,)."""
+    first = torch.ones(n_codes, dtype=torch.long)
+    for levels in categorical_slices:
+        first[levels.start + 1 : levels.stop] = 0
+    return first.cumsum(0) - 1
+
+
+class RowSource:
+    """Batches of K x batch_size rows, masked ahead in large chunks.
+
+    A small table is masked often enough once and for all; a large one is masked
+    chunk by chunk, so that memory stays bounded.
+    """
+
+    def __init__(
+        self,
+        model: FactorModel,
+        rows: Rows,
+        cell_of_code: Tensor,
+        kept_rows: list[Tensor],
+        settings: MaskedSettings,
+        generator: torch.Generator,
+    ):
+        self.model, self.rows = model, rows
+        self.cell_of_code, self.kept_rows = cell_of_code, kept_rows
+        self.settings, self.generator = settings, generator
+        self.refill()
+
+    def refill(self, completed: Tensor | None = None) -> None:
+        """Forget what was masked ahead; from now on use these draws of the missing cells."""
+        self.rows = self.rows._replace(completed=completed)
+        self.queue: list[Batch] = []
+        self.pool: Batch | None = None
+        n_rows, n_codes = self.rows.x.shape
+        self.n_copies = min(MAX_COPIES, MAX_POOL_CODES // (n_rows * n_codes))
+        if n_rows < SMALL_TABLE and self.n_copies >= MAX_COPIES // 4:
+            self.pool = self.masked(torch.arange(n_rows).repeat(self.n_copies))
+
+    def masked(self, index: Tensor) -> Batch:
+        """Mask rows in bounded chunks."""
+        return stacked(
+            [
+                training_batch(
+                    self.model,
+                    Rows(*(None if part is None else part[chunk] for part in self.rows)),
+                    self.rows.mask,
+                    self.cell_of_code,
+                    self.settings.mixture,
+                    self.generator,
+                )
+                for chunk in index.split(CHUNK_ROWS)
+            ]
+        )
+
+    def choice(self, n_rows: int) -> Tensor:
+        """Training rows of each network, drawn with replacement, shape (K, n_rows)."""
+        return torch.stack(
+            [
+                kept[torch.randint(len(kept), (n_rows,), generator=self.generator)]
+                for kept in self.kept_rows
+            ]
+        )
+
+    def next_batch(self) -> Batch:
+        """Inputs and targets of shape (K, batch_size, n_codes)."""
+        size = self.settings.batch_size
+        if self.pool is not None:
+            rows = self.choice(size)
+            copy = torch.randint(self.n_copies, rows.shape, generator=self.generator)
+            return rows_of(self.pool, rows + len(self.rows.x) * copy)
+        if not self.queue:
+            n_batches = max(1, CHUNK_ROWS // (size * len(self.kept_rows)))
+            rows = self.choice(n_batches * size)
+            chunk = self.masked(rows.flatten())
+            index = torch.arange(rows.numel()).view(len(rows), n_batches, size)
+            self.queue = [rows_of(chunk, index[:, i]) for i in range(n_batches)]
+        return self.queue.pop()
+
+
+class Refresh:
+    """Stochastic EM: draws the missing cells anew, a few times after a warm start."""
+
+    def __init__(self, source: RowSource, n_refreshes: int, generator: torch.Generator):
+        self.source, self.generator = source, generator
+        step = (1 - WARM_SHARE) / max(1, n_refreshes)
+        self.due = [WARM_SHARE + i * step for i in range(n_refreshes)]
+
+    def __call__(self, denoiser: nn.Module, share_done: float) -> None:
+        if not self.due or share_done < self.due[0] or share_done >= 1:
+            return
+        self.due = [share for share in self.due if share > share_done]
+        rows = self.source.rows
+        self.source.refill(
+            complete_rows(denoiser, rows.x, rows.mask, REFRESH_EVALUATIONS, self.generator)
+        )
+
+
+def fit_masked(
+    x: Tensor,
+    mask: Tensor,
+    categorical_slices: tuple[slice, ...],
+    settings: MaskedSettings,
+    loop: TrainingSettings,
+    generator: torch.Generator,
+    device: str = "cpu",
+    callback: Callback | None = None,
+) -> tuple[PreconditionedDenoiser, History]:
+    """Fit factor analysis and networks to the observed codes.
+
+    ``x`` and ``mask`` (n_rows, n_codes), on the CPU; every code must be observed at
+    least once.
+    """
+    n_rows, n_codes = x.shape
+    denoiser = start_from_factors(x, mask, categorical_slices, settings, generator)
+    fast = FactorModel(*(value.float() for value in denoiser.factors))
+    cells = cell_of_code(n_codes, categorical_slices)
+    fraction = min(settings.validation_fraction, 1 / settings.n_networks)
+    kept, held = leave_out(n_rows, settings.n_networks, fraction, generator)
+    judged = fraction > 0
+    if judged and not (len(held[0]) and all(mask[rows].any() for rows in held)):
+        # Too few rows to judge a network: stay with the factor analysis.
+        denoiser.alpha.zero_()
+        return denoiser, History()
+    check = validation_batch(fast, x, mask, cells, held, generator) if judged else None
+    source = RowSource(fast, Rows(x, mask), cells, kept, settings, generator)
+    denoiser.to(device)
+    n_refreshes = 0 if mask.all() else settings.n_refreshes
+
+    def loss(denoiser: nn.Module, batch: Batch) -> Tensor:
+        with torch.autocast(device, torch.bfloat16, enabled=loop.optimiser.bfloat16):
+            F, F_median = denoiser.correction(batch.inputs)
+        return masked_loss(F.float(), F_median.float(), batch, denoiser)
+
+    history = fit_loop(
+        denoiser,
+        lambda: to_device(source.next_batch(), device),
+        loss,
+        loop,
+        validate=(lambda d: validate(d, to_device(check, device))) if check else None,
+        callback=callback,
+        after_step=Refresh(source, n_refreshes, generator),
+    )
+    return denoiser, history
+
+
+def start_from_factors(
+    x: Tensor,
+    mask: Tensor,
+    categorical_slices: tuple[slice, ...],
+    settings: MaskedSettings,
+    generator: torch.Generator,
+) -> PreconditionedDenoiser:
+    """The denoiser before any training: the linear-Gaussian imputer."""
+    codes = x.double()
+    prior = {"ridge": settings.ridge, "min_psi": settings.min_psi}
+    rank = choose_rank(codes, mask, max_rank=settings.max_rank, generator=generator, **prior)
+    factors, _ = fit_factor_analysis(codes, mask, rank, max_iter=settings.em_max_iter, **prior)
+    denoiser = PreconditionedDenoiser(
+        x.shape[1],
+        rank,
+        categorical_slices,
+        n_networks=settings.n_networks,
+        hidden_size=settings.hidden_size,
+        n_layers=settings.n_layers,
+        n_frequencies=settings.n_frequencies,
+        frequency_scale=settings.frequency_scale,
+        generator=generator,
+    )
+    denoiser.set_factors(factors)
+    return denoiser
+
+
+def to_device(batch: Batch, device: str) -> Batch:
+    """The batch where the networks are."""
+    inputs = type(batch.inputs)(*(part.to(device) for part in batch.inputs))
+    return Batch(inputs, batch.hidden.to(device), batch.x_0.to(device))
