@@ -51,27 +51,40 @@ class MissDiffSampler(BaseMissDiff):
     snap : bool or array-like, default=False
         Whether numbers are moved to the nearest value observed in `fit`: for all columns,
         or for those named.
-    hidden_size : int, default=256
-        Width of the network.
-    n_layers : int, default=3
+    hidden_size : int or None, default=None
+        Width of the network. None chooses by the size of the table.
+    n_layers : int, default=2
         Number of residual blocks.
-    max_iter : int, default=2000
-        Largest number of gradient steps, each on one mini-batch.
+    n_networks : int or None, default=None
+        Networks of "masked" that are trained side by side and averaged. None is several
+        for tables of fewer than 2,000 rows and one for larger ones.
+    n_refreshes : int, default=0
+        How often the missing cells of the training rows are drawn anew while "masked" is
+        trained (stochastic EM). Imputation does not need it. Generation does, where cells
+        are missing at random rather than completely at random; it doubles the training.
+    max_iter : int or None, default=None
+        Number of gradient steps, each on one mini-batch. None chooses by the size of the
+        table; 0 leaves "masked" at its start, a factor analysis.
     max_time : float or None, default=None
-        Seconds after which training stops.
-    batch_size : int, default=512
-        Rows of a mini-batch.
-    learning_rate_init : float, default=0.001
-        First learning rate; it falls to zero along a cosine.
-    early_stopping : bool, default=True
-        Whether to hold out rows, stop when they are no longer predicted better, and keep
-        the weights that predicted them best.
+        Seconds of training. The learning rate falls to zero by this time, if `max_iter`
+        is not reached before.
+    batch_size : int or None, default=None
+        Rows of a mini-batch. None chooses by the size of the table.
+    learning_rate_init : float or None, default=None
+        Largest learning rate; it rises for a moment, then falls to zero along a cosine.
+        None is 0.004 for "masked" and 0.001 for "missdiff".
+    early_stopping : bool or "auto", default="auto"
+        Whether "masked" holds out rows, stops when their hidden cells are no longer
+        predicted better, keeps the weights that predicted them best, and shrinks each
+        column towards the factor analysis as far as they ask for. "auto" does so for
+        tables of fewer than 2,000 rows.
     validation_fraction : float, default=0.1
-        Share of rows held out.
-    n_iter_no_change : int, default=10
-        Number of evaluations without an improvement by `tol` after which to stop.
+        Share of rows held out, for each network.
+    n_iter_no_change : int, default=5
+        Number of evaluations, of ten in all, without an improvement by `tol` after which
+        to stop.
     tol : float, default=1e-4
-        Improvement of the held-out loss that counts.
+        Improvement of the held-out error that counts; the factor analysis has error 1.
     missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     keep_empty_features : bool, default=False
@@ -100,7 +113,8 @@ class MissDiffSampler(BaseMissDiff):
     loss_curve_ : list of float
         Training loss after each gradient step.
     validation_loss_curve_ : list of float
-        Loss on held-out rows at each evaluation; empty without `early_stopping`.
+        Error of hidden cells in held-out rows at each evaluation, relative to that of the
+        factor analysis; empty if none are held out.
     n_iter_ : int
         Number of gradient steps.
     n_features_in_ : int

@@ -22,7 +22,7 @@ def test_levels_are_decided_draw_by_draw(draws):
     np.testing.assert_array_equal(decided[:, :, 0], draws[:, :, 0])
 
 
-@pytest.mark.parametrize("how, expected", [("mean", 2.0), ("median", 1.678), ("mode", 1.0)])
+@pytest.mark.parametrize(("how", "expected"), [("mean", 2.0), ("median", 1.678), ("mode", 1.0)])
 def test_estimates_of_a_skewed_number(draws, how, expected):
     """Gamma(2): mean 2, median 1.678, mode 1."""
     estimate = aggregate_draws(draws, [slice(1, 4)], how)

@@ -104,9 +104,11 @@ def test_nothing_is_missing_and_observed_cells_are_bit_equal(imputer, X):
     before = X.copy()
     out = imputer.transform(X)
     assert_same(X, before)
-    assert type(out) is type(X) and out.shape == X.shape
+    assert type(out) is type(X)
+    assert out.shape == X.shape
     missing = is_missing(X)
-    assert missing.any() and not is_missing(out).any()
+    assert missing.any()
+    assert not is_missing(out).any()
     if isinstance(X, pd.DataFrame):
         pd.testing.assert_series_equal(out.dtypes, X.dtypes)
         assert out.index.equals(X.index)
@@ -166,9 +168,9 @@ def test_other_seeds_give_other_draws(imputer, setting, X):
 
 
 def test_global_generators_are_untouched(setting, X):
-    numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    numpy_before, torch_before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     build(setting).fit(X).multiple_impute(X, 2)
-    assert_array_equal(np.random.get_state()[1], numpy_before)
+    assert_array_equal(np.random.get_state()[1], numpy_before)  # noqa: NPY002
     assert torch.equal(torch.get_rng_state(), torch_before)
 
 

@@ -26,7 +26,8 @@ def fitted(request, frame):
 def test_round_trip_keeps_everything(fitted, frame, tmp_path):
     fitted.save(tmp_path / "model.npz")
     loaded = MissDiffImputer.load(tmp_path / "model.npz")
-    for left, right in zip(fitted.multiple_impute(frame, 2), loaded.multiple_impute(frame, 2)):
+    draws = zip(fitted.multiple_impute(frame, 2), loaded.multiple_impute(frame, 2), strict=True)
+    for left, right in draws:
         pd.testing.assert_frame_equal(left, right, check_exact=True)
     pd.testing.assert_frame_equal(fitted.transform(frame), loaded.transform(frame))
     pd.testing.assert_frame_equal(fitted.to_sampler().sample(9), loaded.to_sampler().sample(9))

@@ -66,7 +66,7 @@ def test_generated_rows_are_numbered():
 
 
 def test_global_generator_is_untouched(codes):
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     noise = RowNoise(RowKeys(0).of_rows(codes), 3)
     noise.normal(), noise.uniform(2)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002

@@ -113,7 +113,15 @@ class PeriodicEmbedding(nn.Module):
         return (features * w[..., None]).flatten(2)
 
 
-class PreconditionedDenoiser(nn.Module):
+class Denoiser(nn.Module):
+    """What training needs to know of a network."""
+
+    n_networks: int
+    blocks: nn.ModuleList
+    config: dict  # what it was built with, for saved models
+
+
+class PreconditionedDenoiser(Denoiser):
     """E[x_0 | x] as a factor-analysis posterior plus a learnt correction.
 
     D = g + alpha s F for numeric codes; softmax(log g + alpha F) for the levels
@@ -127,6 +135,12 @@ class PreconditionedDenoiser(nn.Module):
         Size of the factor analysis, which `set_factors` brings.
     categorical_slices : tuple of slices, one per categorical column
     """
+
+    mu: Tensor
+    W: Tensor
+    psi: Tensor
+    alpha: Tensor
+    numeric_codes: Tensor
 
     def __init__(
         self,
@@ -235,7 +249,7 @@ def numeric_codes(n_codes: int, categorical_slices: tuple[slice, ...]) -> Tensor
     return numeric.nonzero()[:, 0]
 
 
-class NoisePredictor(nn.Module):
+class NoisePredictor(Denoiser):
     """The paper's network: e from x_t (n_rows, n_codes) and t (n_rows,), without the mask."""
 
     n_networks = 1

@@ -1,12 +1,13 @@
 """From NumPy rows through a trained denoiser and back, a fixed number of rows at a time."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .denoiser import NoisePredictor, PreconditionedDenoiser
+from .denoiser import Denoiser, NoisePredictor, PreconditionedDenoiser
 from .methods import Budget, MaskedMethod, PaperMethod
 from .training import Callback, History
 
@@ -46,7 +47,7 @@ def train_denoiser(
     seed: int,
     device: str,
     callback: Callback | None = None,
-) -> tuple[nn.Module, History]:
+) -> tuple[Denoiser, History]:
     """Train on encoded rows, NaN where missing; the denoiser comes back on the CPU.
 
     A function of its arguments alone, so that a ``memory`` can cache it.
@@ -82,7 +83,7 @@ def complete_in_one_pass(
 @torch.inference_mode()
 def complete_by_draw(
     method: PaperMethod | MaskedMethod,
-    denoiser: nn.Module,
+    denoiser: Any,
     codes: np.ndarray,
     noise: Callable[[], np.ndarray],
     device: str,
@@ -96,7 +97,7 @@ def complete_by_draw(
 @torch.inference_mode()
 def generate_rows(
     method: PaperMethod | MaskedMethod,
-    denoiser: nn.Module,
+    denoiser: Any,
     n_rows: int,
     noise: Callable[[], np.ndarray],
     device: str,
@@ -106,12 +107,12 @@ def generate_rows(
     return drawn[:n_rows].cpu().numpy()
 
 
-def to_arrays(denoiser: nn.Module) -> dict[str, np.ndarray]:
+def to_arrays(denoiser: Any) -> dict[str, np.ndarray]:
     """The weights by name."""
     return {name: value.numpy() for name, value in denoiser.state_dict().items()}
 
 
-def from_arrays(kind: str, config: dict, weights: dict[str, np.ndarray]) -> nn.Module:
+def from_arrays(kind: str, config: dict, weights: dict[str, np.ndarray]) -> Denoiser:
     """The denoiser that `to_arrays` took the weights from, on the CPU."""
     build = PreconditionedDenoiser if kind == PreconditionedDenoiser.__name__ else NoisePredictor
     denoiser = build(**config, generator=torch.Generator())

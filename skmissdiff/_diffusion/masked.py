@@ -13,7 +13,7 @@ cells are drawn from the model again and again while it is trained (stochastic E
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .denoiser import PreconditionedDenoiser
 from .loss import Batch, Mixture, Rows, masked_loss, rows_of, stacked, training_batch
@@ -105,7 +105,7 @@ class RowSource:
             [
                 training_batch(
                     self.model,
-                    Rows(*(None if part is None else part[chunk] for part in self.rows)),
+                    self.rows_at(chunk),
                     self.rows.mask,
                     self.cell_of_code,
                     self.settings.mixture,
@@ -114,6 +114,11 @@ class RowSource:
                 for chunk in index.split(CHUNK_ROWS)
             ]
         )
+
+    def rows_at(self, index: Tensor) -> Rows:
+        """Some rows of the table."""
+        x, mask, completed = self.rows
+        return Rows(x[index], mask[index], None if completed is None else completed[index])
 
     def choice(self, n_rows: int) -> Tensor:
         """Training rows of each network, drawn with replacement, shape (K, n_rows)."""
@@ -148,7 +153,7 @@ class Refresh:
         step = (1 - WARM_SHARE) / max(1, n_refreshes)
         self.due = [WARM_SHARE + i * step for i in range(n_refreshes)]
 
-    def __call__(self, denoiser: nn.Module, share_done: float) -> None:
+    def __call__(self, denoiser: PreconditionedDenoiser, share_done: float) -> None:
         if not self.due or share_done < self.due[0] or share_done >= 1:
             return
         self.due = [share for share in self.due if share > share_done]
@@ -189,12 +194,12 @@ def fit_masked(
     denoiser.to(device)
     n_refreshes = 0 if mask.all() else settings.n_refreshes
 
-    def loss(denoiser: nn.Module, batch: Batch) -> Tensor:
+    def loss(denoiser: PreconditionedDenoiser, batch: Batch) -> Tensor:
         with torch.autocast(device, torch.bfloat16, enabled=loop.optimiser.bfloat16):
             F, F_median = denoiser.correction(batch.inputs)
         return masked_loss(F.float(), F_median.float(), batch, denoiser)
 
-    history = fit_loop(
+    history, best = fit_loop(
         denoiser,
         lambda: to_device(source.next_batch(), device),
         loss,
@@ -203,6 +208,8 @@ def fit_masked(
         callback=callback,
         after_step=Refresh(source, n_refreshes, generator),
     )
+    if best is not None:
+        denoiser.alpha.copy_(best.alpha)
     return denoiser, history
 
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from . import paper
-from .denoiser import NoisePredictor, PreconditionedDenoiser
+from .denoiser import Denoiser, NoisePredictor, PreconditionedDenoiser
 from .masked import (
     MAX_WAVES,
     SMALL_TABLE,
@@ -79,7 +79,7 @@ class PaperMethod:
         generator: torch.Generator,
         device: str,
         callback: Callback | None = None,
-    ) -> tuple[nn.Module, History]:
+    ) -> tuple[Denoiser, History]:
         """Algorithm 1."""
         n_rows, n_codes = x.shape
         schedule = self.schedule
@@ -98,16 +98,17 @@ class PaperMethod:
             noise = torch.randn(batch_size, n_codes, generator=generator)
             return tuple(part.to(device) for part in (x[rows], mask[rows], t, noise))
 
-        def loss(denoiser: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        def loss(denoiser: NoisePredictor, batch: tuple[Tensor, ...]) -> Tensor:
             return paper.masked_noise_loss(denoiser, schedule, *batch)
 
-        return denoiser, fit_loop(denoiser.to(device), next_batch, loss, loop, callback=callback)
+        history, _ = fit_loop(denoiser.to(device), next_batch, loss, loop, callback=callback)
+        return denoiser, history
 
-    def n_noise(self, denoiser: nn.Module, n_codes: int) -> int:
+    def n_noise(self, denoiser: Denoiser, n_codes: int) -> int:
         """Numbers per row that one call of ``noise`` gives."""
         return n_codes
 
-    def draw(self, denoiser: nn.Module, x: Tensor, mask: Tensor, noise: Noise) -> Tensor:
+    def draw(self, denoiser: NoisePredictor, x: Tensor, mask: Tensor, noise: Noise) -> Tensor:
         """Rows completed by Algorithm 2."""
         return paper.impute_by_replacement(
             denoiser,
@@ -119,7 +120,7 @@ class PaperMethod:
             variance=self.variance,
         )
 
-    def generate(self, denoiser: nn.Module, noise: Noise) -> Tensor:
+    def generate(self, denoiser: NoisePredictor, noise: Noise) -> Tensor:
         """New rows by Algorithm 3."""
         return paper.generate(denoiser, self.schedule, noise, variance=self.variance)
 
@@ -151,7 +152,7 @@ class MaskedMethod:
         generator: torch.Generator,
         device: str,
         callback: Callback | None = None,
-    ) -> tuple[nn.Module, History]:
+    ) -> tuple[Denoiser, History]:
         """Factor analysis, then networks: small tables get several, large ones a wider one."""
         n_rows, n_codes = x.shape
         n_levels = sum(codes.stop - codes.start for codes in categorical_slices)

@@ -1,9 +1,12 @@
 """The updates of training: AdamW, Muon for square matrices, a running average of weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from .denoiser import Denoiser
 
 
 class Muon:
@@ -12,7 +15,7 @@ class Muon:
     Jordan et al. 2024. The coefficients are theirs; singular values end near 1.
     """
 
-    def __init__(self, parameters: list[Tensor], momentum: float = 0.95):
+    def __init__(self, parameters: Sequence[Tensor], momentum: float = 0.95):
         self.parameters = parameters
         self.momentum = momentum
         self.averages = [torch.zeros_like(p) for p in parameters]
@@ -20,6 +23,8 @@ class Muon:
     @torch.no_grad()
     def step(self, learning_rate: float, weight_decay: float, dtype: torch.dtype) -> None:
         for parameter, average in zip(self.parameters, self.averages, strict=True):
+            if parameter.grad is None:
+                continue
             average.lerp_(parameter.grad, 1 - self.momentum)
             update = parameter.grad.lerp(average, self.momentum)
             direction = orthogonalised(update.to(dtype)).to(parameter.dtype)
@@ -49,7 +54,7 @@ class OptimiserSettings:
 class Optimiser:
     """AdamW, with Muon for the square matrices if asked for, and a running average."""
 
-    def __init__(self, denoiser: nn.Module, settings: OptimiserSettings):
+    def __init__(self, denoiser: Denoiser, settings: OptimiserSettings):
         self.settings = settings
         self.parameters = list(denoiser.parameters())
         square = []

@@ -42,7 +42,7 @@ def noise_precision(psi: Tensor, sigma: Tensor) -> Tensor:
 
 
 def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> LatentPosterior:
-    """Z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
+    """The latent z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
     n_codes, rank = model.W.shape
     outer = (model.W[:, :, None] * model.W[:, None, :]).reshape(n_codes, rank * rank)
     M = (precision @ outer).reshape(-1, rank, rank)
@@ -84,7 +84,7 @@ def gaussian_posterior(model: FactorModel, x: Tensor, sigma: Tensor) -> tuple[Te
     M and diag(W M^-1 W') are two matrix products with the outer products of
     the loadings: no (n_rows, r, n_codes) array is made.
     """
-    n_codes, rank = model.W.shape
+    rank = model.W.shape[1]
     outer = (model.W[:, :, None] * model.W[:, None, :]).flatten(1)  # (n_codes, r * r)
     precision = noise_precision(model.psi, sigma)
     M = (precision @ outer).view(-1, rank, rank)

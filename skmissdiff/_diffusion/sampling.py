@@ -22,6 +22,7 @@ to 0. A denoiser gives E[x_0 | x] and the variance v, both (n_rows, n_codes).
 
 import math
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -96,7 +97,7 @@ def sample(
     start = denoise(x, unknown)[0] + gaussian_start(model, x, unknown, steps[0], noise.to(model.W))
     x = torch.where(drawn, start, x)
     previous = None
-    for i, (now, later) in enumerate(zip(steps[:-1], steps[1:], strict=True)):
+    for i, (now, later) in enumerate(pairwise(steps)):
         D, v = denoise(x, levels(given, absent, now))
         C = v * now**2 / (now**2 - v).clamp_min(1e-12)
         m = D - C / now**2 * (x - D)

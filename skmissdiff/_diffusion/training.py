@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .denoiser import Denoiser
 from .optimiser import Optimiser, OptimiserSettings
 from .validation import Validation
 
 WARM_UP = 0.05  # share of the training in which the learning rate rises
-DIVERGED = 1e6
 
 # The next batch, whatever the loss makes of it.
 NextBatch = Callable[[], Any]
-# Losses of the networks in a batch, added up, and the mean loss to report.
-Loss = Callable[[nn.Module, Any], Tensor]
+# (denoiser, batch) -> mean loss of the networks.
+Loss = Callable[[Any, Any], Tensor]
 # The held-out error of a denoiser, and how far to believe it.
-Validate = Callable[[nn.Module], Validation]
+Validate = Callable[[Any], Validation]
 # Called with the number of steps done and the last loss.
 Callback = Callable[[int, float], None]
 
@@ -34,7 +34,7 @@ class TrainingSettings:
     n_validations: int = 10
     n_iter_no_change: int = 5
     tol: float = 1e-4
-    optimiser: OptimiserSettings = OptimiserSettings()
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
 
 
 @dataclass
@@ -71,7 +71,7 @@ def learning_rate_factor(share_done: float) -> float:
 
 
 def train_step(
-    denoiser: nn.Module, optimiser: Optimiser, loss: Loss, batch: Any, n_steps: int, factor: float
+    denoiser: Denoiser, optimiser: Optimiser, loss: Loss, batch: Any, n_steps: int, factor: float
 ) -> float:
     """Loss of one batch before the update it makes."""
     value = loss(denoiser, batch)
@@ -82,21 +82,22 @@ def train_step(
 
 
 def fit_loop(
-    denoiser: nn.Module,
+    denoiser: Denoiser,
     next_batch: NextBatch,
     loss: Loss,
     settings: TrainingSettings,
     validate: Validate | None = None,
     callback: Callback | None = None,
-    after_step: Callable[[nn.Module, float], None] | None = None,
-) -> History:
-    """Train in place; keep the averaged weights, those that did best if there is a ``validate``.
+    after_step: Callable[[Any, float], None] | None = None,
+) -> tuple[History, Validation | None]:
+    """Train in place, keep the averaged weights: the last, or the best by ``validate``.
 
     ``after_step`` gets the denoiser and the share of the training that is over.
     """
     optimiser = Optimiser(denoiser, settings.optimiser)
     history, clock = History(), Clock(settings)
-    best, n_stale = Validation(math.inf, torch.empty(0)), 0
+    best: Validation | None = None
+    n_stale = 0
     best_state: list[Tensor] = []
     every = max(1, settings.max_iter // settings.n_validations)
     for n_steps in range(settings.max_iter):
@@ -110,8 +111,9 @@ def fit_loop(
             optimiser.swap()
             found = validate(denoiser)
             history.validation_loss_curve.append(found.error)
-            n_stale = 0 if found.error < best.error - settings.tol else n_stale + 1
-            if found.error < best.error:
+            least = math.inf if best is None else best.error
+            n_stale = 0 if found.error < least - settings.tol else n_stale + 1
+            if found.error < least:
                 best = found
                 best_state = [p.detach().clone() for p in optimiser.parameters]
             optimiser.swap()
@@ -119,14 +121,9 @@ def fit_loop(
             after_step(denoiser, share_done)
         if share_done >= 1 or n_stale >= settings.n_iter_no_change:
             break
-    keep_weights(denoiser, best_state or optimiser.average, best.alpha)
-    return history
-
-
-@torch.no_grad()
-def keep_weights(denoiser: nn.Module, weights: list[Tensor], alpha: Tensor) -> None:
-    """Give the denoiser its final weights, and its alpha if one was found."""
-    for parameter, value in zip(denoiser.parameters(), weights, strict=True):
-        parameter.copy_(value)
-    if len(alpha):
-        denoiser.alpha.copy_(alpha)
+    with torch.no_grad():
+        for parameter, kept in zip(
+            optimiser.parameters, best_state or optimiser.average, strict=True
+        ):
+            parameter.copy_(kept)
+    return history, best

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .denoiser import MIN_PROBABILITY, PreconditionedDenoiser
-from .loss import Batch, corrupt, hide_cells, rows_of, stacked
+from .denoiser import MIN_PROBABILITY, Inputs, PreconditionedDenoiser
+from .loss import Batch, corrupt, hide_cells, stacked
 from .preconditioning import FactorModel
 
 ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -66,9 +66,8 @@ def agreement(denoiser: PreconditionedDenoiser, batch: Batch, n_rows: int = 512)
     held-out rows are held out from one network only.
     """
     K = denoiser.n_networks
-    part = slice(0, max(1, n_rows // K))
-    probe = rows_of(batch, (slice(None), part))
-    inputs = type(probe.inputs)(*(field.flatten(0, 1).expand(K, -1, -1) for field in probe.inputs))
+    size = max(1, n_rows // K)
+    inputs = Inputs(*(part[:, :size].flatten(0, 1).expand(K, -1, -1) for part in batch.inputs))
     F, _ = denoiser.correction(inputs)
     F = F * inputs.s * (inputs.w == 0)
     return F.mean(0).square().sum(0) / F.square().mean(0).sum(0).clamp_min(1e-12)

@@ -37,8 +37,10 @@ def gaussian_rows(seed, mu=MU, covariance=PAIR, n_rows=N_ROWS):
 def test_schedule_entry_zero_is_no_noise(shape):
     schedule = discrete_schedule(100, shape)
     assert schedule.n_steps == 100
-    assert schedule.betas[0] == 0 and schedule.alphas_cumprod[0] == 1
-    assert (schedule.betas[1:] > 0).all() and (schedule.betas < 1).all()
+    assert schedule.betas[0] == 0
+    assert schedule.alphas_cumprod[0] == 1
+    assert (schedule.betas[1:] > 0).all()
+    assert (schedule.betas < 1).all()
     assert (schedule.alphas_cumprod.diff() < 0).all()
     assert noise_level(schedule)[0] == 0
     if shape != "cosine":
@@ -105,7 +107,9 @@ def test_loss_reads_no_absent_value_and_no_error_there():
     assert masked_noise_loss(predict_noise, schedule, x, empty, t, noise) == 0
 
 
-@pytest.mark.parametrize("shape, beta_end", [("linear", 0.02), ("quadratic", 0.02), ("cosine", 0)])
+@pytest.mark.parametrize(
+    ("shape", "beta_end"), [("linear", 0.02), ("quadratic", 0.02), ("cosine", 0)]
+)
 @pytest.mark.parametrize("variance", ["large", "small"])
 def test_generation_reproduces_mean_and_covariance(shape, beta_end, variance):
     schedule = discrete_schedule(1000, shape, beta_end=beta_end)
