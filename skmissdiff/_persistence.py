@@ -9,6 +9,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from enum import Enum
 from pathlib import Path
 
@@ -54,30 +55,34 @@ def read_model(path, classes):
         If the file is damaged, is not of this package, or is of a newer format.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if "json" not in archive:
-                raise ValueError(f"{path} is not a skmissdiff model: it holds no description.")
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             # Reading every member also checks its CRC.
             members = {name: archive[name] for name in archive.files}
         content = json.loads(members.pop("json").tobytes().decode())
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise ValueError(f"{path} is not a skmissdiff model.")
-        if content["version"] > FORMAT_VERSION:
-            raise ValueError(
-                f"{path} has format {content['version']}, this version of skmissdiff reads up "
-                f"to {FORMAT_VERSION}. Update skmissdiff to load it."
-            )
-        return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
+        is_ours = content["format"] == FORMAT
+    except FileNotFoundError:
+        raise
+    # What NumPy, zipfile, zlib and json raise on bytes that are not theirs.
     except (
         zipfile.BadZipFile,
-        zipfile.zlib.error,
+        zlib.error,
         EOFError,
         KeyError,
-        UnicodeDecodeError,
+        OSError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        NotImplementedError,
     ) as error:
         raise ValueError(f"{path} is damaged or not a skmissdiff model: {error}") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged: its description cannot be read.") from error
+    if not is_ours:
+        raise ValueError(f"{path} is not a skmissdiff model.")
+    if content["version"] > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format {content['version']}, this version of skmissdiff reads up "
+            f"to {FORMAT_VERSION}. Update skmissdiff to load it."
+        )
+    return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
 
 
 def _pack(value, arrays, classes):

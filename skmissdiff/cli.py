@@ -102,6 +102,13 @@ def _make_parser():
         "-n", "--n-samples", type=_positive_int, required=True, metavar="N", help="how many rows"
     )
     _add_model_options(sample)
+    sample.add_argument(
+        "--n-refreshes",
+        type=_positive_int,
+        metavar="N",
+        help="draw the missing cells anew N times while training, say 6; takes twice as long and "
+        "is worth it where cells are missing at random but not completely at random",
+    )
     sample.set_defaults(run=_run_sample)
 
     demo = commands.add_parser("demo", help="compare imputers on a data set of scikit-learn's")
@@ -243,6 +250,7 @@ def _make_estimator(name, args, table, seed):
         "n_steps": args.n_steps,
         "max_iter": args.max_iter,
         "max_time": args.max_time,
+        "n_refreshes": getattr(args, "n_refreshes", None),
         "bounds": bounds or None,
         "snap": [column for column in args.snap if column in seen] or None,
     }

@@ -23,13 +23,16 @@ COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text", "_fil
 DIFFUSION_RANKS = {
     "schedule": 0,
     "preconditioning": 0,
+    "paper": 1,
     "denoiser": 1,
     "loss": 2,
-    "sampling": 3,
-    "paper": 3,
-    "training": 3,
-    "methods": 4,
-    "inference": 5,
+    "optimiser": 2,
+    "sampling": 2,
+    "validation": 3,
+    "training": 4,
+    "masked": 5,
+    "methods": 6,
+    "inference": 7,
 }
 # One fit serves both estimators, so that each can make the other, inside a method.
 LATE = {("_imputer", "_sampler"), ("_sampler", "_imputer")}

@@ -321,6 +321,17 @@ class TestSample:
         ]
         assert "not generated: 'id', 'day'" in err
 
+    def test_options_reach_the_sampler(self, table, tmp_path, capsys, monkeypatch):
+        made = []
+        monkeypatch.setitem(
+            vars(skmissdiff),
+            "MissDiffSampler",
+            lambda **given: made.append(given) or MedianEstimator(),
+        )
+        options = ["-n", 2, "--n-refreshes", 6, "--seed", 5, "--no-bounds", "-q"]
+        assert _run(capsys, "sample", table, "-o", tmp_path / "out.csv", *options) == (0, "")
+        assert made == [{"n_refreshes": 6, "random_state": 5, "verbose": 0}]
+
     def test_number_of_rows_is_required(self, table, tmp_path, capsys):
         status, line = _fails(capsys, "sample", table, "-o", tmp_path / "out.csv")
         assert (status, "-n" in line) == (2, True)

@@ -43,7 +43,7 @@ table.head()
 
 from skmissdiff import MissDiffImputer
 
-imputer = MissDiffImputer(max_iter=1000, bounds="observed", random_state=0).fit(table)
+imputer = MissDiffImputer(bounds="observed", random_state=0).fit(table)
 completed = imputer.transform(table)
 completed.head()
 

@@ -58,14 +58,7 @@ def distribution_score(imputer, rows, y=None):
 
 steps = [1, 2, 3, 5, 10, 20, 40]
 with tempfile.TemporaryDirectory() as folder:
-    imputer = MissDiffImputer(
-        sample_posterior=True,
-        max_iter=600,
-        hidden_size=128,
-        learning_rate_init=3e-3,
-        memory=folder,
-        random_state=0,
-    )
+    imputer = MissDiffImputer(sample_posterior=True, memory=folder, random_state=0)
     search = GridSearchCV(
         imputer, {"n_steps": steps}, scoring=distribution_score, cv=3, error_score="raise"
     )

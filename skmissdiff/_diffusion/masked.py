@@ -18,7 +18,7 @@ from torch import Tensor
 from .denoiser import PreconditionedDenoiser
 from .loss import Batch, Mixture, Rows, masked_loss, rows_of, stacked, training_batch
 from .preconditioning import FactorModel, choose_rank, fit_factor_analysis
-from .sampling import complete_rows
+from .sampling import code_groups, complete_rows
 from .training import Callback, History, TrainingSettings, fit_loop
 from .validation import leave_out, validate, validation_batch
 
@@ -27,7 +27,8 @@ MAX_COPIES = 64
 CHUNK_ROWS = 8192  # rows masked in one call
 SMALL_TABLE = 2000
 MAX_WAVES = 512  # frequencies of all columns together
-REFRESH_EVALUATIONS = 12  # of the network per drawn row
+REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
+MAX_GROUPS = 8  # of columns that are drawn in turn
 WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
 
 
@@ -157,9 +158,10 @@ class Refresh:
         if not self.due or share_done < self.due[0] or share_done >= 1:
             return
         self.due = [share for share in self.due if share > share_done]
-        rows = self.source.rows
+        x, mask, _ = self.source.rows
+        groups = code_groups(mask, self.source.cell_of_code, MAX_GROUPS)
         self.source.refill(
-            complete_rows(denoiser, rows.x, rows.mask, REFRESH_EVALUATIONS, self.generator)
+            complete_rows(denoiser, x, mask, groups, REFRESH_EVALUATIONS, self.generator)
         )
 
 

@@ -161,7 +161,7 @@ class MaskedMethod:
         n_networks = _unless_set(budget.n_networks, (4 if n_codes <= 32 else 2) if small else 1)
         wide = 128 if small else 192 if n_columns <= 12 else 256
         settings = MaskedSettings(
-            batch_size=_unless_set(budget.batch_size, 512 if small else 2048),
+            batch_size=_unless_set(budget.batch_size, min(512, 2 * n_rows) if small else 2048),
             n_networks=n_networks,
             hidden_size=_unless_set(budget.hidden_size, wide),
             n_layers=budget.n_layers,

@@ -120,17 +120,56 @@ def snap_levels(x: Tensor, categorical_slices: Iterable[slice]) -> Tensor:
 
 
 def draw(
-    denoiser: PreconditionedDenoiser, x: Tensor, given: Tensor, noise: Tensor, sigmas: Tensor
+    denoiser: PreconditionedDenoiser,
+    x: Tensor,
+    given: Tensor,
+    noise: Tensor,
+    sigmas: Tensor,
+    absent: Tensor | None = None,
 ) -> Tensor:
-    """Rows whose codes that are not given are drawn together, levels decided."""
+    """Rows whose codes that are neither given nor absent are drawn together, levels decided."""
 
     def denoise(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         estimate = denoiser.estimate(x.float(), sigma)
         return estimate.mean.double(), estimate.variance
 
-    drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas)
+    drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas, absent)
     drawn = snap_levels(drawn, denoiser.categorical_slices)
     return torch.where(given, x, drawn.to(x))
+
+
+def code_groups(mask: Tensor, cell_of_code: Tensor, max_groups: int) -> list[Tensor]:
+    """Codes of the columns with missing cells, fewest missing first, in at most some groups.
+
+    Each group is a mask of the codes, shape (n_codes,).
+    """
+    n_missing = (~mask).sum(0)
+    first = torch.cat([cell_of_code.new_ones(1), cell_of_code.diff()]).bool()
+    codes = first.nonzero()[:, 0]
+    codes = codes[n_missing[codes].argsort(stable=True)]
+    codes = codes[n_missing[codes] > 0]
+    parts = codes.chunk(max(1, min(max_groups, len(codes))))
+    return [torch.isin(cell_of_code, cell_of_code[part]) for part in parts]
+
+
+def draw_in_turn(
+    denoiser: PreconditionedDenoiser,
+    x: Tensor,
+    given: Tensor,
+    noise: Callable[[], Tensor],
+    sigmas: Tensor,
+    groups: list[Tensor],
+) -> Tensor:
+    """Draw the missing codes one group after another, the later groups still absent.
+
+    x_j | x_obs, then x_k | x_obs, x_j, and so on: under MAR each factor can be learnt
+    without bias from rows that observe its target, whatever else they miss.
+    """
+    for group in groups:
+        target = group & ~given
+        x = draw(denoiser, x, given, noise(), sigmas, absent=~(given | target))
+        given = given | target
+    return x
 
 
 @torch.no_grad()
@@ -138,6 +177,7 @@ def complete_rows(
     denoiser: PreconditionedDenoiser,
     x: Tensor,
     mask: Tensor,
+    groups: list[Tensor],
     n_evaluations: int,
     generator: torch.Generator,
 ) -> Tensor:
@@ -146,6 +186,9 @@ def complete_rows(
     n_noise = denoiser.W.shape[0] + denoiser.W.shape[1]
     sigmas = draw_levels(n_evaluations)
     for rows in (~mask).any(1).nonzero()[:, 0].split(CHUNK_ROWS):
-        noise = torch.randn(len(rows), n_noise, generator=generator)
-        completed[rows] = draw(denoiser, x[rows], mask[rows], noise, sigmas)
+
+        def noise(n_rows: int = len(rows)) -> Tensor:
+            return torch.randn(n_rows, n_noise, generator=generator)
+
+        completed[rows] = draw_in_turn(denoiser, x[rows], mask[rows], noise, sigmas, groups)
     return completed

@@ -12,6 +12,9 @@ from .preconditioning import FactorModel
 
 ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 MAX_HELD_ROWS, MAX_MASKINGS = 8192, 8  # for one network
+# Numeric columns that gain less than this on average keep the factor analysis: held-out
+# cells are few, and their noise picks the best of ten checkpoints.
+MIN_IMPROVEMENT = 0.02
 PSEUDO_CELLS = 20  # weight of the common alpha in a column's own
 
 
@@ -85,30 +88,33 @@ def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
     F, _ = denoiser.correction(inputs)
     alpha = torch.ones(F.shape[-1])
     codes = denoiser.numeric_codes
+    agreed = agreement(denoiser, batch)
     errors = []
     if len(codes):
         residual = ((x_0 - inputs.g) * hidden)[..., codes]
         step = (inputs.s * F * hidden)[..., codes]
         cross = (residual * step).sum((0, 1))
-        power = step.square().sum((0, 1)) * agreement(denoiser, batch)[codes]
+        power = step.square().sum((0, 1)) * agreed[codes]
         base = residual.square().sum((0, 1)).clamp_min(1e-9)
         common = ((cross / base).sum() / (power / base).sum().clamp_min(1e-9)).clamp(0, 1)
         prior = PSEUDO_CELLS * power / hidden[..., codes].sum((0, 1)).clamp_min(1)
         own = ((cross + prior * common) / (power + prior).clamp_min(1e-12)).clamp(0, 1)
+        error = (base - 2 * own * cross + own.square() * power) / base
+        if error.mean() > 1 - MIN_IMPROVEMENT:
+            own, error = torch.zeros_like(own), torch.ones_like(error)
         alpha[codes] = own
-        errors.append((base - 2 * own * cross + own.square() * power) / base)
+        errors.append(error)
     for levels in denoiser.categorical_slices:
         start = inputs.g[..., levels].clamp_min(MIN_PROBABILITY).log()
         seen = hidden[..., levels.start]
         losses = torch.stack(
             [
-                -(
-                    (x_0[..., levels] * (start + a * F[..., levels]).log_softmax(-1)).sum(-1) * seen
-                ).sum()
+                -(x_0[..., levels] * (start + a * F[..., levels]).log_softmax(-1))[seen].sum()
                 for a in ALPHA_GRID
             ]
         )
         best = int(losses.argmin())
-        alpha[levels] = ALPHA_GRID[best]
+        # As in closed form above: the averaged networks deserve 1 / agreement more.
+        alpha[levels] = min(1.0, ALPHA_GRID[best] / agreed[levels].mean().item())
         errors.append((losses[best] / losses[0].clamp_min(1e-9))[None])
     return Validation(torch.cat(errors).mean().item(), alpha)
