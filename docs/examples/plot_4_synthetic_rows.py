@@ -30,7 +30,7 @@ print(f"{(~hidden.any(axis=1)).sum()} of {len(table)} rows are complete")
 
 from skmissdiff import MissDiffSampler
 
-sampler = MissDiffSampler(bounds="observed", random_state=0).fit(table)
+sampler = MissDiffSampler(scaling="quantile", random_state=0).fit(table)
 rows = sampler.sample(len(table))
 rows.head()
 
@@ -81,7 +81,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import train_test_split
 
 train, test = train_test_split(np.arange(len(table)), test_size=0.3, random_state=0)
-sampler = MissDiffSampler(bounds="observed", random_state=0).fit(table.iloc[train])
+sampler = MissDiffSampler(scaling="quantile", random_state=0).fit(table.iloc[train])
 sources = {
     "real rows, complete": complete.iloc[train],
     "generated rows": sampler.sample(len(train)),

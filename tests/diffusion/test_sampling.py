@@ -1,0 +1,116 @@
+"""Draws against closed forms: exact denoisers, so that only the solver is judged."""
+
+import itertools
+
+import pytest
+import torch
+
+from skmissdiff._diffusion.preconditioning import FactorModel, gaussian_posterior
+from skmissdiff._diffusion.sampling import code_groups, draw_levels, sample, snap_levels
+
+N_ROWS = 20_000
+
+
+def noise(seed, n_numbers):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(N_ROWS, n_numbers, generator=generator, dtype=torch.float64)
+
+
+def pair(rho=0.9):
+    """Factor analysis of a standard normal pair of correlation rho, exactly."""
+    W = torch.full((2, 1), rho**0.5, dtype=torch.float64)
+    return FactorModel(W.new_zeros(2), W, W.new_full((2,), 1 - rho))
+
+
+@pytest.mark.parametrize("n_evaluations", [6, 20])
+def test_draws_of_a_gaussian_pair_given_one_column(n_evaluations):
+    model = pair()
+    first = noise(0, 1)
+    given = torch.tensor([True, False]).expand(N_ROWS, 2)
+    x = torch.cat([first, first * 0], dim=1)
+    calls = []
+
+    def denoise(x, sigma):
+        calls.append(sigma)
+        return gaussian_posterior(model, x, sigma)
+
+    drawn = sample(denoise, model, x, given, noise(1, 3), draw_levels(n_evaluations))
+    assert len(calls) == n_evaluations
+    torch.testing.assert_close(drawn[:, 0], first[:, 0])
+    covariance = drawn.T.cov()
+    slope = covariance[0, 1] / covariance[0, 0]
+    residual = drawn[:, 1] - slope * drawn[:, 0]
+    assert drawn.T.corrcoef()[0, 1].item() == pytest.approx(0.9, abs=0.01)
+    assert slope.item() == pytest.approx(0.9, abs=0.02)
+    assert residual.var().item() / 0.19 == pytest.approx(1, abs=0.03)
+
+
+def test_a_gaussian_is_generated_with_its_mean_and_covariance():
+    generator = torch.Generator().manual_seed(3)
+    W = torch.randn(6, 2, generator=generator, dtype=torch.float64) / 2
+    model = FactorModel(torch.arange(6.0).double(), W, torch.linspace(0.1, 0.7, 6).double())
+    nothing = torch.zeros(N_ROWS, 6, dtype=torch.float64)
+    drawn = sample(
+        lambda x, sigma: gaussian_posterior(model, x, sigma),
+        model,
+        nothing,
+        nothing.bool(),
+        noise(4, 8),
+        draw_levels(20),
+    )
+    torch.testing.assert_close(drawn.mean(0), model.mu, atol=0.05, rtol=0)
+    expected = W @ W.T + model.psi.diag()
+    torch.testing.assert_close(drawn.T.cov(), expected, atol=0.04, rtol=0)
+
+
+def exact_table_denoiser(probabilities, slices, factors):
+    """E[x_0 | x] of one-hot rows: every combination of levels weighted by its likelihood."""
+    n_codes = slices[-1].stop
+    sizes = [range(codes.stop - codes.start) for codes in slices]
+    rows = torch.zeros(probabilities.numel(), n_codes, dtype=torch.float64)
+    for row, levels in zip(rows, itertools.product(*sizes), strict=True):
+        for codes, level in zip(slices, levels, strict=True):
+            row[codes.start + level] = 1
+
+    def denoise(x, sigma):
+        precision = 1 / sigma.clamp_min(1e-3).square()
+        distance = (precision[:, None] * (x[:, None] - rows).square()).sum(2)
+        weights = (probabilities.flatten().log() - distance / 2).softmax(dim=1)
+        return weights @ rows, gaussian_posterior(factors, x, sigma)[1]
+
+    return denoise, rows
+
+
+@pytest.mark.parametrize("n_given", [0, 1])
+def test_levels_are_drawn_at_their_conditional_rates(n_given):
+    """A 3 x 4 table with a level of 1 %, by its exact denoiser and a crude Gaussian."""
+    joint = torch.tensor(
+        [[0.20, 0.05, 0.05, 0.004], [0.02, 0.25, 0.03, 0.004], [0.10, 0.03, 0.26, 0.002]],
+        dtype=torch.float64,
+    )
+    joint = joint / joint.sum()
+    slices = (slice(0, 3), slice(3, 7))
+    marginal = torch.cat([joint.sum(1), joint.sum(0)])
+    factors = FactorModel(marginal, marginal.new_zeros(7, 1) + 1e-3, marginal * (1 - marginal))
+    denoise, rows = exact_table_denoiser(joint, slices, factors)
+    generator = torch.Generator().manual_seed(5)
+    truth = rows[joint.flatten().multinomial(N_ROWS, replacement=True, generator=generator)]
+    given = torch.zeros(N_ROWS, 7, dtype=torch.bool)
+    for codes in slices[:n_given]:
+        given[:, codes] = True
+    drawn = sample(denoise, factors, truth, given, noise(6, 8), draw_levels(20))
+    drawn = snap_levels(drawn, slices)
+    found = drawn[:, :3].T @ drawn[:, 3:] / N_ROWS
+    torch.testing.assert_close(found, joint, atol=0.01, rtol=0)
+    assert drawn[:, 6].mean().item() == pytest.approx(marginal[6].item(), abs=0.003)
+
+
+def test_groups_start_with_the_fullest_columns():
+    mask = torch.ones(10, 5, dtype=torch.bool)
+    mask[:6, 0] = False  # a column of one code, the emptiest
+    mask[:2, 1:3] = False  # a column of two codes
+    mask[:4, 4] = False  # column 3 is complete
+    groups = code_groups(mask, torch.tensor([0, 1, 1, 2, 3]), max_groups=8)
+    assert [group.nonzero()[:, 0].tolist() for group in groups] == [[1, 2], [4], [0]]
+    together = code_groups(mask, torch.tensor([0, 1, 1, 2, 3]), max_groups=1)
+    assert [group.nonzero()[:, 0].tolist() for group in together] == [[0, 1, 2, 4]]

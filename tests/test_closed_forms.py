@@ -1,0 +1,91 @@
+"""The fitted default method against what can be computed by hand."""
+
+import numpy as np
+import pytest
+
+from skmissdiff import MissDiffImputer, MissDiffSampler
+
+
+def gaussian_pair(n_rows, seed=0, rho=0.9):
+    rng = np.random.default_rng(seed)
+    X = rng.multivariate_normal([0, 0], [[1, rho], [rho, 1]], n_rows)
+    X[rng.random(n_rows) < 0.5, 1] = np.nan
+    return X
+
+
+def correlated(n_rows, n_columns=6, seed=0):
+    rng = np.random.default_rng(seed)
+    W = rng.normal(size=(2, n_columns))
+    X = rng.normal(size=(n_rows, 2)) @ W + 0.3 * rng.normal(size=(n_rows, n_columns)) + 5
+    return np.where(rng.random(X.shape) < 0.3, np.nan, X)
+
+
+def test_untrained_imputer_is_the_gaussian_imputer():
+    """Means equal the dense conditional expectation under the fitted mean and covariance."""
+    X = correlated(300)
+    imputer = MissDiffImputer(max_iter=0, random_state=0).fit(X)
+    denoiser, encode = imputer.denoiser_, imputer.encoder_.transform
+    mu, W = denoiser.mu.numpy(), denoiser.W.numpy()
+    C = W @ W.T + np.diag(denoiser.psi.numpy())
+    for row, out in zip(encode(X), encode(imputer.transform(X)), strict=True):
+        seen = ~np.isnan(row)
+        gain = np.linalg.solve(C[np.ix_(seen, seen)], C[np.ix_(seen, ~seen)]).T
+        expected = mu[~seen] + gain @ (row[seen] - mu[seen])
+        np.testing.assert_allclose(out[~seen], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("max_iter", [5, 60])
+def test_training_does_not_make_a_gaussian_table_worse(max_iter):
+    X = correlated(400, seed=1)
+    rng = np.random.default_rng(2)
+    hidden = (rng.random(X.shape) < 0.2) & ~np.isnan(X)
+    spoiled = np.where(hidden, np.nan, X)
+    errors = [
+        np.sqrt(
+            np.mean(
+                (MissDiffImputer(max_iter=n, random_state=0).fit_transform(spoiled) - X)[hidden]
+                ** 2
+            )
+        )
+        for n in (0, max_iter)
+    ]
+    assert errors[1] <= 1.01 * errors[0]
+
+
+def test_gaussian_pair_means_and_draws():
+    spoiled = gaussian_pair(20_000)
+    imputer = MissDiffImputer(max_iter=100, random_state=0).fit(spoiled)
+    rows = np.isnan(spoiled[:, 1])
+    mean = imputer.transform(spoiled)[rows]
+    central = np.abs(mean[:, 0]) < 2
+    assert np.abs(mean[:, 1] - 0.9 * mean[:, 0])[central].mean() < 0.02
+    (drawn,) = imputer.multiple_impute(spoiled, n_imputations=1)
+    drawn = drawn[rows]
+    slope = np.cov(drawn.T)[0, 1] / drawn[:, 0].var()
+    residual = drawn[:, 1] - slope * drawn[:, 0]
+    assert np.corrcoef(drawn.T)[0, 1] == pytest.approx(0.9, abs=0.01)
+    assert slope == pytest.approx(0.9, abs=0.02)
+    assert residual.var() / 0.19 == pytest.approx(1, abs=0.03)
+
+
+def test_generation_under_mar_needs_the_drawn_cells():
+    """The second column is missing where the first is large; its mean must not move."""
+    rng = np.random.default_rng(0)
+    X = rng.multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 3000)
+    X[rng.random(3000) < 0.9 / (1 + np.exp(-4 * X[:, 0])), 1] = np.nan
+    assert np.nanmean(X[:, 1]) < -0.3
+    sampler = MissDiffSampler(max_iter=300, n_refreshes=4, random_state=0).fit(X)
+    assert abs(sampler.sample(10_000)[:, 1].mean()) < 0.1
+
+
+def test_levels_and_numbers_are_generated_together():
+    rng = np.random.default_rng(0)
+    level = rng.choice(["a", "b", "c"], 3000, p=[0.6, 0.3, 0.1])
+    number = rng.normal(np.select([level == "a", level == "b"], [0.0, 3.0], -3.0), 0.5)
+    X = np.column_stack([number.astype(object), level.astype(object)])
+    X[rng.random(X.shape) < 0.3] = None
+    rows = MissDiffSampler(max_iter=300, random_state=0).fit(X).sample(5000)
+    for name, share, centre in (("a", 0.6, 0.0), ("b", 0.3, 3.0), ("c", 0.1, -3.0)):
+        chosen = rows[:, 1] == name
+        assert chosen.mean() == pytest.approx(share, abs=0.04)
+        assert np.median(rows[chosen, 0].astype(float)) == pytest.approx(centre, abs=0.25)
