@@ -1,5 +1,7 @@
 """What the imputer and the sampler share: parameters, fit, draws, saved models."""
 
+import warnings
+from dataclasses import asdict
 from numbers import Integral, Real
 
 import numpy as np
@@ -193,6 +195,7 @@ class BaseMissDiff(BaseEstimator):
             snap=self.snap,
             keep_empty_features=self.keep_empty_features,
         ).fit_table(table)
+        warn_empty(table.schema, encoder.kept_columns_)
         self._seed = int(check_random_state(self.random_state).randint(MAX_SEED))
         denoiser, history = self._train(encoder.encode(table), encoder.layout_, device)
         self.encoder_ = encoder
@@ -202,6 +205,7 @@ class BaseMissDiff(BaseEstimator):
         self.validation_loss_curve_ = history.validation_loss_curve
         self.n_iter_ = history.n_iter
         self._has_missing = table.missing.any(axis=0)
+        self._trained_with = self._training_settings()
 
     def _train(self, codes, layout, device):
         budget = Budget(
@@ -252,9 +256,26 @@ class BaseMissDiff(BaseEstimator):
             **steps,
         )
 
+    def _training_settings(self):
+        """The parameters of the method that training depends on, by name."""
+        return {"method": self.method, **asdict(self._method().training_key())}
+
+    def _check_ready(self):
+        """Raise unless fitted, with parameters of now that suit the fit."""
+        check_is_fitted(self)
+        self._validate_params()
+        now = self._training_settings()
+        for name, value in self._trained_with.items():
+            if now.get(name) != value:
+                raise ValueError(
+                    f"{name} was {value!r} when this {type(self).__name__} was fitted and is "
+                    f"{now.get(name)!r} now, but training depends on it: fit again or set it "
+                    "back."
+                )
+
     def _read(self, X):
         """A table to be completed, checked against the one that was fitted."""
-        check_is_fitted(self)
+        self._check_ready()
         return validate_table(
             self,
             X,
@@ -389,6 +410,22 @@ class BaseMissDiff(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = is_nan_like(self.missing_values)
         return tags
+
+
+def warn_empty(schema, kept):
+    """Name the columns that are dropped, for lack of any observed value."""
+    empty = [
+        index if schema.names is None else schema.names[index]
+        for index in np.flatnonzero(~kept).tolist()
+    ]
+    if empty:
+        warnings.warn(
+            f"Skipping features without any observed values: {empty}. At "
+            "least one observed value is needed to learn from; keep_empty_features=True keeps "
+            "them, filled with a constant.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def in_calls(rows):

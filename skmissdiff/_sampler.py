@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted
 
 from skmissdiff._base import BaseMissDiff
 from skmissdiff._diffusion.inference import CALL_ROWS, generate_rows, resolve_device
@@ -163,7 +162,7 @@ class MissDiffSampler(BaseMissDiff):
         X : ndarray or dataframe of shape (n_samples, n_features_out)
             A table of the kind, names and dtypes seen in `fit`.
         """
-        check_is_fitted(self)
+        self._check_ready()
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
         seed = self._seed_of(random_state)
         progress = Progress("Sampling", n_samples, self.verbose)

@@ -27,6 +27,8 @@ print(f"{(~hidden.any(axis=1)).sum()} of {len(table)} rows are complete")
 # %%
 # Fit and sample
 # --------------
+# Several columns are skewed or lumpy. ``scaling="quantile"`` gives each a bell shape for the
+# training, and its own shape back in the rows that are generated.
 
 from skmissdiff import MissDiffSampler
 
