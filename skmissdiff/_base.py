@@ -96,7 +96,7 @@ class BaseMissDiff(BaseEstimator):
         hidden_size=None,
         n_layers=2,
         n_networks=None,
-        n_refreshes=0,
+        n_refreshes=4,
         max_iter=None,
         max_time=None,
         batch_size=None,

@@ -57,7 +57,7 @@ class MissDiffSampler(BaseMissDiff):
     n_networks : int or None, default=None
         Networks of "masked" that are trained side by side and averaged. None is several
         for tables of fewer than 2,000 rows and one for larger ones.
-    n_refreshes : int, default=0
+    n_refreshes : int, default=4
         How often the missing cells of the training rows are drawn anew while "masked" is
         trained (stochastic EM). Imputation does not need it. Generation does, where cells
         are missing at random rather than completely at random; it doubles the training.

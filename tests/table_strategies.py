@@ -71,6 +71,7 @@ NULLS = [None, np.nan, pd.NA]
 NAMES = st.one_of(
     st.lists(st.text(max_size=5), min_size=12, max_size=12, unique=True),
     st.just([f"c{j}" for j in range(12)]),
+    st.just([*range(12)]),
 )
 SHARES_MISSING = [0.0, 0.1, 0.4, 0.8, 1.0]
 
@@ -140,6 +141,7 @@ def build_table(library, made, names, n_rows, is_new, repeat, holes, rng):
         order = rng.integers(n_rows, size=n_rows)
         cells = [[column[i] for i in order] for column in cells]
     if library == "polars":
+        names = map(str, names)  # it knows no others
         series = [pl.Series(v, dtype=c.dtype) for v, c in zip(cells, made, strict=True)]
         return pl.DataFrame(dict(zip(names, series, strict=False)))
     if library == "pandas":
