@@ -323,6 +323,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         numbers = iter(())
         if self.scaler_ is not None:
             scaled = codes[:, self.layout_.numeric_codes]
+            scaled[:, self.scaler_.is_constant_] *= 0.0  # no noise where nothing ever varied
             numbers = iter((self.scaler_.inverse_transform(scaled) if len(codes) else scaled).T)
         values = []
         for j, column in enumerate(self.schema_.columns):
