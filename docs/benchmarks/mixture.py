@@ -81,7 +81,9 @@ def run(mechanism, method, seed):
     if method == "truth":
         generated = draw_rows(10_000, np.random.default_rng(2000 + seed))
     else:
-        table = spoil(draw_rows(5000, np.random.default_rng(seed)), mechanism, np.random.default_rng(seed))
+        table = spoil(
+            draw_rows(5000, np.random.default_rng(seed)), mechanism, np.random.default_rng(seed)
+        )
         sampler = METHODS[method](seed).fit(table)
         seconds = time.perf_counter() - start
         generated = sampler.sample(10_000)
