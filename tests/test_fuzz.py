@@ -1,6 +1,7 @@
 """Any table: every promise holds, or an error names the column before any training.
 
-``SKMISSDIFF_EXAMPLES=2000 pytest tests/test_fuzz.py`` takes that many tables in all.
+``SKMISSDIFF_EXAMPLES=2000 pytest tests/test_fuzz.py`` takes that many tables to fit, and
+as many that cannot be.
 """
 
 import copy
@@ -167,7 +168,7 @@ def check_sample(rows, train, keep, bounds):
 
 
 @pytest.mark.parametrize("method", ["masked", "missdiff"])
-@settings(max_examples=max(1, 2 * N_EXAMPLES // 5), **SETTINGS)
+@settings(max_examples=max(1, N_EXAMPLES // 2), **SETTINGS)
 @given(tables=pairs_of_tables(50, 12, LIBRARIES, NAMES), params=PARAMS)
 def test_every_promise_holds(method, tables, params):
     train, new = tables
@@ -230,7 +231,7 @@ def unreadable_tables(draw):
     return table, f"olumn {name!r} "
 
 
-@settings(max_examples=max(1, N_EXAMPLES // 5), **SETTINGS)
+@settings(max_examples=N_EXAMPLES, **SETTINGS)  # nothing is trained: they cost little
 @given(case=unreadable_tables(), method=st.sampled_from(["masked", "missdiff"]))
 def test_unreadable_columns_are_named_before_training(case, method):
     table, label = case

@@ -39,7 +39,8 @@ class Estimate(NamedTuple):
 
     mean: Tensor  # (n_rows, n_codes)
     median: Tensor  # (n_rows, n_codes)
-    variance: Tensor  # (n_rows, n_codes), of the factor analysis, in double precision
+    g: Tensor  # (n_rows, n_codes), mean of the factor analysis, in double precision
+    variance: Tensor  # and its variance
 
 
 def uniform(*shape: int, bound: float, generator: torch.Generator) -> nn.Parameter:
@@ -227,7 +228,7 @@ class PreconditionedDenoiser(Denoiser):
             mean[:, levels] = logits[:, levels].softmax(dim=1)
         median = mean.clone()
         median[:, codes] = g[:, codes] + (self.alpha * s)[:, codes] * F_median
-        return Estimate(mean, median, variance)
+        return Estimate(mean, median, gaussian, variance)
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[x_0 | x]."""

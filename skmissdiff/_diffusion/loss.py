@@ -24,14 +24,15 @@ class Mixture(NamedTuple):
         (conditioning), at one sigma per row.
     max_hidden : the hidden fraction of a row is uniform on (0, max_hidden).
     borrowed_share : one-pass rows that hide what another row misses instead.
-    completed_share : the other rows that come with their missing cells drawn, once there
-        are draws.
+    completed_share : the conditioning rows that come with their missing cells drawn, once
+        there are draws. Generation rows all do: those that happen to be whole are a biased
+        sample.
     """
 
     mean_share: float = 0.75
     max_hidden: float = 0.6
     borrowed_share: float = 0.5
-    completed_share: float = 0.8
+    completed_share: float = 0.6
 
 
 class Batch(NamedTuple):
@@ -113,7 +114,8 @@ def training_batch(
     one_pass = torch.rand(n_rows, generator=generator) < mixture.mean_share
     generation = ~one_pass & (torch.rand(n_rows, generator=generator) < 0.5)
     if completed is not None:
-        use = ~one_pass & (torch.rand(n_rows, generator=generator) < mixture.completed_share)
+        use = torch.rand(n_rows, generator=generator) < mixture.completed_share
+        use = generation | (use & ~one_pass)
         x = torch.where(use[:, None], completed, x)
         mask = mask | use[:, None]
     fraction = mixture.max_hidden * torch.rand(n_rows, 1, generator=generator)

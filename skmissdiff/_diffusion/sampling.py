@@ -3,37 +3,40 @@
 Given codes stay clean (sigma 0) at every step. Missing codes start where the
 Gaussian model puts them at sigma_max, and then follow the probability flow
 
-    dx / dsigma = (x - D(x, sigma)) / sigma.                                   (1)
+    dx / dsigma = (x - D(x, sigma)) / sigma,   D = g + s F.                    (1)
 
-If x_0 | given ~ N(m, C) code by code, D = m + C / (C + sigma^2) (x - m), and (1)
-has the solution
+The network is asked once per step, for F = (D - g) / s, which is extrapolated
+linearly in log sigma from this step and the last. The Gaussian part g, s is
+cheap, so it is followed in N_SUBSTEPS substeps: a Gaussian is integrated nearly
+without error, and the steps only meet how the data depart from one. Within a
+substep, where x_0 | given ~ N(m, C) code by code, D = m + C / (C + sigma^2) (x - m),
+and (1) has the solution
 
-    x(sigma') = m + sqrt((C + sigma'^2) / (C + sigma^2)) (x - m).              (2)
+    x(sigma') = m + sqrt((C + sigma'^2) / (C + sigma^2)) (x - m),              (2)
 
-C comes from the factor-analysis posterior variance v = C sigma^2 / (C + sigma^2),
-m from the denoiser, m = D - C / sigma^2 (x - D), extrapolated to the middle of the
-step from this evaluation and the last one (second order, as in DPM-Solver++(2M),
-Lu et al. 2022). A Gaussian is integrated without error; the solver only sees how
-the network departs from it.
+with C from s^2 = C sigma^2 / (C + sigma^2) and m = D - C / sigma^2 (x - D),
+extrapolated to the middle of the substep (as in DPM-Solver++(2M), Lu et al. 2022).
 
 Shapes: ``x``, ``given``, ``absent`` (n_rows, n_codes); ``sigmas`` (n_steps + 1,), falling
-to 0. A denoiser gives E[x_0 | x] and the variance v, both (n_rows, n_codes).
+to 0. A denoiser gives E[x_0 | x] (n_rows, n_codes), and g and s^2 beside it.
 """
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from .denoiser import PreconditionedDenoiser
-from .preconditioning import FactorModel, latent_posterior, noise_precision
+from .preconditioning import FactorModel, gaussian_posterior, latent_posterior, noise_precision
 from .schedule import sigma_steps
 
-# (x, sigma) -> D(x, sigma) and v
-Denoise = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+# (x, sigma) -> D, g and s^2
+Denoise = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
+N_SUBSTEPS = 4  # of the Gaussian part within one step of the network
 CHUNK_ROWS = 4096  # bounds the memory of `complete_rows`
 # Levels between which the flow is followed: above, the start is exact enough, and below,
 # what is left of the noise is invisible.
@@ -70,9 +73,35 @@ def gaussian_start(
     return (1 - k) * (latent @ model.W.T) + own * noise[:, rank:]
 
 
-def flow_step(x: Tensor, centre: Tensor, C: Tensor, now: float, later: float) -> Tensor:
-    """Equation 2, from noise level ``now`` to ``later``."""
-    return centre + ((C + later**2) / (C + now**2)).sqrt() * (x - centre)
+def gaussian_flow(
+    model: FactorModel,
+    x: Tensor,
+    drawn: Tensor,
+    level_at: Callable[[float], Tensor],
+    correction: Callable[[float], Tensor],
+    sigmas: list[float],
+) -> Tensor:
+    """Follow (1) through ``sigmas`` with F(sigma) known: eq. 2, second order in m."""
+    m_last = None
+    for i, (now, later) in enumerate(pairwise(sigmas)):
+        g, v = gaussian_posterior(model, x, level_at(now))
+        D = g + v.clamp_min(0).sqrt() * correction(now)
+        C = v * now**2 / (now**2 - v).clamp_min(1e-12)
+        m = D - C / now**2 * (x - D)
+        centre = m
+        if m_last is not None:  # half a substep ahead in log sigma
+            ahead = 0.5 * math.log(now / later) / math.log(sigmas[i - 1] / now)
+            centre = m + ahead * (m - m_last)
+        x_next = centre + ((C + later**2) / (C + now**2)).sqrt() * (x - centre)  # eq. 2
+        x, m_last = torch.where(drawn, x_next, x), m
+    return x
+
+
+def substeps(now: float, later: float) -> list[float]:
+    """Levels on the way, evenly in log sigma; the last step, to 0, is a single one."""
+    if later == 0:
+        return [now, 0.0]
+    return [now * (later / now) ** (j / N_SUBSTEPS) for j in range(N_SUBSTEPS + 1)]
 
 
 def sample(
@@ -91,23 +120,28 @@ def sample(
     """
     absent = torch.zeros_like(given) if absent is None else absent
     drawn = ~(given | absent)
-    x = torch.where(given, x, 0.0).to(model.W)
+    level_at = partial(levels, given, absent)
     steps = sigmas.tolist()
-    unknown = levels(given, absent, math.inf)
+    x = torch.where(given, x, 0.0).to(model.W)
+    unknown = level_at(math.inf)
     start = denoise(x, unknown)[0] + gaussian_start(model, x, unknown, steps[0], noise.to(model.W))
     x = torch.where(drawn, start, x)
-    previous = None
+    F_last = None
     for i, (now, later) in enumerate(pairwise(steps)):
-        D, v = denoise(x, levels(given, absent, now))
-        C = v * now**2 / (now**2 - v).clamp_min(1e-12)
-        m = D - C / now**2 * (x - D)
-        centre = m
-        if previous is not None and later > 0:  # half a step ahead in log sigma
-            ahead = 0.5 * math.log(later / now) / math.log(now / steps[i - 1])
-            centre = m + ahead * (m - previous)
-        x = torch.where(drawn, flow_step(x, centre, C, now, later), x)
-        previous = m
+        D, g, v = denoise(x, level_at(now))
+        F = (D - g) / v.clamp_min(1e-12).sqrt()
+        slope = torch.zeros_like(F)
+        if F_last is not None and later > 0:
+            slope = (F - F_last) / math.log(now / steps[i - 1])
+        correction = partial(extrapolated, F, slope, now)
+        x = gaussian_flow(model, x, drawn, level_at, correction, substeps(now, later))
+        F_last = F
     return x
+
+
+def extrapolated(F: Tensor, slope: Tensor, now: float, sigma: float) -> Tensor:
+    """F at ``sigma``, on a line in log sigma through F at ``now``."""
+    return F + slope * math.log(sigma / now)
 
 
 def snap_levels(x: Tensor, categorical_slices: Iterable[slice]) -> Tensor:
@@ -129,9 +163,9 @@ def draw(
 ) -> Tensor:
     """Rows whose codes that are neither given nor absent are drawn together, levels decided."""
 
-    def denoise(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    def denoise(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         estimate = denoiser.estimate(x.float(), sigma)
-        return estimate.mean.double(), estimate.variance
+        return estimate.mean.double(), estimate.g, estimate.variance
 
     drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas, absent)
     drawn = snap_levels(drawn, denoiser.categorical_slices)
