@@ -233,7 +233,8 @@ def _fill_series(table, j, series, fill):
     if column is not table.schema.columns[j] or column.dtype in _NULL_DTYPES:
         complete = np.empty(len(missing), dtype=object)
         complete[missing] = fill
-        return make_column(table.schema.library, column, complete)
+        made = make_column(table.schema.library, column, complete)
+        return made.set_axis(native.index) if table.schema.library == "pandas" else made
     module = nw.get_native_namespace(native)
     if column.categories is not None:
         fitted = None if table.fitted is None else table.fitted.columns[j].categories

@@ -5,6 +5,7 @@ as many that cannot be.
 """
 
 import copy
+import math
 import warnings
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -163,8 +164,8 @@ def check_sample(rows, train, keep, bounds):
         elif bounds == "observed":
             # In float64, where the largest integers are a rounding apart.
             low, high = min(map(float, observed)), max(map(float, observed))
-            assert np.nextafter(low, -np.inf) <= min(map(float, column))
-            assert max(map(float, column)) <= np.nextafter(high, np.inf)
+            assert math.nextafter(low, -math.inf) <= min(map(float, column))
+            assert max(map(float, column)) <= math.nextafter(high, math.inf)
 
 
 @pytest.mark.parametrize("method", ["masked", "missdiff"])

@@ -709,6 +709,15 @@ def test_only_constant_columns(method, max_iter):
     assert set(out["c"]) == {2.0}
 
 
+def test_a_row_from_the_middle_of_a_frame_whose_objects_are_all_missing(method):
+    frame = pd.DataFrame({"x": np.arange(12.0), "s": pd.Series(["a", "b", None] * 4, dtype=object)})
+    imputer = build(method).fit(frame)
+    for index in ([2], [5, 2, 8]):
+        out = imputer.transform(frame.iloc[index])
+        assert out.index.tolist() == index
+        assert set(out["s"]) <= {"a", "b"}
+
+
 def test_duplicate_rows(method):
     X = np.tile([1.0, np.nan, -2.0], (30, 1))
     X[::3, 1] = 5.0

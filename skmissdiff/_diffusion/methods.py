@@ -138,8 +138,13 @@ class MaskedMethod:
         return MaskedMethod()
 
     def max_iter(self, budget: Budget, n_rows: int, n_columns: int) -> int:
-        """Steps for a large table grow with its columns, as one model per column would cost."""
-        automatic = 400 if n_rows < SMALL_TABLE else min(max(50 * n_columns, 400), 1000)
+        """Steps for a large table grow with its columns, as one model per column would cost.
+
+        A table of two or three columns gets more of the cheap ones it has: its draws have
+        nothing but the shape of the distribution to be judged by.
+        """
+        large = min(max(50 * n_columns, 2000 // max(n_columns, 1), 400), 1000)
+        automatic = 400 if n_rows < SMALL_TABLE else large
         # Draws of whole rows have more to learn than means.
         return _unless_set(budget.max_iter, automatic * (2 if budget.n_refreshes else 1))
 
