@@ -43,6 +43,7 @@ SAVED_CLASSES = (
     TableEncoder,
     TableSchema,
 )
+SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max
 
 
@@ -185,6 +186,7 @@ class BaseMissDiff(BaseEstimator):
                 "X has no observed cell: there is nothing to learn from. Check "
                 f"missing_values={self.missing_values!r} and how the table was read."
             )
+        self._check_names(table.schema.names)
         device = resolve_device(self.device)
         encoder = TableEncoder(
             categorical_features=self.categorical_features,
@@ -206,6 +208,9 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._has_missing = table.missing.any(axis=0)
         self._trained_with = self._training_settings()
+
+    def _check_names(self, names):
+        """Raise before training if names of the output would clash."""
 
     def _train(self, codes, layout, device):
         budget = Budget(
@@ -294,13 +299,15 @@ class BaseMissDiff(BaseEstimator):
             ]
         )
 
-    def _draws_of(self, codes, keys, n_draws):
+    def _draws_of(self, codes, contents, keys, n_draws):
         """Draws of rows given their observed codes, by the noise of each row and draw.
 
         Parameters
         ----------
         codes : ndarray of shape (n_rows, n_codes)
             NaN where missing.
+        contents : list of bytes
+            What tells the rows apart.
         keys : RowKeys
         n_draws : int
 
@@ -314,7 +321,7 @@ class BaseMissDiff(BaseEstimator):
         layout = self.encoder_.layout_
         n_noise = self._method().n_noise(self.denoiser_, layout.n_codes)
         draws, uniforms = [], []
-        streams = keys.of_rows(codes, n_draws)
+        streams = keys.of_rows(contents, n_draws)
         repeated = np.repeat(codes, n_draws, axis=0)
         for part, part_keys in zip(in_calls(repeated), in_calls(streams), strict=True):
             noise = RowNoise(part_keys, n_noise)
@@ -347,6 +354,11 @@ class BaseMissDiff(BaseEstimator):
         params["memory"] = None
         if not isinstance(params["random_state"], Integral):
             params["random_state"] = None
+        if is_nan_like(params["missing_values"]):
+            params["missing_values"] = np.nan
+        for name in ("categorical_features", "snap"):
+            if not isinstance(params[name], str | bool | None):
+                params[name] = np.asarray(params[name]).tolist()
         fitted = {name: value for name, value in vars(self).items() if name not in params}
         denoiser = fitted.pop("denoiser_")
         state = {
@@ -366,6 +378,7 @@ class BaseMissDiff(BaseEstimator):
         Parameters
         ----------
         path : path-like
+            The file.
 
         Returns
         -------
@@ -378,14 +391,19 @@ class BaseMissDiff(BaseEstimator):
             If the file is damaged, of another program or of another estimator.
         """
         state = read_model(path, SAVED_CLASSES)
+        if not isinstance(state, dict) or set(state) != SAVED_PARTS:
+            raise ValueError(f"{path} is damaged: it does not hold the parts of an estimator.")
         if state["class"] != cls.__name__:
             raise ValueError(
                 f"{path} holds a {state['class']}, not a {cls.__name__}. Load it as what it is, "
                 "then use to_sampler() or to_imputer()."
             )
-        estimator = cls(**state["params"])
-        vars(estimator).update(state["fitted"])
-        estimator.denoiser_ = from_arrays(state["denoiser"], state["config"], state["weights"])
+        try:
+            estimator = cls(**state["params"])
+            vars(estimator).update(state["fitted"])
+            estimator.denoiser_ = from_arrays(state["denoiser"], state["config"], state["weights"])
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
         return estimator
 
     def _seed_of(self, random_state):

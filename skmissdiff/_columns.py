@@ -157,8 +157,16 @@ def _numbers(source, marker, label):
         values = np.array(source.to_numpy(), dtype=np.float64)
     _check_finite(values, label)
     if isinstance(marker, Real) and not isinstance(marker, bool):
-        values[values == float(marker)] = np.nan
+        # -99.9 in a float32 column is the float32 nearest to it.
+        nearest = np.float32(marker) if _is_float32(source) else float(marker)
+        values[values == float(nearest)] = np.nan
     return values, np.isnan(values)
+
+
+def _is_float32(source):
+    if isinstance(source, np.ndarray):
+        return source.dtype == np.float32
+    return source.dtype == nw.Float32
 
 
 def _check_finite(values, label):

@@ -69,11 +69,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         The scaler of the numeric columns, None if there are none.
     schema_ : TableSchema
         Kinds, names and dtypes of the table.
-    kept_columns_ : ndarray of bool, shape (n_features_in_,)
+    kept_columns_ : ndarray of bool, shape (`n_features_in_`,)
         The columns that come out of `inverse_transform`.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if they are all strings.
 
     See Also
@@ -365,7 +365,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if levels is None or self.layout_.widths[j] == 0:
                 continue
             unseen = dict.fromkeys(table.columns[j])
-            unseen = [v for v in unseen if v is not None and v not in set(levels)]
+            known = set(levels)
+            unseen = [v for v in unseen if v is not None and v not in known]
             if unseen:
                 examples = ", ".join(map(repr, unseen[:_N_EXAMPLES]))
                 more = ", ..." if len(unseen) > _N_EXAMPLES else ""
@@ -397,18 +398,22 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             the most frequent level: about 1 for a constant fill.
         """
         errors = []
-        for j in np.flatnonzero(hidden.any(axis=0) & (np.array(self.layout_.widths) > 0)):
+        # A column that was constant in fit has no scale to measure errors by.
+        for j in np.flatnonzero(hidden.any(axis=0) & (self._constant_error > 0)):
             cells = hidden[:, j]
             truth, guess = table.columns[j][cells], values[j][cells]
             if self.schema_.columns[j].is_categorical:
                 wrong = np.mean([a != b for a, b in zip(truth, guess, strict=True)])
-                error = wrong / (self._constant_error[j] or 1.0)
+                error = wrong / self._constant_error[j]
             else:
-                unit = self._constant_error[j] or 1.0
+                unit = self._constant_error[j]
                 error = np.sqrt(np.mean((truth / unit - guess / unit) ** 2))
             errors.append(error)
         if not errors:
-            raise ValueError("There is no hidden cell to compare: X has too few observed cells.")
+            raise ValueError(
+                "There is no hidden cell to compare: X has too few observed cells, or only columns "
+                "that were constant in fit."
+            )
         return float(np.mean(errors))
 
     def _numbers(self, table):

@@ -19,10 +19,11 @@ from skmissdiff._rebuild import (
     to_array,
     to_container,
 )
-from skmissdiff._row_noise import RowKeys
+from skmissdiff._row_noise import RowKeys, row_contents
 
 # `score` hides these cells: always the same ones, so that scores can be compared.
-SCORE_SEED = 0
+# The seed is an unusual one: cells that a user hid by a common seed would all be the same.
+SCORE_SEED = 0x73636F7265
 SCORE_FRACTION = 0.2
 
 
@@ -66,6 +67,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         boolean columns), or indices, names or a boolean mask.
     scaling : {"standard", "quantile", "minmax"}, default="standard"
         How numbers become codes; from the observed cells of the training table only.
+        "masked" expects codes of about unit variance, as the first two give them.
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come
         back as real levels at their rate.
@@ -119,7 +121,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         with missing cells in `fit`.
     memory : None, str or object with the joblib.Memory interface, default=None
         Cache of the training, so that a search over parameters that do not change it, such
-        as `n_steps` of "masked", trains once.
+        as `n_steps` of "masked", trains once. It needs an int as `random_state`.
     device : str, default="auto"
         Where to compute: "auto" takes a GPU if there is one, "cpu" or the name of another
         torch device. The fitted network itself stays on the CPU.
@@ -146,7 +148,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Number of gradient steps.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, where all are strings.
 
     See Also
@@ -272,8 +274,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Returns
         -------
         X_completed : ndarray or dataframe of shape (n_samples, n_features_out)
-            A table of the kind that came in. Observed cells are untouched; columns
-            never observed in `fit` are dropped unless ``keep_empty_features``.
+            A table of the kind that came in, or an array if `fit` saw one. Observed cells
+            are untouched; columns never observed in `fit` are dropped unless
+            ``keep_empty_features``.
         """
         table = self._read(X)
         if self.sample_posterior:
@@ -334,7 +337,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         """
         table = self._read(X)
         rng = np.random.default_rng(SCORE_SEED)
-        hidden = (rng.random(table.missing.shape) < SCORE_FRACTION) & ~table.missing
+        chance = np.where(table.missing, 1.0, rng.random(table.missing.shape))
+        hidden = chance < max(SCORE_FRACTION, np.nextafter(chance.min(), 1.0))  # one at least
+        hidden &= ~table.missing
         spoiled = table.hide(hidden)
         if self.sample_posterior:
             (values,) = self._drawn_values(spoiled, 1, self._seed)
@@ -372,6 +377,16 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             return kept
         return np.concatenate([kept, indicator_names(names[self._has_missing])])
 
+    def _check_names(self, names):
+        if not self.add_indicator or names is None:
+            return
+        clash = set(map(str, names)) & set(indicator_names(names))
+        if clash:
+            raise ValueError(
+                f"add_indicator=True would add columns named {sorted(clash)}, which X has already. "
+                "Rename those columns or use add_indicator=False."
+            )
+
     def _completed(self, table, values):
         completed = fill_table(table, values, self.encoder_.kept_columns_)
         if self.encoder_.schema_.library == "array":
@@ -391,14 +406,15 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         if self.aggregate != "mode" and self._method().has_one_pass:
             median = self.aggregate == "median"
             (values,) = self._over_chunks(
-                table, lambda codes: [decode(self._one_pass(codes, median))], 1
+                table, lambda part, codes: [decode(self._one_pass(codes, median))], 1
             )
             return values
         keys = RowKeys(self._seed)
         slices = self.encoder_.layout_.categorical_slices
 
-        def estimate(codes):
-            draws, _ = self._draws_of(codes, keys, self.n_draws)
+        def estimate(part, codes):
+            contents = row_contents(part.columns)
+            draws, _ = self._draws_of(codes, contents, keys, self.n_draws)
             return [decode(aggregate_draws(draws, slices, self.aggregate))]
 
         return self._over_chunks(table, estimate, self.n_draws)[0]
@@ -407,8 +423,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         """For every draw, per column its values, read where a cell is missing."""
         keys = RowKeys(seed)
 
-        def estimate(codes):
-            draws, uniforms = self._draws_of(codes, keys, n_draws)
+        def estimate(part, codes):
+            contents = row_contents(part.columns)
+            draws, uniforms = self._draws_of(codes, contents, keys, n_draws)
             return [
                 self.encoder_.decode(draws[:, draw], uniforms[:, draw]) for draw in range(n_draws)
             ]
@@ -416,7 +433,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         return self._over_chunks(table, estimate, n_draws)
 
     def _over_chunks(self, table, estimate, n_draws):
-        """Completed columns, as many versions of them as ``estimate(codes)`` gives.
+        """Completed columns, as many versions of them as ``estimate(part, codes)`` gives.
 
         A bounded number of rows at a time, so that memory does not grow with the
         table. Complete rows are left out, their values are arbitrary.
@@ -429,7 +446,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         # The loop runs once also when nothing is missing: no rows give empty columns.
         for start in range(0, max(1, len(incomplete)), chunk):
             rows = incomplete[start : start + chunk]
-            pieces.append(estimate(self.encoder_.encode(table.take(rows))))
+            part = table.take(rows)
+            pieces.append(estimate(part, self.encoder_.encode(part)))
             progress(start + len(rows))
         progress.close()
         return [

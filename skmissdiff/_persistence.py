@@ -6,14 +6,13 @@ the file; only the classes named here are ever built, without calling them.
 """
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from enum import Enum
-from pathlib import Path
 
 import numpy as np
+
+from skmissdiff._files import atomic_output
 
 FORMAT = "skmissdiff"
 FORMAT_VERSION = 1
@@ -34,16 +33,9 @@ def write_model(path, state, classes):
     text = json.dumps(
         {"format": FORMAT, "version": FORMAT_VERSION, "state": _pack(state, arrays, classes)}
     )
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            named = {str(index): array for index, array in enumerate(arrays)}
-            np.savez_compressed(file, json=np.frombuffer(text.encode(), dtype=np.uint8), **named)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    named = {str(index): array for index, array in enumerate(arrays)}
+    with atomic_output(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, json=np.frombuffer(text.encode(), dtype=np.uint8), **named)
 
 
 def read_model(path, classes):
@@ -60,7 +52,8 @@ def read_model(path, classes):
             members = {name: archive[name] for name in archive.files}
         content = json.loads(members.pop("json").tobytes().decode())
         is_ours = content["format"] == FORMAT
-    except FileNotFoundError:
+        is_newer = content["version"] > FORMAT_VERSION
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     # What NumPy, zipfile, zlib and json raise on bytes that are not theirs.
     except (
@@ -77,12 +70,15 @@ def read_model(path, classes):
         raise ValueError(f"{path} is damaged or not a skmissdiff model: {error}") from error
     if not is_ours:
         raise ValueError(f"{path} is not a skmissdiff model.")
-    if content["version"] > FORMAT_VERSION:
+    if is_newer:
         raise ValueError(
             f"{path} has format {content['version']}, this version of skmissdiff reads up "
             f"to {FORMAT_VERSION}. Update skmissdiff to load it."
         )
-    return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
+    try:
+        return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: its parts do not fit together.") from error
 
 
 def _pack(value, arrays, classes):

@@ -1,7 +1,7 @@
 """Noise that belongs to a row, not to its place in a batch.
 
 Every row of a call has its own Philox stream, keyed by the seed, the number of
-the draw, the row's codes and its rank among the identical rows of the call.
+the draw, the row's cells and its rank among the identical rows of the call.
 Neighbours, order and batch size therefore cannot change a row's draw, while
 identical rows still get different ones.
 """
@@ -19,6 +19,32 @@ LATER_BLOCK_STEPS = 32
 NORMAL, UNIFORM = 0, 1  # independent parts of a stream
 
 
+def row_contents(columns):
+    """Return what tells rows apart: their observed values and where they have none.
+
+    Parameters
+    ----------
+    columns : sequence of ndarray of shape (n_rows,)
+        Numbers with NaN, or objects with None, where a cell is missing.
+
+    Returns
+    -------
+    contents : list of bytes
+        Equal for rows that are equal in every cell.
+    """
+    numbers = [column for column in columns if column.dtype != object]
+    levels = [column for column in columns if column.dtype == object]
+    n_rows = len(columns[0])
+    matrix = np.column_stack(numbers) if numbers else np.empty((n_rows, 0))
+    # One spelling for each value: -0.0 equals 0.0, and NaN has many bit patterns.
+    matrix = np.where(np.isnan(matrix), np.nan, matrix).astype(np.float64) + 0.0
+    texts = [repr(row).encode() for row in zip(*levels, strict=True)] or [b""] * n_rows
+    return [
+        blake2b(row.tobytes() + text, digest_size=16).digest()
+        for row, text in zip(matrix, texts, strict=True)
+    ]
+
+
 class RowKeys:
     """Turns rows into stream keys, and counts identical rows over the chunks of a call.
 
@@ -32,13 +58,13 @@ class RowKeys:
         self.seed = int(seed)
         self._seen = Counter()
 
-    def of_rows(self, codes, n_draws=1, first_draw=0):
+    def of_rows(self, contents, n_draws=1, first_draw=0):
         """Keys of the draws of some rows.
 
         Parameters
         ----------
-        codes : ndarray of shape (n_rows, n_codes)
-            Encoded rows, NaN where a code is missing.
+        contents : list of bytes
+            From `row_contents`.
         n_draws : int
             Number of draws of each row.
         first_draw : int
@@ -49,11 +75,8 @@ class RowKeys:
         keys : ndarray of shape (n_rows * n_draws, 2), dtype uint64
             The draws of a row follow one another.
         """
-        # One spelling for each value: -0.0 equals 0.0, and NaN has many bit patterns.
-        canonical = np.where(np.isnan(codes), np.nan, codes).astype(np.float32) + np.float32(0)
         keys = []
-        for row in canonical:
-            content = blake2b(row.tobytes(), digest_size=16).digest()
+        for content in contents:
             rank = self._seen[content]
             self._seen[content] += 1
             for draw in range(first_draw, first_draw + n_draws):

@@ -41,6 +41,7 @@ class MissDiffSampler(BaseMissDiff):
         boolean columns), or indices, names or a boolean mask.
     scaling : {"standard", "quantile", "minmax"}, default="standard"
         How numbers become codes; from the observed cells of the training table only.
+        "masked" expects codes of about unit variance, as the first two give them.
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come
         back as real levels at their rate.
@@ -91,7 +92,7 @@ class MissDiffSampler(BaseMissDiff):
         as in `sklearn.impute.SimpleImputer`, or dropped.
     memory : None, str or object with the joblib.Memory interface, default=None
         Cache of the training, so that a search over parameters that do not change it, such
-        as `n_steps` of "masked", trains once.
+        as `n_steps` of "masked", trains once. It needs an int as `random_state`.
     device : str, default="auto"
         Where to compute: "auto" takes a GPU if there is one, "cpu" or the name of another
         torch device. The fitted network itself stays on the CPU.
@@ -118,7 +119,7 @@ class MissDiffSampler(BaseMissDiff):
         Number of gradient steps.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns seen in `fit`, where all are strings.
 
     See Also

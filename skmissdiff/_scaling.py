@@ -27,11 +27,11 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     scaler_ : StandardScaler, QuantileTransformer, MinMaxScaler or None
         The scaler of the columns that vary, None if no column does.
-    is_constant_ : ndarray of bool, shape (n_features_in_,)
+    is_constant_ : ndarray of bool, shape (`n_features_in_`,)
         Columns with at most one distinct observed value.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+    feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
         Names of the columns seen in `fit`, if they are all strings.
 
     See Also

@@ -11,14 +11,14 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "skmissdiff"
 
 # From the top down: a module imports from its own group and from those named here.
 MAY_IMPORT = {
-    "command": {"root", "estimators"},
+    "command": {"root", "estimators", "parts"},
     "root": {"estimators"},
     "estimators": {"base", "parts", "diffusion"},
     "base": {"parts", "diffusion"},
     "parts": set(),
     "diffusion": set(),
 }
-COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text", "_files"}
+COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text"}
 # Within the torch backend: a module imports from those with a lower number.
 DIFFUSION_RANKS = {
     "schedule": 0,

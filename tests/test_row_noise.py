@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skmissdiff._row_noise import RowKeys, RowNoise
+from skmissdiff._row_noise import RowKeys, RowNoise, row_contents
 
 
 @pytest.fixture
@@ -16,38 +16,44 @@ def codes():
     return X
 
 
+def contents(codes):
+    return row_contents(list(codes.T))
+
+
 def test_noise_follows_the_row_wherever_it_is(codes):
-    noise = RowNoise(RowKeys(0).of_rows(codes), 3)
+    noise = RowNoise(RowKeys(0).of_rows(contents(codes)), 3)
     steps = [noise.normal() for _ in range(40)]
     order = np.random.default_rng(1).permutation(40)
     order = order[(order != 3) & (order != 7)]
-    other = RowNoise(RowKeys(0).of_rows(codes[order]), 3)
+    other = RowNoise(RowKeys(0).of_rows(contents(codes[order])), 3)
     for step in steps:
         np.testing.assert_array_equal(other.normal(), step[order])
 
 
 def test_chunks_of_a_call_share_their_count_of_identical_rows(codes):
-    whole = RowKeys(0).of_rows(codes)
+    whole = RowKeys(0).of_rows(contents(codes))
     keys = RowKeys(0)
-    pieces = [keys.of_rows(codes[:5]), keys.of_rows(codes[5:])]
+    pieces = [keys.of_rows(contents(codes[:5])), keys.of_rows(contents(codes[5:]))]
     np.testing.assert_array_equal(np.concatenate(pieces), whole)
 
 
 def test_identical_rows_draws_and_seeds_differ(codes):
-    keys = RowKeys(0).of_rows(codes, n_draws=2)
+    keys = RowKeys(0).of_rows(contents(codes), n_draws=2)
     assert len(np.unique(keys, axis=0)) == 80
-    assert not np.isin(RowKeys(1).of_rows(codes), keys).any()
+    assert not np.isin(RowKeys(1).of_rows(contents(codes)), keys).any()
     # The draws of a row follow one another, and one draw is the first of two.
-    np.testing.assert_array_equal(RowKeys(0).of_rows(codes), keys[::2])
+    np.testing.assert_array_equal(RowKeys(0).of_rows(contents(codes)), keys[::2])
 
 
-def test_one_spelling_for_each_value():
-    zeros = RowKeys(0).of_rows(np.array([[0.0, np.nan]]))
+def test_rows_are_told_apart_by_value_and_not_by_spelling():
     other_nan = np.frombuffer(np.uint64(0x7FF800000000BEEF).tobytes(), dtype=np.float64)[0]
-    np.testing.assert_array_equal(RowKeys(0).of_rows(np.array([[-0.0, other_nan]])), zeros)
-    np.testing.assert_array_equal(
-        RowKeys(0).of_rows(np.array([[0.0, np.nan]], dtype=np.float32)), zeros
-    )
+    levels = np.array(["a", None], dtype=object)
+    first = row_contents([np.array([0.0, np.nan]), levels])
+    assert first == row_contents([np.array([-0.0, other_nan]), levels])
+    assert len(set(first)) == 2
+    close = row_contents([np.array([1.0, 1.0 + 1e-12])])
+    assert close[0] != close[1]
+    assert row_contents([levels])[0] != row_contents([np.array(["b", None], dtype=object)])[0]
 
 
 def test_numbers_are_standard_normal_and_uncorrelated():
@@ -67,6 +73,6 @@ def test_generated_rows_are_numbered():
 
 def test_global_generator_is_untouched(codes):
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    noise = RowNoise(RowKeys(0).of_rows(codes), 3)
+    noise = RowNoise(RowKeys(0).of_rows(contents(codes)), 3)
     noise.normal(), noise.uniform(2)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002

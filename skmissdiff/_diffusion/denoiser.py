@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .preconditioning import FactorModel, gaussian_posterior
+from .preconditioning import WHOLE_WIDTH, FactorModel, gaussian_posterior
 
 MIN_PROBABILITY = 1e-4
 EMBEDDING_SIZE = 8
@@ -65,9 +65,16 @@ class BatchedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out))
 
     def forward(self, x: Tensor) -> Tensor:
-        if len(self.weight) == 1:  # a batch of one has no fast kernel
-            return torch.addmm(self.bias[0], x[0], self.weight[0])[None]
-        return torch.baddbmm(self.bias, x, self.weight)
+        n_out = self.weight.shape[2]
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
+        if n_out % WHOLE_WIDTH:
+            # At odd widths a row is rounded by its place in the batch.
+            padding = (0, -n_out % WHOLE_WIDTH)
+            weight, bias = nn.functional.pad(weight, padding), nn.functional.pad(bias, padding)
+        if len(weight) == 1:  # a batch of one has no fast kernel
+            return torch.addmm(bias[0], x[0], weight[0])[None][..., :n_out]
+        return torch.baddbmm(bias, x, weight)[..., :n_out]
 
 
 class ResidualBlock(nn.Module):

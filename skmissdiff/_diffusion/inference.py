@@ -1,5 +1,6 @@
 """From NumPy rows through a trained denoiser and back, a fixed number of rows at a time."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,6 @@ from .training import Callback, History
 # Every call of a network has this many rows, padded if need be: matrix products of
 # another shape may round differently, and a row's result must not depend on its neighbours.
 CALL_ROWS = 512
-# Codes beyond this many standard deviations say "very far" and nothing more; unclipped
-# they would overflow float32.
-CODE_LIMIT = 1e6
 
 
 def resolve_device(device: str) -> str:
@@ -35,7 +33,7 @@ def resolve_device(device: str) -> str:
 def model_input(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Codes with NaN (n_rows, n_codes) as float32 values, zero where missing, and a mask."""
     mask = ~np.isnan(codes)
-    x = np.where(mask, np.clip(codes, -CODE_LIMIT, CODE_LIMIT), 0).astype(np.float32)
+    x = np.where(mask, codes, 0).astype(np.float32)
     return x, mask
 
 
@@ -60,6 +58,11 @@ def train_denoiser(
     return denoiser.to("cpu").eval().requires_grad_(False), history
 
 
+def on_device(denoiser: Denoiser, device: str) -> Any:
+    """The denoiser, which itself stays on the CPU, where it is to compute."""
+    return denoiser if device == "cpu" else copy.deepcopy(denoiser).to(device)
+
+
 def padded(array: np.ndarray, device: str) -> Tensor:
     """The rows of ``array`` in a tensor of ``CALL_ROWS`` rows, zeros below."""
     out = np.zeros((CALL_ROWS, array.shape[1]), dtype=array.dtype)
@@ -77,7 +80,7 @@ def complete_in_one_pass(
 ) -> np.ndarray:
     """Means or medians given the observed codes, for at most ``CALL_ROWS`` rows."""
     x, mask = (padded(part, device) for part in model_input(codes))
-    return method.estimate(denoiser, x, mask, median)[: len(codes)].cpu().numpy()
+    return method.estimate(on_device(denoiser, device), x, mask, median)[: len(codes)].cpu().numpy()
 
 
 @torch.inference_mode()
@@ -90,7 +93,7 @@ def complete_by_draw(
 ) -> np.ndarray:
     """One draw of each of at most ``CALL_ROWS`` rows, given its observed codes."""
     x, mask = (padded(part, device) for part in model_input(codes))
-    drawn = method.draw(denoiser, x, mask, lambda: padded(noise(), device))
+    drawn = method.draw(on_device(denoiser, device), x, mask, lambda: padded(noise(), device))
     return drawn[: len(codes)].cpu().numpy()
 
 
@@ -103,7 +106,7 @@ def generate_rows(
     device: str,
 ) -> np.ndarray:
     """At most ``CALL_ROWS`` new rows."""
-    drawn = method.generate(denoiser, lambda: padded(noise(), device))
+    drawn = method.generate(on_device(denoiser, device), lambda: padded(noise(), device))
     return drawn[:n_rows].cpu().numpy()
 
 

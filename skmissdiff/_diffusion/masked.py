@@ -186,6 +186,8 @@ def fit_masked(
     cells = cell_of_code(n_codes, categorical_slices)
     fraction = min(settings.validation_fraction, 1 / settings.n_networks)
     kept, held = leave_out(n_rows, settings.n_networks, fraction, generator)
+    if loop.max_iter == 0:
+        return denoiser, History()
     judged = fraction > 0
     if judged and not (len(held[0]) and all(mask[rows].any() for rows in held)):
         # Too few rows to judge a network: stay with the factor analysis.
@@ -196,8 +198,10 @@ def fit_masked(
     denoiser.to(device)
     n_refreshes = 0 if mask.all() else settings.n_refreshes
 
+    kind = torch.device(device).type
+
     def loss(denoiser: PreconditionedDenoiser, batch: Batch) -> Tensor:
-        with torch.autocast(device, torch.bfloat16, enabled=loop.optimiser.bfloat16):
+        with torch.autocast(kind, torch.bfloat16, enabled=loop.optimiser.bfloat16):
             F, F_median = denoiser.correction(batch.inputs)
         return masked_loss(F.float(), F_median.float(), batch, denoiser)
 

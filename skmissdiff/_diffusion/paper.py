@@ -18,7 +18,7 @@ Noise = Callable[[], Tensor]
 
 def diffuse(schedule: DiscreteSchedule, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
     """x_t = sqrt(A_t) x_0 + sqrt(1 - A_t) e, eq. 2; t (n_rows,)."""
-    A = schedule.alphas_cumprod[t].to(x_0.dtype)[:, None]
+    A = schedule.alphas_cumprod.to(x_0)[t][:, None]
     return A.sqrt() * x_0 + (1 - A).sqrt() * noise
 
 
@@ -46,7 +46,7 @@ def reverse_step(
 ) -> Tensor:
     """x_{t-1} = (x_t - b_t / sqrt(1 - A_t) s(x_t, t)) / sqrt(1 - b_t) + sigma_t e."""
     beta, A = schedule.betas[t].item(), schedule.alphas_cumprod[t].item()
-    predicted = predict_noise(x, torch.full((len(x),), t))
+    predicted = predict_noise(x, torch.full((len(x),), t, device=x.device))
     x = (x - beta / (1 - A) ** 0.5 * predicted) / (1 - beta) ** 0.5
     return x + std * noise() if std > 0 else x
 

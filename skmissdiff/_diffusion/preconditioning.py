@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 
 CHUNK_ROWS = 4096  # bounds the memory of one E step
+# Matrix products whose result has this many columns, or a multiple, treat all rows alike; at
+# other widths the last bits of a row can depend on its place in the batch.
+WHOLE_WIDTH = 16
 SWEEP_RANK = 16  # above it LAPACK inverts faster than the sweep
 RANKS = (2, 4, 8, 16, 32)
 MAX_RANK_ROWS = 1500  # enough rows to choose a rank
@@ -36,6 +39,12 @@ class LatentPosterior(NamedTuple):
     cholesky: Tensor
 
 
+def row_product(rows: Tensor, matrix: Tensor) -> Tensor:
+    """``rows @ matrix`` with every row rounded alike, wherever it stands."""
+    n_out = matrix.shape[1]
+    return (rows @ torch.nn.functional.pad(matrix, (0, -n_out % WHOLE_WIDTH)))[:, :n_out]
+
+
 def noise_precision(psi: Tensor, sigma: Tensor) -> Tensor:
     """A = 1 / (psi + sigma^2): how much each code tells about z; 0 for absent codes."""
     return 1 / (psi + sigma.square())
@@ -45,10 +54,10 @@ def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> Latent
     """The latent z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
     n_codes, rank = model.W.shape
     outer = (model.W[:, :, None] * model.W[:, None, :]).reshape(n_codes, rank * rank)
-    M = (precision @ outer).reshape(-1, rank, rank)
+    M = row_product(precision, outer).reshape(-1, rank, rank)
     M.diagonal(dim1=1, dim2=2).add_(1)
     cholesky = torch.linalg.cholesky(M)
-    projected = (precision * (x - model.mu)) @ model.W
+    projected = row_product(precision * (x - model.mu), model.W)
     return LatentPosterior(torch.cholesky_solve(projected[:, :, None], cholesky)[:, :, 0], cholesky)
 
 
@@ -87,15 +96,15 @@ def gaussian_posterior(model: FactorModel, x: Tensor, sigma: Tensor) -> tuple[Te
     rank = model.W.shape[1]
     outer = (model.W[:, :, None] * model.W[:, None, :]).flatten(1)  # (n_codes, r * r)
     precision = noise_precision(model.psi, sigma)
-    M = (precision @ outer).view(-1, rank, rank)
+    M = row_product(precision, outer).reshape(-1, rank, rank)
     M.diagonal(dim1=1, dim2=2).add_(1)
     covariance = posterior_covariance(M)
-    projected = (precision * (x - model.mu)) @ model.W
+    projected = row_product(precision * (x - model.mu), model.W)
     z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
-    common = model.mu + z @ model.W.T
+    common = model.mu + row_product(z, model.W.T)
     k = model.psi * precision  # share of the specific part that is believed
     mean = common + k * (x - common)
-    variance = model.psi * (1 - k) + (1 - k).square() * (covariance.flatten(1) @ outer.T)
+    variance = model.psi * (1 - k) + (1 - k).square() * row_product(covariance.flatten(1), outer.T)
     return mean, variance
 
 
@@ -205,6 +214,8 @@ def choose_rank(
     generator: torch.Generator,
 ) -> int:
     """Rank with the best log likelihood of held-out rows; stops where more rank stops paying."""
+    seen = mask.any(1)  # rows without an observed code have nothing to say
+    x, mask = x[seen], mask[seen]
     chosen = torch.randperm(len(x), generator=generator)[:MAX_RANK_ROWS]
     x, mask = torch.where(mask, x, 0.0)[chosen], mask[chosen]
     n_held = max(1, len(x) // 4)

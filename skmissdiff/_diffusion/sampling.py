@@ -30,7 +30,13 @@ import torch
 from torch import Tensor
 
 from .denoiser import PreconditionedDenoiser
-from .preconditioning import FactorModel, gaussian_posterior, latent_posterior, noise_precision
+from .preconditioning import (
+    FactorModel,
+    gaussian_posterior,
+    latent_posterior,
+    noise_precision,
+    row_product,
+)
 from .schedule import sigma_steps
 
 # (x, sigma) -> D, g and s^2
@@ -70,7 +76,7 @@ def gaussian_start(
         :, :, 0
     ]
     own = (model.psi * (1 - k) + sigma**2).sqrt()
-    return (1 - k) * (latent @ model.W.T) + own * noise[:, rank:]
+    return (1 - k) * row_product(latent, model.W.T) + own * noise[:, rank:]
 
 
 def gaussian_flow(
@@ -217,12 +223,16 @@ def complete_rows(
 ) -> Tensor:
     """One draw of every missing code of a table, a bounded number of rows at a time."""
     completed = x.clone()
+    device = denoiser.mu.device
+    groups = [group.to(device) for group in groups]
     n_noise = denoiser.W.shape[0] + denoiser.W.shape[1]
     sigmas = draw_levels(n_evaluations)
     for rows in (~mask).any(1).nonzero()[:, 0].split(CHUNK_ROWS):
 
         def noise(n_rows: int = len(rows)) -> Tensor:
-            return torch.randn(n_rows, n_noise, generator=generator)
+            return torch.randn(n_rows, n_noise, generator=generator).to(device)
 
-        completed[rows] = draw_in_turn(denoiser, x[rows], mask[rows], noise, sigmas, groups)
+        part, given = x[rows].to(device), mask[rows].to(device)
+        drawn = draw_in_turn(denoiser, part, given, noise, sigmas, groups)
+        completed[rows] = drawn.to(x.device)
     return completed

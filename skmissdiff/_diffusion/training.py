@@ -75,6 +75,11 @@ def train_step(
 ) -> float:
     """Loss of one batch before the update it makes."""
     value = loss(denoiser, batch)
+    if not value.isfinite():
+        raise ValueError(
+            f"Training diverged: the loss is {value.item()} after {n_steps} steps. Lower "
+            "learning_rate_init, or look for columns of extreme values."
+        )
     # Every network's own loss counts in full: they are trained side by side, not together.
     (denoiser.n_networks * value).backward()
     optimiser.step(n_steps, factor)
@@ -121,9 +126,10 @@ def fit_loop(
             after_step(denoiser, share_done)
         if share_done >= 1 or n_stale >= settings.n_iter_no_change:
             break
+    kept_weights = best_state or optimiser.average
+    if not all(weight.isfinite().all() for weight in kept_weights):
+        raise ValueError("Training diverged in its last step. Lower learning_rate_init.")
     with torch.no_grad():
-        for parameter, kept in zip(
-            optimiser.parameters, best_state or optimiser.average, strict=True
-        ):
+        for parameter, kept in zip(optimiser.parameters, kept_weights, strict=True):
             parameter.copy_(kept)
     return history, best

@@ -86,7 +86,7 @@ def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
     """
     inputs, hidden, x_0 = batch
     F, _ = denoiser.correction(inputs)
-    alpha = torch.ones(F.shape[-1])
+    alpha = torch.ones(F.shape[-1], device=F.device)
     codes = denoiser.numeric_codes
     agreed = agreement(denoiser, batch)
     errors = []
@@ -115,6 +115,9 @@ def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
         )
         best = int(losses.argmin())
         # As in closed form above: the averaged networks deserve 1 / agreement more.
-        alpha[levels] = min(1.0, ALPHA_GRID[best] / agreed[levels].mean().item())
-        errors.append((losses[best] / losses[0].clamp_min(1e-9))[None])
+        # Networks that say nothing (a single level) agree on nothing: at least 1 / K then.
+        agreement_of_levels = max(agreed[levels].mean().item(), 1 / denoiser.n_networks)
+        alpha[levels] = min(1.0, ALPHA_GRID[best] / agreement_of_levels)
+        unseen = losses[0] <= 0
+        errors.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9))[None])
     return Validation(torch.cat(errors).mean().item(), alpha)
