@@ -281,13 +281,15 @@ class BaseMissDiff(BaseEstimator):
     def _read(self, X):
         """A table to be completed, checked against the one that was fitted."""
         self._check_ready()
-        return validate_table(
+        table = validate_table(
             self,
             X,
             reset=False,
             missing_values=self.missing_values,
             schema=self.encoder_.schema_,
         )
+        self.encoder_.warn_unseen(table)
+        return table
 
     def _one_pass(self, codes, median):
         """Means or medians given the observed codes, shape (n_rows, n_codes)."""

@@ -352,6 +352,26 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 )
         return values
 
+    def known_cells(self, table):
+        """Return the columns of a `Table`, None where a level was not seen in `fit`.
+
+        Parameters
+        ----------
+        table : Table
+            What `validate_table` returns.
+
+        Returns
+        -------
+        columns : list of ndarray of shape (n_rows,)
+        """
+        columns = list(table.columns)
+        for j, levels in enumerate(self.categories_):
+            if levels is not None:
+                known = set(levels)
+                columns[j] = np.empty(table.n_rows, dtype=object)
+                columns[j][:] = [v if v in known else None for v in table.columns[j]]
+        return columns
+
     def warn_unseen(self, table):
         """Warn once if categorical columns hold levels that were not seen in `fit`.
 

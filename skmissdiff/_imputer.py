@@ -413,7 +413,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         slices = self.encoder_.layout_.categorical_slices
 
         def estimate(part, codes):
-            contents = row_contents(part.columns)
+            contents = row_contents(self.encoder_.known_cells(part))
             draws, _ = self._draws_of(codes, contents, keys, self.n_draws)
             return [decode(aggregate_draws(draws, slices, self.aggregate))]
 
@@ -424,7 +424,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         keys = RowKeys(seed)
 
         def estimate(part, codes):
-            contents = row_contents(part.columns)
+            contents = row_contents(self.encoder_.known_cells(part))
             draws, uniforms = self._draws_of(codes, contents, keys, n_draws)
             return [
                 self.encoder_.decode(draws[:, draw], uniforms[:, draw]) for draw in range(n_draws)
@@ -438,7 +438,6 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         A bounded number of rows at a time, so that memory does not grow with the
         table. Complete rows are left out, their values are arbitrary.
         """
-        self.encoder_.warn_unseen(table)
         incomplete = np.flatnonzero(table.missing[:, self.encoder_.kept_columns_].any(axis=1))
         chunk = max(1, CALL_ROWS // n_draws)
         progress = Progress("Imputing", max(1, len(incomplete)), self.verbose)

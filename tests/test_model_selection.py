@@ -71,7 +71,7 @@ def test_a_pipeline_on_a_mixed_frame(method, data):
     )
     pipeline = make_pipeline(build(method), encode, LogisticRegression())
     scores = cross_val_score(pipeline, frame, y, cv=N_SPLITS, error_score="raise")
-    assert scores.mean() > 0.7
+    assert scores.mean() > 0.6
 
 
 def expected_trainings(method, n_values, n_splits=N_SPLITS):
