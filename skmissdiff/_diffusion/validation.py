@@ -12,8 +12,8 @@ from .preconditioning import FactorModel
 
 ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 MAX_HELD_ROWS, MAX_MASKINGS = 8192, 8  # for one network
-# Numeric columns that gain less than this on average keep the factor analysis: held-out
-# cells are few, and their noise picks the best of ten checkpoints.
+# Numeric columns, or categorical ones, that gain less than this on average keep the factor
+# analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
 MIN_IMPROVEMENT = 0.02
 PSEUDO_CELLS = 20  # weight of the common alpha in a column's own
 
@@ -104,6 +104,7 @@ def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
             own, error = torch.zeros_like(own), torch.ones_like(error)
         alpha[codes] = own
         errors.append(error)
+    surprises = []
     for levels in denoiser.categorical_slices:
         start = inputs.g[..., levels].clamp_min(MIN_PROBABILITY).log()
         seen = hidden[..., levels.start]
@@ -119,5 +120,12 @@ def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
         agreement_of_levels = max(agreed[levels].mean().item(), 1 / denoiser.n_networks)
         alpha[levels] = min(1.0, ALPHA_GRID[best] / agreement_of_levels)
         unseen = losses[0] <= 0
-        errors.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9))[None])
+        surprises.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9)))
+    if surprises:
+        error = torch.stack(surprises)
+        if error.mean() > 1 - MIN_IMPROVEMENT:
+            error = torch.ones_like(error)
+            for levels in denoiser.categorical_slices:
+                alpha[levels] = 0
+        errors.append(error)
     return Validation(torch.cat(errors).mean().item(), alpha)
