@@ -279,10 +279,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             ``keep_empty_features``.
         """
         table = self._read(X)
-        if self.sample_posterior:
-            (values,) = self._drawn_values(table, 1, self._seed)
-        else:
-            values = self._point_values(table)
+        values = self._values(table)
         return to_container(
             self._completed(table, values), configured_output(self), self.get_feature_names_out()
         )
@@ -341,11 +338,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         hidden = chance < max(SCORE_FRACTION, np.nextafter(chance.min(), 1.0))  # one at least
         hidden &= ~table.missing
         spoiled = table.hide(hidden)
-        if self.sample_posterior:
-            (values,) = self._drawn_values(spoiled, 1, self._seed)
-        else:
-            values = self._point_values(spoiled)
-        return -self.encoder_.relative_error(table, values, hidden)
+        return -self.encoder_.relative_error(table, self._values(spoiled), hidden)
 
     def to_sampler(self):
         """The same fit as a sampler of complete rows, without training again.
@@ -399,6 +392,12 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         return append_columns(
             completed, indicator_names(names), table.missing[:, self._has_missing]
         )
+
+    def _values(self, table):
+        """Per column a draw or the point estimates, read where a cell is missing."""
+        if self.sample_posterior:
+            return self._drawn_values(table, 1, self._seed)[0]
+        return self._point_values(table)
 
     def _point_values(self, table):
         """Per column the point estimates, read where a cell is missing."""

@@ -230,7 +230,7 @@ class PreconditionedDenoiser(Denoiser):
         F, F_median = self.mean_correction(inputs)
         codes, g, s = self.numeric_codes, inputs.g, inputs.s
         mean = g + self.alpha * s * F
-        logits = g.clamp_min(MIN_PROBABILITY).log() + self.alpha * F
+        logits = level_logits(g, self.alpha * F)
         for levels in self.categorical_slices:
             mean[:, levels] = logits[:, levels].softmax(dim=1)
         median = mean.clone()
@@ -240,6 +240,11 @@ class PreconditionedDenoiser(Denoiser):
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[x_0 | x]."""
         return self.estimate(x, sigma).mean
+
+
+def level_logits(g: Tensor, F: Tensor) -> Tensor:
+    """Log g + F: how the factor analysis and the networks speak of levels together."""
+    return g.clamp_min(MIN_PROBABILITY).log() + F
 
 
 def network_inputs(x: Tensor, sigma: Tensor, g: Tensor, variance: Tensor) -> Inputs:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .denoiser import MIN_PROBABILITY, Inputs, PreconditionedDenoiser, network_inputs
+from .denoiser import Inputs, PreconditionedDenoiser, level_logits, network_inputs
 from .preconditioning import FactorModel, gaussian_posterior
 
 LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5
@@ -149,7 +149,7 @@ def masked_loss(
     total = (counted * error).sum()
     n_cells = counted.sum()
     for levels in denoiser.categorical_slices:
-        logits = inputs.g[..., levels].clamp_min(MIN_PROBABILITY).log() + F[..., levels]
+        logits = level_logits(inputs.g[..., levels], F[..., levels])
         surprise = -(x_0[..., levels] * logits.log_softmax(dim=-1)).sum(-1)
         counted = hidden[..., levels.start]
         total = total + 2 * (counted * surprise).sum()

@@ -11,6 +11,7 @@ cells are drawn from the model again and again while it is trained (stochastic E
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the fir
 
 @dataclass(frozen=True)
 class MaskedSettings:
-    """What shapes one fit besides the loop: see `default_settings`."""
+    """What shapes one fit besides the loop; `MaskedMethod` chooses it by the table."""
 
     batch_size: int
     n_networks: int
@@ -182,22 +183,23 @@ def fit_masked(
     """
     n_rows, n_codes = x.shape
     denoiser = start_from_factors(x, mask, categorical_slices, settings, generator)
+    if loop.max_iter == 0:
+        return denoiser, History()
     fast = FactorModel(*(value.float() for value in denoiser.factors))
     cells = cell_of_code(n_codes, categorical_slices)
     fraction = min(settings.validation_fraction, 1 / settings.n_networks)
     kept, held = leave_out(n_rows, settings.n_networks, fraction, generator)
-    if loop.max_iter == 0:
-        return denoiser, History()
     judged = fraction > 0
     if judged and not (len(held[0]) and all(mask[rows].any() for rows in held)):
         # Too few rows to judge a network: stay with the factor analysis.
         denoiser.alpha.zero_()
         return denoiser, History()
-    check = validation_batch(fast, x, mask, cells, held, generator) if judged else None
+    check = None
+    if judged:
+        check = to_device(validation_batch(fast, x, mask, cells, held, generator), device)
     source = RowSource(fast, Rows(x, mask), cells, kept, settings, generator)
     denoiser.to(device)
     n_refreshes = 0 if mask.all() else settings.n_refreshes
-
     kind = torch.device(device).type
 
     def loss(denoiser: PreconditionedDenoiser, batch: Batch) -> Tensor:
@@ -210,7 +212,7 @@ def fit_masked(
         lambda: to_device(source.next_batch(), device),
         loss,
         loop,
-        validate=(lambda d: validate(d, to_device(check, device))) if check else None,
+        validate=partial(validate, batch=check) if check else None,
         callback=callback,
         after_step=Refresh(source, n_refreshes, generator),
     )

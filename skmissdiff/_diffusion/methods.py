@@ -68,6 +68,7 @@ class PaperMethod:
         return replace(self, variance="large", n_resample=1)
 
     def max_iter(self, budget: Budget, n_rows: int, n_columns: int) -> int:
+        """Steps of the training, whatever the table."""
         return _unless_set(budget.max_iter, 2000)
 
     def train(

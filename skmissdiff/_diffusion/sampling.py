@@ -50,7 +50,7 @@ SIGMA_MAX, SIGMA_MIN, RHO = 5.0, 0.05, 2.0
 
 
 def draw_levels(n_evaluations: int) -> Tensor:
-    """Noise levels of a draw that evaluates the network ``n_evaluations`` times."""
+    """Noise levels of a draw that evaluates the network ``n_evaluations`` times, at least 2."""
     return sigma_steps(max(1, n_evaluations - 1), SIGMA_MIN, SIGMA_MAX, RHO)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .denoiser import MIN_PROBABILITY, Inputs, PreconditionedDenoiser
+from .denoiser import Inputs, PreconditionedDenoiser, level_logits
 from .loss import Batch, corrupt, hide_cells, stacked
 from .preconditioning import FactorModel
 
@@ -106,11 +106,11 @@ def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
         errors.append(error)
     surprises = []
     for levels in denoiser.categorical_slices:
-        start = inputs.g[..., levels].clamp_min(MIN_PROBABILITY).log()
+        g, step = inputs.g[..., levels], F[..., levels]
         seen = hidden[..., levels.start]
         losses = torch.stack(
             [
-                -(x_0[..., levels] * (start + a * F[..., levels]).log_softmax(-1))[seen].sum()
+                -(x_0[..., levels] * level_logits(g, a * step).log_softmax(-1))[seen].sum()
                 for a in ALPHA_GRID
             ]
         )
