@@ -243,7 +243,7 @@ class PreconditionedDenoiser(Denoiser):
 
 
 def level_logits(g: Tensor, F: Tensor) -> Tensor:
-    """Log g + F: how the factor analysis and the networks speak of levels together."""
+    """The sum log g + F: how the factor analysis and the networks speak of levels together."""
     return g.clamp_min(MIN_PROBABILITY).log() + F
 
 
