@@ -90,7 +90,7 @@ class BaseMissDiff(BaseEstimator):
         reverse_variance="large",
         n_resample=1,
         categorical_features="from_dtype",
-        scaling="standard",
+        scaling="quantile",
         max_categories=100,
         bounds=None,
         snap=False,
@@ -199,7 +199,9 @@ class BaseMissDiff(BaseEstimator):
         ).fit_table(table)
         warn_empty(table.schema, encoder.kept_columns_)
         self._seed = int(check_random_state(self.random_state).randint(MAX_SEED))
-        denoiser, history = self._train(encoder.encode(table), encoder.layout_, device)
+        uniforms = np.random.default_rng(self._seed).random(table.missing.shape)
+        codes = encoder.encode(table, uniforms)
+        denoiser, history = self._train(codes, encoder.layout_, device)
         self.encoder_ = encoder
         self.categories_ = encoder.categories_
         self.denoiser_ = denoiser

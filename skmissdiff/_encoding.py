@@ -270,7 +270,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 infrequent[j] = self.categories_[j][codes == shared]
         return infrequent
 
-    def encode(self, table):
+    def encode(self, table, uniforms=None):
         """Encode a table that is read and checked already.
 
         Parameters
@@ -278,6 +278,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         table : Table
             A level that was not seen in `fit` counts as unknown, without being listed in
             ``table.missing``. Numbers far beyond those seen in `fit` get the largest code.
+        uniforms : ndarray of shape (n_rows, n_columns), optional
+            Numbers from 0 to 1 that spread equal numbers over the codes they stand for, where
+            ``scaling="quantile"``; see `NumericScaler.jittered`.
 
         Returns
         -------
@@ -286,7 +289,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         codes = np.empty((table.n_rows, self.layout_.n_codes))
         if self.scaler_ is not None and table.n_rows:
-            scaled = self.scaler_.transform(self._numbers(table))
+            numbers = self._numbers(table)
+            if uniforms is None:
+                scaled = self.scaler_.transform(numbers)
+            else:
+                scaled = self.scaler_.jittered(numbers, uniforms[:, self._numeric])
             # What did not vary in fit has taught a model nothing.
             scaled[:, self.scaler_.is_constant_] *= 0.0
             codes[:, self.layout_.numeric_codes] = scaled.clip(-_LARGEST_CODE, _LARGEST_CODE)

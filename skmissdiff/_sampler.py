@@ -39,8 +39,10 @@ class MissDiffSampler(BaseMissDiff):
     categorical_features : "from_dtype" or array-like, default="from_dtype"
         Which columns hold levels rather than numbers: by dtype (category, string and
         boolean columns), or indices, names or a boolean mask.
-    scaling : {"standard", "quantile", "minmax"}, default="standard"
+    scaling : {"standard", "quantile", "minmax"}, default="quantile"
         How numbers become codes; from the observed cells of the training table only.
+        "quantile" maps ranks to those of a normal distribution, so that skewed columns,
+        heavy tails and values that fill half of a column come back as they were.
         "masked" expects codes of about unit variance, as the first two give them.
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come

@@ -1,12 +1,14 @@
 """Numeric columns on a common scale."""
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, check_is_fitted, validate_data
 
 _N_QUANTILES = 1000
+_LEAST_RANK = 1e-7  # keeps the codes of the extremes within about 5.2
 
 
 class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -20,7 +22,8 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     strategy : {"standard", "quantile", "minmax"}, default="standard"
         - "standard": zero mean and unit variance.
-        - "quantile": ranks mapped to the quantiles of a standard normal distribution.
+        - "quantile": ranks mapped to the quantiles of a standard normal distribution, equal
+          values to the middle of their ranks.
         - "minmax": the observed range becomes 0 to 1.
 
     Attributes
@@ -101,14 +104,52 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         codes : ndarray of shape (n_samples, n_features)
             Scaled numbers, NaN where missing.
         """
+        return self._transform(X, 0.5)
+
+    def _transform(self, X, uniforms):
         check_is_fitted(self)
         X = self._check(X, reset=False)
         codes = self._unit(X)
         if self.scaler_ is not None:
             varying = ~self.is_constant_
+            uniforms = np.broadcast_to(uniforms, codes.shape)[:, varying]
             with np.errstate(over="ignore"):
-                codes[:, varying] = self.scaler_.transform(codes[:, varying])
+                codes[:, varying] = self._scaled(codes[:, varying], uniforms)
         return _finite(codes, X.dtype)
+
+    def _scaled(self, X, uniforms):
+        if self.strategy != "quantile":
+            return self.scaler_.transform(X)
+        # QuantileTransformer sends the least value to the lowest code even if half of the column
+        # holds it, as amounts that are mostly zero do.
+        return np.column_stack(
+            [
+                normal_code(x, quantiles, self.scaler_.references_, u)
+                for x, quantiles, u in zip(X.T, self.scaler_.quantiles_.T, uniforms.T, strict=True)
+            ]
+        )
+
+    def jittered(self, X, uniforms):
+        """Scale the columns, with values that occur often spread over the ranks they hold.
+
+        A value that fills a share of a column holds that share of the ranks; "quantile" maps
+        it to their middle, and this to one of them. So the codes of a column with many equal
+        values are normal too. `inverse_transform` brings all of them back to the value. The
+        other strategies have no ranks: this is `transform`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers, NaN where missing.
+        uniforms : ndarray of shape (n_samples, n_features)
+            Numbers from 0 to 1: where among its ranks a value goes.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_features)
+            Scaled numbers, NaN where missing.
+        """
+        return self._transform(X, uniforms)
 
     def inverse_transform(self, X):
         """Bring codes back to the scale of the columns.
@@ -171,6 +212,19 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def normal_code(x, quantiles, ranks, uniforms):
+    """Quantiles of the standard normal at the ranks of ``x``, at ``uniforms`` between ties.
+
+    ``x`` and ``uniforms`` have shape (n_rows,), ``quantiles`` and ``ranks`` one entry per
+    quantile that is known.
+    """
+    highest = np.interp(x, quantiles, ranks)
+    lowest = -np.interp(-x, -quantiles[::-1], -ranks[::-1])
+    lowest, highest = np.minimum(lowest, highest), np.maximum(lowest, highest)
+    rank = lowest + uniforms * (highest - lowest)
+    return norm.ppf(rank.clip(_LEAST_RANK, 1 - _LEAST_RANK))
 
 
 def _exponent(values):

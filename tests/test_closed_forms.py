@@ -54,7 +54,7 @@ def test_training_does_not_make_a_gaussian_table_worse(max_iter):
 
 def test_gaussian_pair_means_and_draws():
     spoiled = gaussian_pair(20_000)
-    imputer = MissDiffImputer(max_iter=100, random_state=0).fit(spoiled)
+    imputer = MissDiffImputer(max_iter=300, random_state=0).fit(spoiled)
     rows = np.isnan(spoiled[:, 1])
     mean = imputer.transform(spoiled)[rows]
     central = np.abs(mean[:, 0]) < 2

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from scipy.stats import kstest, norm
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -114,3 +115,23 @@ def test_wrong_width():
 def test_unknown_strategy():
     with pytest.raises(ValueError, match="strategy"):
         NumericScaler("robust").fit([[1.0]])
+
+
+def test_equal_values_are_spread_over_their_ranks():
+    """Zeros fill 80 % of the column: in the middle of their ranks, or over all of them."""
+    rng = np.random.default_rng(0)
+    X = np.where(rng.random((4000, 1)) < 0.8, 0.0, rng.gamma(2.0, size=(4000, 1)))
+    scaler = NumericScaler("quantile").fit(X)
+    zeros = scaler.transform(X)[X == 0]
+    np.testing.assert_allclose(zeros, norm.ppf(0.4), atol=0.03)
+    codes = scaler.jittered(X, rng.random(X.shape))
+    assert kstest(codes[:, 0], "norm").statistic < 0.02
+    np.testing.assert_array_equal(scaler.inverse_transform(codes)[X == 0], 0.0)
+    np.testing.assert_allclose(scaler.inverse_transform(codes), X, atol=0.05)
+
+
+@pytest.mark.parametrize("strategy", ["standard", "minmax"])
+def test_only_ranks_are_spread(strategy):
+    X = np.array([[1.0], [1.0], [np.nan], [5.0]])
+    scaler = NumericScaler(strategy).fit(X)
+    np.testing.assert_array_equal(scaler.jittered(X, np.full(X.shape, 0.9)), scaler.transform(X))

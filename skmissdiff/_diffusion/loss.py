@@ -2,6 +2,9 @@
 
 Shapes: ``x``, ``mask``, ``hidden``, ``sigma`` (n_rows, n_codes); cells are the
 columns of the table before encoding, ``cell_of_code`` (n_codes,) names them.
+
+Numbers have all noise levels. Levels have two, known and absent: they are drawn one
+column at a time, by their probabilities given what is known.
 """
 
 import math
@@ -16,22 +19,45 @@ from .preconditioning import FactorModel, gaussian_posterior
 LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5
 
 
+class Layout(NamedTuple):
+    """What the codes of a row stand for, both (n_codes,)."""
+
+    cell: Tensor  # number of the cell
+    level_column: Tensor  # number of the categorical column, from 1 on; 0 for numbers
+
+    @property
+    def is_numeric(self) -> Tensor:
+        return self.level_column == 0
+
+
+def layout_of(n_codes: int, categorical_slices: tuple[slice, ...]) -> Layout:
+    """Number cells and categorical columns."""
+    first = torch.ones(n_codes, dtype=torch.long)
+    level_column = torch.zeros(n_codes, dtype=torch.long)
+    for number, levels in enumerate(categorical_slices, start=1):
+        first[levels.start + 1 : levels.stop] = 0
+        level_column[levels] = number
+    return Layout(first.cumsum(0) - 1, level_column)
+
+
 class Mixture(NamedTuple):
     """What training rows look like; every row draws its kind at random.
 
     mean_share : rows whose hidden cells are absent (one-pass mean); of the
-        others half are noised in all cells (generation) and half in some
+        others half are noised in all numbers (generation) and half in some
         (conditioning), at one sigma per row.
     max_hidden : the hidden fraction of a row is uniform on (0, max_hidden).
     borrowed_share : one-pass rows that hide what another row misses instead.
-    completed_share : the conditioning rows that come with their missing cells drawn, once
-        there are draws. Generation rows all do: those that happen to be whole are a biased
-        sample.
+    begun_share : one-pass rows that know no number and only the first of their categorical
+        columns, as rows do while they are generated.
+    completed_share : rows that come with their missing cells drawn, once there are draws.
+        Generation rows all do: those that happen to be whole are a biased sample.
     """
 
     mean_share: float = 0.75
     max_hidden: float = 0.6
     borrowed_share: float = 0.5
+    begun_share: float = 0.0
     completed_share: float = 0.6
 
 
@@ -71,6 +97,13 @@ def borrow_patterns(mask: Tensor, patterns: Tensor, generator: torch.Generator) 
     return mask & ~patterns[others]
 
 
+def hide_the_rest(mask: Tensor, layout: Layout, generator: torch.Generator) -> Tensor:
+    """Hide every number, and the categorical columns from a random one on."""
+    n_columns = int(layout.level_column.max())
+    n_known = torch.randint(n_columns + 1, (len(mask), 1), generator=generator)
+    return mask & (layout.is_numeric | (layout.level_column > n_known))
+
+
 def corrupt(
     model: FactorModel,
     x: Tensor,
@@ -101,7 +134,7 @@ def training_batch(
     model: FactorModel,
     rows: Rows,
     patterns: Tensor,
-    cell_of_code: Tensor,
+    layout: Layout,
     mixture: Mixture,
     generator: torch.Generator,
 ) -> Batch:
@@ -110,20 +143,26 @@ def training_batch(
     ``patterns`` are the masks of all training rows.
     """
     x, mask, completed = rows
-    n_rows = len(x)
+    n_rows, is_numeric = len(x), layout.is_numeric
     one_pass = torch.rand(n_rows, generator=generator) < mixture.mean_share
+    one_pass |= ~(mask & is_numeric).any(1)
     generation = ~one_pass & (torch.rand(n_rows, generator=generator) < 0.5)
     if completed is not None:
         use = torch.rand(n_rows, generator=generator) < mixture.completed_share
-        use = generation | (use & ~one_pass)
+        use = generation | use
         x = torch.where(use[:, None], completed, x)
         mask = mask | use[:, None]
     fraction = mixture.max_hidden * torch.rand(n_rows, 1, generator=generator)
     fraction = fraction.masked_fill(generation[:, None], 1.0)
-    hidden = hide_cells(mask, cell_of_code, fraction, generator)
+    hidden = hide_cells(mask, layout.cell, fraction, generator)
     borrowed = borrow_patterns(mask, patterns, generator)
     use = one_pass & (torch.rand(n_rows, generator=generator) < mixture.borrowed_share)
     hidden = torch.where((use & borrowed.any(1))[:, None], borrowed, hidden)
+    begun = one_pass & (torch.rand(n_rows, generator=generator) < mixture.begun_share)
+    rest = hide_the_rest(mask, layout, generator)
+    hidden = torch.where((begun & rest.any(1))[:, None], rest, hidden)
+    # Levels are known or absent: only numbers are noised.
+    hidden &= is_numeric | one_pass[:, None]
     log_sigma = LOG_SIGMA_MEAN + LOG_SIGMA_SD * torch.randn(n_rows, generator=generator)
     row_sigma = log_sigma.exp().masked_fill(one_pass, math.inf)
     return corrupt(model, x, mask, hidden, row_sigma, generator)

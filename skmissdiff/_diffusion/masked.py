@@ -17,7 +17,17 @@ import torch
 from torch import Tensor
 
 from .denoiser import PreconditionedDenoiser
-from .loss import Batch, Mixture, Rows, masked_loss, rows_of, stacked, training_batch
+from .loss import (
+    Batch,
+    Layout,
+    Mixture,
+    Rows,
+    layout_of,
+    masked_loss,
+    rows_of,
+    stacked,
+    training_batch,
+)
 from .preconditioning import FactorModel, choose_rank, fit_factor_analysis
 from .sampling import code_groups, complete_rows
 from .training import Callback, History, TrainingSettings, fit_loop
@@ -29,7 +39,7 @@ CHUNK_ROWS = 8192  # rows masked in one call
 SMALL_TABLE = 2000
 MAX_WAVES = 512  # frequencies of all columns together
 REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
-MAX_GROUPS = 8  # of columns that are drawn in turn
+MAX_GROUPS = 4  # of columns that are drawn in turn
 WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
 
 
@@ -52,22 +62,20 @@ class MaskedSettings:
 
     @property
     def mixture(self) -> Mixture:
-        """One-pass means need most of the rows; draws of whole rows need some more."""
-        return Mixture(mean_share=0.4) if self.n_refreshes else Mixture()
+        """One-pass means need most of the rows; draws of whole rows need some more.
+
+        Rows are drawn given little or nothing, so that much or all is hidden from some: a
+        start that was learnt from few observed cells alone would carry their bias.
+        """
+        if not self.n_refreshes:
+            return Mixture()
+        return Mixture(mean_share=0.5, max_hidden=1.0, borrowed_share=0.2, begun_share=0.5)
 
 
 def has_fast_bfloat16() -> bool:
     """Whether the CPU multiplies bfloat16 in hardware."""
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-def cell_of_code(n_codes: int, categorical_slices: tuple[slice, ...]) -> Tensor:
-    """Number of the cell that each code belongs to, shape (n_codes,)."""
-    first = torch.ones(n_codes, dtype=torch.long)
-    for levels in categorical_slices:
-        first[levels.start + 1 : levels.stop] = 0
-    return first.cumsum(0) - 1
 
 
 class RowSource:
@@ -81,13 +89,13 @@ class RowSource:
         self,
         model: FactorModel,
         rows: Rows,
-        cell_of_code: Tensor,
+        layout: Layout,
         kept_rows: list[Tensor],
         settings: MaskedSettings,
         generator: torch.Generator,
     ):
         self.model, self.rows = model, rows
-        self.cell_of_code, self.kept_rows = cell_of_code, kept_rows
+        self.layout, self.kept_rows = layout, kept_rows
         self.settings, self.generator = settings, generator
         self.refill()
 
@@ -109,7 +117,7 @@ class RowSource:
                     self.model,
                     self.rows_at(chunk),
                     self.rows.mask,
-                    self.cell_of_code,
+                    self.layout,
                     self.settings.mixture,
                     self.generator,
                 )
@@ -160,7 +168,7 @@ class Refresh:
             return
         self.due = [share for share in self.due if share > share_done]
         x, mask, _ = self.source.rows
-        groups = code_groups(mask, self.source.cell_of_code, MAX_GROUPS)
+        groups = code_groups(mask, self.source.layout.cell, MAX_GROUPS)
         self.source.refill(
             complete_rows(denoiser, x, mask, groups, REFRESH_EVALUATIONS, self.generator)
         )
@@ -186,7 +194,7 @@ def fit_masked(
     if loop.max_iter == 0:
         return denoiser, History()
     fast = FactorModel(*(value.float() for value in denoiser.factors))
-    cells = cell_of_code(n_codes, categorical_slices)
+    layout = layout_of(n_codes, categorical_slices)
     fraction = min(settings.validation_fraction, 1 / settings.n_networks)
     kept, held = leave_out(n_rows, settings.n_networks, fraction, generator)
     judged = fraction > 0
@@ -196,8 +204,8 @@ def fit_masked(
         return denoiser, History()
     check = None
     if judged:
-        check = to_device(validation_batch(fast, x, mask, cells, held, generator), device)
-    source = RowSource(fast, Rows(x, mask), cells, kept, settings, generator)
+        check = to_device(validation_batch(fast, x, mask, layout.cell, held, generator), device)
+    source = RowSource(fast, Rows(x, mask), layout, kept, settings, generator)
     denoiser.to(device)
     n_refreshes = 0 if mask.all() else settings.n_refreshes
     kind = torch.device(device).type

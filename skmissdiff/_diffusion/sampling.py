@@ -22,7 +22,7 @@ to 0. A denoiser gives E[x_0 | x] (n_rows, n_codes), and g and s^2 beside it.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
@@ -150,13 +150,14 @@ def extrapolated(F: Tensor, slope: Tensor, now: float, sigma: float) -> Tensor:
     return F + slope * math.log(sigma / now)
 
 
-def snap_levels(x: Tensor, categorical_slices: Iterable[slice]) -> Tensor:
-    """Replace the codes of every categorical cell by the one-hot of the largest."""
-    x = x.clone()
-    for codes in categorical_slices:
-        level = x[:, codes].argmax(dim=1)
-        x[:, codes] = torch.nn.functional.one_hot(level, codes.stop - codes.start).to(x)
-    return x
+def draw_level(probabilities: Tensor, noise: Tensor) -> Tensor:
+    """One-hot draws of a categorical column: the largest of log p plus Gumbel noise.
+
+    ``probabilities`` (n_rows, n_levels); ``noise``, of the same shape, is standard normal.
+    """
+    gumbel = -(-torch.special.log_ndtr(noise.double())).log()
+    level = (probabilities.double().log() + gumbel).argmax(dim=1)
+    return torch.nn.functional.one_hot(level, probabilities.shape[1]).to(probabilities)
 
 
 def draw(
@@ -167,14 +168,29 @@ def draw(
     sigmas: Tensor,
     absent: Tensor | None = None,
 ) -> Tensor:
-    """Rows whose codes that are neither given nor absent are drawn together, levels decided."""
+    """Rows whose codes that are neither given nor absent are drawn, together.
+
+    First one categorical column after another by its probabilities given what is known by
+    then, p(c_1) p(c_2 | c_1) ...; then all numbers at once by `sample`.
+    """
+    wanted = ~given if absent is None else ~(given | absent)
+    own_noise = noise[:, denoiser.W.shape[1] :]
+    for levels in denoiser.categorical_slices:
+        rows = wanted[:, levels.start]
+        if rows.any():
+            estimate = denoiser.estimate(x, torch.where(given, 0.0, math.inf))
+            drawn = draw_level(estimate.mean[:, levels], own_noise[:, levels])
+            x, given = x.clone(), given.clone()
+            x[:, levels] = torch.where(rows[:, None], drawn, x[:, levels])
+            given[:, levels] |= rows[:, None]
+    if not (wanted & ~given).any():
+        return x
 
     def denoise(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         estimate = denoiser.estimate(x.float(), sigma)
         return estimate.mean.double(), estimate.g, estimate.variance
 
     drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas, absent)
-    drawn = snap_levels(drawn, denoiser.categorical_slices)
     return torch.where(given, x, drawn.to(x))
 
 
@@ -196,7 +212,7 @@ def draw_in_turn(
     denoiser: PreconditionedDenoiser,
     x: Tensor,
     given: Tensor,
-    noise: Callable[[], Tensor],
+    noise: Callable[[int], Tensor],
     sigmas: Tensor,
     groups: list[Tensor],
 ) -> Tensor:
@@ -205,10 +221,12 @@ def draw_in_turn(
     x_j | x_obs, then x_k | x_obs, x_j, and so on: under MAR each factor can be learnt
     without bias from rows that observe its target, whatever else they miss.
     """
+    x, given = x.clone(), given.clone()
     for group in groups:
-        target = group & ~given
-        x = draw(denoiser, x, given, noise(), sigmas, absent=~(given | target))
-        given = given | target
+        rows = (group & ~given).any(1).nonzero()[:, 0]
+        known, target = given[rows], group & ~given[rows]
+        x[rows] = draw(denoiser, x[rows], known, noise(len(rows)), sigmas, absent=~(known | target))
+        given[rows] = known | target
     return x
 
 
@@ -229,7 +247,7 @@ def complete_rows(
     sigmas = draw_levels(n_evaluations)
     for rows in (~mask).any(1).nonzero()[:, 0].split(CHUNK_ROWS):
 
-        def noise(n_rows: int = len(rows)) -> Tensor:
+        def noise(n_rows: int) -> Tensor:
             return torch.randn(n_rows, n_noise, generator=generator).to(device)
 
         part, given = x[rows].to(device), mask[rows].to(device)

@@ -1,12 +1,11 @@
 """Draws against closed forms: exact denoisers, so that only the solver is judged."""
 
-import itertools
-
 import pytest
 import torch
 
+from skmissdiff._diffusion.denoiser import Estimate
 from skmissdiff._diffusion.preconditioning import FactorModel, gaussian_posterior
-from skmissdiff._diffusion.sampling import code_groups, draw_levels, sample, snap_levels
+from skmissdiff._diffusion.sampling import code_groups, draw, draw_levels, sample
 
 N_ROWS = 20_000
 
@@ -69,46 +68,47 @@ def test_a_gaussian_is_generated_with_its_mean_and_covariance():
     torch.testing.assert_close(drawn.T.cov(), expected, atol=0.03, rtol=0)
 
 
-def exact_table_denoiser(probabilities, slices, factors):
-    """E[x_0 | x] of one-hot rows: every combination of levels weighted by its likelihood."""
-    n_codes = slices[-1].stop
-    sizes = [range(codes.stop - codes.start) for codes in slices]
-    rows = torch.zeros(probabilities.numel(), n_codes, dtype=torch.float64)
-    for row, levels in zip(rows, itertools.product(*sizes), strict=True):
-        for codes, level in zip(slices, levels, strict=True):
-            row[codes.start + level] = 1
+class ExactTable:
+    """A denoiser of two categorical columns: probabilities of one given the other, or alone."""
 
-    def denoise(x, sigma):
-        precision = 1 / sigma.clamp_min(1e-3).square()
-        distance = (precision[:, None] * (x[:, None] - rows).square()).sum(2)
-        weights = (probabilities.flatten().log() - distance / 2).softmax(dim=1)
-        return weights @ rows, *gaussian_posterior(factors, x, sigma)
+    def __init__(self, joint):
+        n_first, n_second = joint.shape
+        self.joint = joint
+        self.categorical_slices = (slice(0, n_first), slice(n_first, n_first + n_second))
+        self.W = torch.zeros(n_first + n_second, 1)
 
-    return denoise, rows
+    def estimate(self, x, sigma):
+        first, second = self.categorical_slices
+        known = (sigma == 0).double()
+        # A known column picks its level, an absent one leaves all of them.
+        likely_first = known[:, first] * x[:, first] + (1 - known[:, first])
+        likely_second = known[:, second] * x[:, second] + (1 - known[:, second])
+        weights = self.joint * likely_first[:, :, None] * likely_second[:, None, :]
+        mean = torch.cat([weights.sum(2), weights.sum(1)], dim=1) / weights.sum((1, 2))[:, None]
+        return Estimate(mean, mean, mean, mean)
 
 
 @pytest.mark.parametrize("n_given", [0, 1])
 def test_levels_are_drawn_at_their_conditional_rates(n_given):
-    """A 3 x 4 table with a level of 1 %, by its exact denoiser and a crude Gaussian."""
+    """A 3 x 4 table with a level of 1 %."""
     joint = torch.tensor(
         [[0.20, 0.05, 0.05, 0.004], [0.02, 0.25, 0.03, 0.004], [0.10, 0.03, 0.26, 0.002]],
         dtype=torch.float64,
     )
     joint = joint / joint.sum()
-    slices = (slice(0, 3), slice(3, 7))
-    marginal = torch.cat([joint.sum(1), joint.sum(0)])
-    factors = FactorModel(marginal, marginal.new_zeros(7, 1) + 1e-3, marginal * (1 - marginal))
-    denoise, rows = exact_table_denoiser(joint, slices, factors)
+    denoiser = ExactTable(joint)
     generator = torch.Generator().manual_seed(5)
-    truth = rows[joint.flatten().multinomial(N_ROWS, replacement=True, generator=generator)]
+    chosen = joint.flatten().multinomial(N_ROWS, replacement=True, generator=generator)
+    truth = torch.zeros(N_ROWS, 7, dtype=torch.float64)
+    truth[torch.arange(N_ROWS), chosen // 4] = 1
     given = torch.zeros(N_ROWS, 7, dtype=torch.bool)
-    for codes in slices[:n_given]:
-        given[:, codes] = True
-    drawn = sample(denoise, factors, truth, given, noise(6, 8), draw_levels(20))
-    drawn = snap_levels(drawn, slices)
+    given[:, : 3 * n_given] = True
+    drawn = draw(denoiser, truth, given, noise(6, 8), draw_levels(20))
+    assert torch.equal(drawn[:, :3].sum(1), torch.ones(N_ROWS, dtype=torch.float64))
+    assert torch.equal(drawn[given], truth[given])
     found = drawn[:, :3].T @ drawn[:, 3:] / N_ROWS
     torch.testing.assert_close(found, joint, atol=0.01, rtol=0)
-    assert drawn[:, 6].mean().item() == pytest.approx(marginal[6].item(), abs=0.003)
+    assert drawn[:, 6].mean().item() == pytest.approx(joint[:, 3].sum().item(), abs=0.002)
 
 
 def test_groups_start_with_the_fullest_columns():
