@@ -135,7 +135,8 @@ class PreconditionedDenoiser(Denoiser):
     D = g + alpha s F for numeric codes; softmax(log g + alpha F) for the levels
     of a categorical column; g + alpha s F' is the median of a numeric code. The
     last layer starts at zero, so that the untrained denoiser is the
-    linear-Gaussian imputer; alpha (n_codes,) says how far the networks are believed.
+    linear-Gaussian imputer; alpha (n_codes,) says how far the networks are believed where
+    a code is absent, alpha_noised where it is noised.
 
     Parameters
     ----------
@@ -148,6 +149,7 @@ class PreconditionedDenoiser(Denoiser):
     W: Tensor
     psi: Tensor
     alpha: Tensor
+    alpha_noised: Tensor
     numeric_codes: Tensor
 
     def __init__(
@@ -178,6 +180,7 @@ class PreconditionedDenoiser(Denoiser):
         self.register_buffer("W", torch.zeros(n_codes, rank, dtype=torch.float64))
         self.register_buffer("psi", torch.ones(n_codes, dtype=torch.float64))
         self.register_buffer("alpha", torch.ones(n_codes))
+        self.register_buffer("alpha_noised", torch.ones(n_codes))
         self.register_buffer("numeric_codes", numeric_codes(n_codes, categorical_slices))
         self.categorical_slices = categorical_slices
         self.n_networks = n_networks
@@ -229,12 +232,13 @@ class PreconditionedDenoiser(Denoiser):
         inputs = network_inputs(x, sigma, gaussian, variance)
         F, F_median = self.mean_correction(inputs)
         codes, g, s = self.numeric_codes, inputs.g, inputs.s
-        mean = g + self.alpha * s * F
-        logits = level_logits(g, self.alpha * F)
+        alpha = torch.where(sigma.isinf(), self.alpha, self.alpha_noised)
+        mean = g + alpha * s * F
+        logits = level_logits(g, alpha * F)
         for levels in self.categorical_slices:
             mean[:, levels] = logits[:, levels].softmax(dim=1)
         median = mean.clone()
-        median[:, codes] = g[:, codes] + (self.alpha * s)[:, codes] * F_median
+        median[:, codes] = g[:, codes] + (alpha * s)[:, codes] * F_median
         return Estimate(mean, median, gaussian, variance)
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:

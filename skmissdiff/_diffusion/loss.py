@@ -122,6 +122,11 @@ def corrupt(
     return Batch(network_inputs(noised, sigma, g, variance), hidden, x)
 
 
+def random_sigma(n_rows: int, generator: torch.Generator) -> Tensor:
+    """Noise levels of training rows, shape (n_rows,)."""
+    return (LOG_SIGMA_MEAN + LOG_SIGMA_SD * torch.randn(n_rows, generator=generator)).exp()
+
+
 class Rows(NamedTuple):
     """Training rows, all (n_rows, n_codes)."""
 
@@ -163,8 +168,7 @@ def training_batch(
     hidden = torch.where((begun & rest.any(1))[:, None], rest, hidden)
     # Levels are known or absent: only numbers are noised.
     hidden &= is_numeric | one_pass[:, None]
-    log_sigma = LOG_SIGMA_MEAN + LOG_SIGMA_SD * torch.randn(n_rows, generator=generator)
-    row_sigma = log_sigma.exp().masked_fill(one_pass, math.inf)
+    row_sigma = random_sigma(n_rows, generator).masked_fill(one_pass, math.inf)
     return corrupt(model, x, mask, hidden, row_sigma, generator)
 
 

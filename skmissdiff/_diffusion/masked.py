@@ -31,7 +31,7 @@ from .loss import (
 from .preconditioning import FactorModel, choose_rank, fit_factor_analysis
 from .sampling import code_groups, complete_rows
 from .training import Callback, History, TrainingSettings, fit_loop
-from .validation import leave_out, validate, validation_batch
+from .validation import Checks, leave_out, validate, validation_checks
 
 MAX_POOL_CODES = 20_000_000  # pooled maskings of a small table: 6 arrays of this size at most
 MAX_COPIES = 64
@@ -201,10 +201,14 @@ def fit_masked(
     if judged and not (len(held[0]) and all(mask[rows].any() for rows in held)):
         # Too few rows to judge a network: stay with the factor analysis.
         denoiser.alpha.zero_()
+        denoiser.alpha_noised.zero_()
         return denoiser, History()
     check = None
     if judged:
-        check = to_device(validation_batch(fast, x, mask, layout.cell, held, generator), device)
+        absent, noised = validation_checks(fast, x, mask, layout, held, generator)
+        check = Checks(
+            to_device(absent, device), None if noised is None else to_device(noised, device)
+        )
     source = RowSource(fast, Rows(x, mask), layout, kept, settings, generator)
     denoiser.to(device)
     n_refreshes = 0 if mask.all() else settings.n_refreshes
@@ -220,12 +224,13 @@ def fit_masked(
         lambda: to_device(source.next_batch(), device),
         loss,
         loop,
-        validate=partial(validate, batch=check) if check else None,
+        validate=partial(validate, checks=check, judge_draws=n_refreshes > 0) if check else None,
         callback=callback,
         after_step=Refresh(source, n_refreshes, generator),
     )
     if best is not None:
         denoiser.alpha.copy_(best.alpha)
+        denoiser.alpha_noised.copy_(best.alpha_noised)
     return denoiser, history
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .denoiser import Inputs, PreconditionedDenoiser, level_logits
-from .loss import Batch, corrupt, hide_cells, stacked
+from .loss import Batch, Layout, corrupt, hide_cells, random_sigma, stacked
 from .preconditioning import FactorModel
 
 ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -19,10 +19,11 @@ PSEUDO_CELLS = 20  # weight of the common alpha in a column's own
 
 
 class Validation(NamedTuple):
-    """Held-out error relative to the factor analysis, and the alpha that reaches it."""
+    """Held-out error relative to the factor analysis, and the alphas that reach it."""
 
     error: float
     alpha: Tensor  # (n_codes,)
+    alpha_noised: Tensor  # (n_codes,)
 
 
 def leave_out(
@@ -40,30 +41,43 @@ def leave_out(
     return kept, held
 
 
-def validation_batch(
+class Checks(NamedTuple):
+    """Held-out rows: some cells absent as for means, all numbers noised as for draws."""
+
+    absent: Batch
+    noised: Batch | None  # None without numbers
+
+
+def validation_checks(
     model: FactorModel,
     x: Tensor,
     mask: Tensor,
-    cell_of_code: Tensor,
+    layout: Layout,
     held_rows: list[Tensor],
     generator: torch.Generator,
     *,
     fraction: float = 0.3,
-) -> Batch:
-    """Many one-pass maskings of the held-out rows of each network: a criterion without noise."""
-    batches = []
+) -> Checks:
+    """Many maskings of the held-out rows of each network: a criterion without noise."""
+    absent, noised = [], []
     for rows in held_rows:
         rows = rows[:MAX_HELD_ROWS]
         rows = rows.repeat(max(1, min(MAX_MASKINGS, MAX_HELD_ROWS // len(rows))))
         share = torch.full((len(rows), 1), fraction)
-        hidden = hide_cells(mask[rows], cell_of_code, share, generator)
-        absent = torch.full((len(rows),), math.inf)
-        batches.append(corrupt(model, x[rows], mask[rows], hidden, absent, generator))
-    return stacked(batches, torch.stack)
+        hidden = hide_cells(mask[rows], layout.cell, share, generator)
+        row_sigma = torch.full((len(rows),), math.inf)
+        absent.append(corrupt(model, x[rows], mask[rows], hidden, row_sigma, generator))
+        row_sigma = random_sigma(len(rows), generator)
+        numbers = mask[rows] & layout.is_numeric
+        noised.append(corrupt(model, x[rows], mask[rows], numbers, row_sigma, generator))
+    some_numbers = bool(layout.is_numeric.any())
+    return Checks(
+        stacked(absent, torch.stack), stacked(noised, torch.stack) if some_numbers else None
+    )
 
 
 def agreement(denoiser: PreconditionedDenoiser, batch: Batch, n_rows: int = 512) -> Tensor:
-    """|mean F|^2 / mean |F|^2 over absent cells: 1 if the networks agree, 1/K if they do not.
+    """|mean F|^2 / mean |F|^2 over hidden cells: 1 if the networks agree, 1/K if they do not.
 
     The error of the averaged networks is predicted from those of single ones:
     held-out rows are held out from one network only.
@@ -72,39 +86,40 @@ def agreement(denoiser: PreconditionedDenoiser, batch: Batch, n_rows: int = 512)
     size = max(1, n_rows // K)
     inputs = Inputs(*(part[:, :size].flatten(0, 1).expand(K, -1, -1) for part in batch.inputs))
     F, _ = denoiser.correction(inputs)
-    F = F * inputs.s * (inputs.w == 0)
+    F = F * inputs.s * (inputs.w < 1)
     return F.mean(0).square().sum(0) / F.square().mean(0).sum(0).clamp_min(1e-12)
 
 
-@torch.no_grad()
-def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
-    """Least held-out error over alpha, in closed form for numeric codes.
+def judge_numbers(
+    denoiser: PreconditionedDenoiser, batch: Batch, F: Tensor, agreed: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Alpha and relative error of each numeric code, in closed form.
 
-    A numeric code's error of alpha is base - 2 alpha cross + alpha^2 power; its
-    alpha is pooled towards a common one. A column's alpha for logits comes from
-    a grid. Errors are relative to alpha = 0, averaged over columns.
+    The error of alpha is base - 2 alpha cross + alpha^2 power; a code's own alpha is pooled
+    towards a common one.
     """
     inputs, hidden, x_0 = batch
-    F, _ = denoiser.correction(inputs)
-    alpha = torch.ones(F.shape[-1], device=F.device)
     codes = denoiser.numeric_codes
-    agreed = agreement(denoiser, batch)
-    errors = []
-    if len(codes):
-        residual = ((x_0 - inputs.g) * hidden)[..., codes]
-        step = (inputs.s * F * hidden)[..., codes]
-        cross = (residual * step).sum((0, 1))
-        power = step.square().sum((0, 1)) * agreed[codes]
-        base = residual.square().sum((0, 1)).clamp_min(1e-9)
-        common = ((cross / base).sum() / (power / base).sum().clamp_min(1e-9)).clamp(0, 1)
-        prior = PSEUDO_CELLS * power / hidden[..., codes].sum((0, 1)).clamp_min(1)
-        own = ((cross + prior * common) / (power + prior).clamp_min(1e-12)).clamp(0, 1)
-        error = (base - 2 * own * cross + own.square() * power) / base
-        if error.mean() > 1 - MIN_IMPROVEMENT:
-            own, error = torch.zeros_like(own), torch.ones_like(error)
-        alpha[codes] = own
-        errors.append(error)
-    surprises = []
+    residual = ((x_0 - inputs.g) * hidden)[..., codes]
+    step = (inputs.s * F * hidden)[..., codes]
+    cross = (residual * step).sum((0, 1))
+    power = step.square().sum((0, 1)) * agreed[codes]
+    base = residual.square().sum((0, 1)).clamp_min(1e-9)
+    common = ((cross / base).sum() / (power / base).sum().clamp_min(1e-9)).clamp(0, 1)
+    prior = PSEUDO_CELLS * power / hidden[..., codes].sum((0, 1)).clamp_min(1)
+    own = ((cross + prior * common) / (power + prior).clamp_min(1e-12)).clamp(0, 1)
+    error = (base - 2 * own * cross + own.square() * power) / base
+    if error.mean() > 1 - MIN_IMPROVEMENT:
+        return torch.zeros_like(own), torch.ones_like(error)
+    return own, error
+
+
+def judge_levels(
+    denoiser: PreconditionedDenoiser, batch: Batch, F: Tensor, agreed: Tensor
+) -> tuple[list[float], Tensor]:
+    """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
+    inputs, hidden, x_0 = batch
+    alphas, surprises = [], []
     for levels in denoiser.categorical_slices:
         g, step = inputs.g[..., levels], F[..., levels]
         seen = hidden[..., levels.start]
@@ -118,14 +133,44 @@ def validate(denoiser: PreconditionedDenoiser, batch: Batch) -> Validation:
         # As in closed form above: the averaged networks deserve 1 / agreement more.
         # Networks that say nothing (a single level) agree on nothing: at least 1 / K then.
         agreement_of_levels = max(agreed[levels].mean().item(), 1 / denoiser.n_networks)
-        alpha[levels] = min(1.0, ALPHA_GRID[best] / agreement_of_levels)
+        alphas.append(min(1.0, ALPHA_GRID[best] / agreement_of_levels))
         unseen = losses[0] <= 0
         surprises.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9)))
-    if surprises:
-        error = torch.stack(surprises)
-        if error.mean() > 1 - MIN_IMPROVEMENT:
-            error = torch.ones_like(error)
-            for levels in denoiser.categorical_slices:
-                alpha[levels] = 0
+    error = torch.stack(surprises)
+    if error.mean() > 1 - MIN_IMPROVEMENT:
+        return [0.0] * len(alphas), torch.ones_like(error)
+    return alphas, error
+
+
+@torch.no_grad()
+def validate(
+    denoiser: PreconditionedDenoiser, checks: Checks, *, judge_draws: bool = False
+) -> Validation:
+    """Least held-out error over alpha, relative to alpha = 0 and averaged over columns.
+
+    That of means, or (``judge_draws``) the mean of it and that of draws.
+    """
+    F, _ = denoiser.correction(checks.absent.inputs)
+    alpha = torch.ones(F.shape[-1], device=F.device)
+    alpha_noised = alpha.clone()
+    codes = denoiser.numeric_codes
+    agreed = agreement(denoiser, checks.absent)
+    errors = []
+    draw_error = None
+    if checks.noised is not None:
+        alpha[codes], error = judge_numbers(denoiser, checks.absent, F, agreed)
         errors.append(error)
-    return Validation(torch.cat(errors).mean().item(), alpha)
+        F_noised, _ = denoiser.correction(checks.noised.inputs)
+        agreed_noised = agreement(denoiser, checks.noised)
+        alpha_noised[codes], draw_error = judge_numbers(
+            denoiser, checks.noised, F_noised, agreed_noised
+        )
+    if denoiser.categorical_slices:
+        alphas, error = judge_levels(denoiser, checks.absent, F, agreed)
+        for levels, own in zip(denoiser.categorical_slices, alphas, strict=True):
+            alpha[levels] = own
+        errors.append(error)
+    value = torch.cat(errors).mean().item()
+    if judge_draws and draw_error is not None:
+        value = (value + draw_error.mean().item()) / 2
+    return Validation(value, alpha, alpha_noised)
