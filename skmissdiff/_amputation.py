@@ -14,10 +14,10 @@ from skmissdiff._levels import count_levels
 class CannotHide(ValueError):
     """The rate asked for leaves a row or a column without any observed cell."""
 
-    def __init__(self, missing_rate):
+    def __init__(self, missing_rate, way_out="Lower missing_rate"):
         super().__init__(
             f"missing_rate={missing_rate} cannot be reached without leaving a row or a column "
-            "empty. Lower missing_rate, or pass allow_empty=True."
+            f"empty. {way_out}, or pass allow_empty=True."
         )
 
 
@@ -171,7 +171,7 @@ def blocks(eligible, observed, rate, groups, height, allow_empty, rng):
         if is_last:
             return hidden
     if n_hidden < target * (1 - 1e-9):
-        raise CannotHide(rate)
+        raise CannotHide(rate, "Lower missing_rate, take smaller blocks")
     return hidden
 
 
@@ -194,21 +194,22 @@ def drop_out(eligible, observed, rate, allow_empty, rng):
     order = np.flatnonzero(eligible.any(axis=0))
     cells = eligible[:, order]
     n_cells = np.count_nonzero(cells)
+    first = np.zeros(len(cells), dtype=int)
     if not allow_empty:
-        kept = (observed & ~eligible).any(axis=1)
-        rows = np.flatnonzero(~kept & cells.any(axis=1))
-        cells = cells.copy()
-        cells[rows, cells[rows].argmax(axis=1)] = False  # the row's first value stays
-    per_column = cells.sum(axis=0)
-    visits = np.arange(1, len(order) + 1)
+        # The first value of a row that has no other stays: it cannot leave before.
+        bare = cells.any(axis=1) & ~(observed & ~eligible).any(axis=1)
+        first[bare] = cells[bare].argmax(axis=1) + 1
+    occasions = np.maximum(np.arange(1, len(order) + 1) - first[:, None], 0)
+    n_at = np.bincount(occasions[cells], minlength=len(order) + 1)
 
     def excess(hazard):
-        return per_column @ (1 - (1 - hazard) ** visits) - rate * n_cells
+        return n_at @ (1 - (1 - hazard) ** np.arange(len(n_at))) - rate * n_cells
 
     if excess(1.0) < -1e-9 * n_cells:
         raise CannotHide(rate)
     hazard = brentq(excess, 0.0, 1.0) if excess(1.0) > 0 else 1.0
-    gone = np.logical_or.accumulate(rng.random_sample(cells.shape) < hazard, axis=1)
+    leaves = (rng.random_sample(cells.shape) < hazard) & (occasions > 0)
+    gone = np.logical_or.accumulate(leaves, axis=1)
     hidden = np.zeros_like(eligible)
     hidden[:, order] = gone & cells
     if not allow_empty:
@@ -251,9 +252,9 @@ def refill_empty(hidden, eligible, observed, probability, missing_rate, rng):
         n_short += given_back[j] - _hide_others(hidden, observed, probability, j, given_back[j], rng)
     for j in rng.permutation(hidden.shape[1]):
         n_short -= _hide_others(hidden, observed, probability, j, n_short, rng) if n_short else 0
-    n_cells = np.count_nonzero(eligible)
-    tolerance = 1 + 3 * np.sqrt(n_cells * missing_rate * (1 - missing_rate))
-    if n_short and missing_rate * n_cells - np.count_nonzero(hidden) > tolerance:
+    wanted = missing_rate * np.count_nonzero(eligible)
+    tolerance = 1 + 3 * np.sqrt((probability * (1 - probability)).sum())
+    if n_short and wanted - np.count_nonzero(hidden) > tolerance:
         raise CannotHide(missing_rate)
     return hidden
 

@@ -5,6 +5,7 @@ from sklearn.utils._param_validation import Integral, Interval, validate_params
 
 from skmissdiff._pattern import MissingPattern, missing_pattern
 
+_BAR_LENGTH = 1.0  # inches
 _MISSING, _OBSERVED, _TEXT = "#c8553d", "#e9edf0", "#444444"
 
 
@@ -29,7 +30,7 @@ def plot_missing_pattern(X, *, ax=None, max_patterns=20, sort_columns=False):
         Where to draw. By default a figure that fits the numbers of columns and patterns is made.
         The bars take room to the right of these axes and above.
     max_patterns : int, default=20
-        Rarer patterns are not drawn, but counted in the label below.
+        Rarer patterns are not drawn; the label on the left says how many there are.
     sort_columns : bool, default=False
         Whether to put the columns with the most missing cells first, rather than keep their order.
 
@@ -57,25 +58,36 @@ def plot_missing_pattern(X, *, ax=None, max_patterns=20, sort_columns=False):
     >>> from skmissdiff.missingness import plot_missing_pattern
     >>> nan = float("nan")
     >>> ax = plot_missing_pattern([[1.0, 2.0], [nan, 3.0], [nan, 4.0]])
-    >>> ax.get_xlabel()
-    'column'
+    >>> ax.get_ylabel()
+    '2 patterns'
     """
     plt = _import_pyplot()
+    from mpl_toolkits.axes_grid1 import make_axes_locatable
+
     pattern = X if isinstance(X, MissingPattern) else missing_pattern(X)
     order = np.arange(len(pattern.columns))
     if sort_columns:
         order = np.argsort(-pattern.missing_counts, kind="stable")
     n_drawn = min(max_patterns, len(pattern.patterns))
     if ax is None:
-        size = (3.2 + 0.27 * len(order), 2.6 + 0.2 * n_drawn)
+        size = (2.8 + 0.27 * len(order), 2.8 + 0.2 * n_drawn)
         ax = plt.figure(figsize=size, layout="constrained").add_subplot()
     _draw_tiles(ax, pattern.patterns[:n_drawn, order])
     ax.set_xticks(range(len(order)), [str(pattern.columns[j]) for j in order], rotation=90)
-    ax.set_xlabel("column")
-    ax.set_ylabel("pattern")
-    _draw_counts(ax, pattern, n_drawn)
-    _draw_rates(ax, pattern.missing_rates[order])
+    ax.set_ylabel(_told(pattern, n_drawn))
+    divider = make_axes_locatable(ax)
+    _draw_counts(divider, ax, pattern, n_drawn)
+    _draw_rates(divider, ax, pattern.missing_rates[order])
     return ax
+
+
+def _told(pattern, n_drawn):
+    """How many patterns are drawn, and how many rows have one of them."""
+    n_patterns = len(pattern.patterns)
+    if n_drawn == n_patterns:
+        return f"{n_patterns} patterns" if n_patterns > 1 else "1 pattern"
+    n_rows = pattern.pattern_counts[:n_drawn].sum()
+    return f"{n_drawn} of {n_patterns} patterns ({n_rows:,} of {pattern.n_rows:,} rows)"
 
 
 def _import_pyplot():
@@ -103,27 +115,22 @@ def _draw_tiles(ax, patterns):
     ax.spines[:].set_visible(False)
 
 
-def _draw_counts(ax, pattern, n_drawn):
+def _draw_counts(divider, ax, pattern, n_drawn):
     """Bars to the right: how many rows have each pattern."""
     counts = pattern.pattern_counts[:n_drawn]
-    side = ax.inset_axes([1.02, 0, 0.3, 1], sharey=ax)
+    side = divider.append_axes("right", size=_BAR_LENGTH, pad=0.08, sharey=ax)
     complete = ~pattern.patterns[:n_drawn].any(axis=1)
     colours = np.where(complete, "#7d8b96", _MISSING)
     bars = side.barh(range(n_drawn), counts, color=colours, height=0.75)
     side.bar_label(bars, [f"{count:,}" for count in counts], padding=3, fontsize=8, color=_TEXT)
     side.set_xlim(0, counts.max() * 1.35)
     _strip(side)
-    note = f"rows (of {pattern.n_rows:,})"
-    n_left_out = len(pattern.patterns) - n_drawn
-    if n_left_out:
-        n_rows = pattern.pattern_counts[n_drawn:].sum()
-        note += f"\n{n_left_out} rarer patterns\nwith {n_rows:,} rows not drawn"
-    side.set_xlabel(note)
+    side.set_title("rows", fontsize="medium", loc="left")
 
 
-def _draw_rates(ax, rates):
+def _draw_rates(divider, ax, rates):
     """Bars above: the share of missing cells of each column."""
-    top = ax.inset_axes([0, 1.02, 1, 0.25], sharex=ax)
+    top = divider.append_axes("top", size=_BAR_LENGTH, pad=0.08, sharex=ax)
     bars = top.bar(range(len(rates)), 100 * rates, color=_MISSING, width=0.75)
     labels = ["" if rate == 0 else "<1" if rate < 0.01 else f"{100 * rate:.0f}" for rate in rates]
     top.bar_label(bars, labels, padding=2, fontsize=8, color=_TEXT)
