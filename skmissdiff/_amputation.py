@@ -249,7 +249,9 @@ def refill_empty(hidden, eligible, observed, probability, missing_rate, rng):
         given_back[j] += 1
     n_short = 0
     for j in np.flatnonzero(given_back):
-        n_short += given_back[j] - _hide_others(hidden, observed, probability, j, given_back[j], rng)
+        n_short += given_back[j] - _hide_others(
+            hidden, observed, probability, j, given_back[j], rng
+        )
     for j in rng.permutation(hidden.shape[1]):
         n_short -= _hide_others(hidden, observed, probability, j, n_short, rng) if n_short else 0
     wanted = missing_rate * np.count_nonzero(eligible)

@@ -95,8 +95,7 @@ def _import_pyplot():
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            "plot_missing_pattern needs matplotlib. Install it with "
-            "pip install 'skmissdiff[plot]'."
+            "plot_missing_pattern needs matplotlib. Install it with pip install 'skmissdiff[plot]'."
         ) from error
     return plt
 

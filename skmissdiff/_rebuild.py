@@ -133,7 +133,9 @@ def blank_cells(native, hidden):
 def _blank_series(library, native, gaps):
     """Return a copy of the column of a frame in which cells are missing."""
     if library == "polars":
-        return native.zip_with(importlib.import_module(library).Series(~gaps), native.clear(len(gaps)))
+        return native.zip_with(
+            importlib.import_module(library).Series(~gaps), native.clear(len(gaps))
+        )
     if library == "pyarrow":
         places = importlib.import_module(library).array(np.arange(len(gaps)), mask=gaps)
         return native.take(places)
