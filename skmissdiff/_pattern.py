@@ -17,7 +17,7 @@ class MissingPattern:
 
     Returned by `missing_pattern`. Printing it shows a summary.
 
-    Attributes
+    Parameters
     ----------
     columns : tuple
         Names of the columns; their indices for an array.
@@ -35,6 +35,11 @@ class MissingPattern:
         Columns without any observed cell.
     never_together : tuple of pairs
         Pairs of columns, each observed somewhere, but never both in one row.
+
+    Attributes
+    ----------
+    missing_rates
+    n_complete_rows
 
     See Also
     --------
@@ -63,12 +68,12 @@ class MissingPattern:
 
     @property
     def missing_rates(self):
-        """Share of missing cells of each column, ndarray of shape (n_columns,)."""
+        """ndarray of shape (n_columns,): share of missing cells of each column."""
         return self.missing_counts / self.n_rows
 
     @property
     def n_complete_rows(self):
-        """Number of rows without a missing cell."""
+        """int: number of rows without a missing cell."""
         return int(self.pattern_counts[~self.patterns.any(axis=1)].sum())
 
     def __repr__(self):
@@ -99,13 +104,13 @@ class MissingPattern:
             yield f"({n_complete} without gaps)"
 
     def _pattern_lines(self):
-        yield f"{len(self.patterns)} patterns of missing columns"
+        yield "   rows  missing together"
         for gaps, count in zip(self.patterns[:_N_SHOWN], self.pattern_counts, strict=False):
             missing = [str(name) for name, gap in zip(self.columns, gaps, strict=True) if gap]
-            yield f"{count:>7} rows: {_listed(missing) or 'complete'}"
-        if len(self.patterns) > _N_SHOWN:
-            rest = int(self.pattern_counts[_N_SHOWN:].sum())
-            yield f"{rest:>7} rows: {len(self.patterns) - _N_SHOWN} other patterns"
+            yield f"{count:>7}  {_listed(missing) or 'nothing'}"
+        n_more = len(self.patterns) - _N_SHOWN
+        if n_more > 0:
+            yield f"{self.pattern_counts[_N_SHOWN:].sum():>7}  other patterns ({n_more})"
 
 
 def missing_pattern(X):
@@ -145,9 +150,9 @@ def missing_pattern(X):
     dose          2  50.0%
     (1 without gaps)
     <BLANKLINE>
-    2 patterns of missing columns
-          2 rows: complete
-          2 rows: dose
+       rows  missing together
+          2  nothing
+          2  dose
     """
     missing, names = missing_cells(X)
     patterns, counts = _distinct_rows(missing)

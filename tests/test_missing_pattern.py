@@ -104,11 +104,11 @@ def test_print(pattern):
         "seen          1  16.7%",
         "(1 without gaps)",
         "",
-        "4 patterns of missing columns",
-        "      3 rows: complete",
-        "      1 rows: age",
-        "      1 rows: sex",
-        "      1 rows: age, seen",
+        "   rows  missing together",
+        "      3  nothing",
+        "      1  age",
+        "      1  sex",
+        "      1  age, seen",
     ]
     assert str(pattern).splitlines() == lines
 
@@ -116,7 +116,7 @@ def test_print(pattern):
 def test_print_of_many_patterns_is_short():
     X = np.where(np.random.default_rng(0).random((300, 30)) < 0.5, NAN, 1.0)
     printed = repr(missing_pattern(X))
-    assert "290 rows: 290 other patterns" in printed
+    assert "    290  other patterns (290)" in printed
     assert "more" in printed
     assert len(printed.splitlines()) == 1 + 1 + 31 + 1 + 12
 
