@@ -110,7 +110,8 @@ def beyond_quantile(scores, eligible, rate, tail, tail_fraction, rng):
     probability = np.zeros(eligible.shape)
     for j, cells in enumerate(eligible.T):
         rows = np.flatnonzero(cells)
-        order = rows[np.lexsort((rng.random_sample(len(rows)), scores[rows, j]))]
+        rows = rng.permutation(rows)
+        order = rows[scores[rows, j].argsort(kind="stable")]
         n_tail = round(tail_fraction * len(rows))
         n_low = {"lower": n_tail, "upper": 0, "both": n_tail // 2}[tail]
         chosen = np.r_[order[:n_low], order[len(rows) - (n_tail - n_low) :]]
@@ -144,35 +145,72 @@ def blocks(eligible, observed, rate, groups, height, allow_empty, rng):
     CannotHide
         If too few rectangles can go without leaving a row or a column empty.
     """
-    hidden = np.zeros_like(eligible)
-    starts = np.arange(-rng.randint(height), len(eligible), height)
-    tiles = [(max(start, 0), start + height, group) for start in starts for group in groups]
-    target, n_hidden = rate * eligible.sum(), 0
-    left_in_row, left_in_column = observed.sum(axis=1), observed.sum(axis=0)
-    for place in rng.permutation(len(tiles)):
-        start, stop, group = tiles[place]
-        tile = eligible[start:stop, group]
-        n_new = np.count_nonzero(tile)
-        in_row, in_column = tile.sum(axis=1), tile.sum(axis=0)
-        empties = (in_row > 0) & (in_row == left_in_row[start:stop])
-        if not n_new or (
-            not allow_empty
-            and (empties.any() or ((in_column > 0) & (in_column == left_in_column[group])).any())
-        ):
-            continue
-        # The last rectangle is hidden with the probability that makes the rate right on average.
-        is_last = n_hidden + n_new >= target
-        if is_last and rng.random_sample() * n_new >= target - n_hidden:
+    run_of_row = (np.arange(len(eligible)) + rng.randint(height)) // height
+    run_of_row -= run_of_row[0]
+    n_cells = np.stack([eligible[:, group].sum(axis=1) for group in groups], axis=1)
+    turns = rng.random_sample((run_of_row[-1] + 1, len(groups)))
+    luck = rng.random_sample()
+    # Left out, so that no column is emptied; most often none.
+    barred = np.zeros(turns.shape, dtype=bool)
+    while True:
+        left = None if allow_empty else observed.sum(axis=1)
+        may_go = _in_turn(n_cells, run_of_row, turns, barred, left)
+        gone = _first_until(rate * eligible.sum(), n_cells, run_of_row, turns, may_go, luck)
+        if gone is None:
+            raise CannotHide(rate, "Lower missing_rate, take smaller blocks")
+        hidden = np.zeros_like(eligible)
+        for place, group in enumerate(groups):
+            hidden[:, group] = eligible[:, group] & gone[run_of_row, place][:, None]
+        emptied = np.flatnonzero(observed.any(axis=0) & ~(observed & ~hidden).any(axis=0))
+        if allow_empty or not len(emptied):
             return hidden
-        hidden[start:stop, group] = tile
-        left_in_row[start:stop] -= in_row
-        left_in_column[group] -= in_column
-        n_hidden += n_new
-        if is_last:
-            return hidden
-    if n_hidden < target * (1 - 1e-9):
-        raise CannotHide(rate, "Lower missing_rate, take smaller blocks")
-    return hidden
+        for j in emptied:
+            place = next(place for place, group in enumerate(groups) if j in group)
+            barred[run_of_row[rng.choice(np.flatnonzero(hidden[:, j]))], place] = True
+
+
+def _in_turn(n_cells, run_of_row, turns, barred, left):
+    """Which rectangles can go, if all before them that can do: those that empty no row.
+
+    Parameters
+    ----------
+    n_cells : ndarray of shape (n_rows, n_groups)
+        Cells that may be hidden.
+    turns, barred : ndarray of shape (n_runs, n_groups)
+        The order of the rectangles, and those that must stay.
+    left : ndarray of shape (n_rows,) or None
+        Observed cells of each row, None where rows may be emptied.
+    """
+    may_go = ~barred
+    if left is None:
+        return may_go
+    rows, runs = np.arange(len(left)), np.arange(len(turns))
+    starts = np.searchsorted(run_of_row, runs)
+    for groups in turns.argsort(axis=1).T:  # the next group of each run of rows
+        n_new = n_cells[rows, groups[run_of_row]]
+        empties = np.logical_or.reduceat((n_new > 0) & (n_new == left), starts)
+        may_go[runs, groups] &= ~empties
+        left = left - n_new * may_go[runs, groups][run_of_row]
+    return may_go
+
+
+def _first_until(target, n_cells, run_of_row, turns, may_go, luck):
+    """The rectangles that go until the target is reached, None if it is not.
+
+    The last goes with the probability that makes the number right on average.
+    """
+    sizes = np.add.reduceat(n_cells, np.searchsorted(run_of_row, np.arange(len(turns))))
+    sizes = np.where(may_go, sizes, 0).ravel()
+    order = turns.ravel().argsort()
+    reached = sizes[order].cumsum()
+    if reached[-1] < target * (1 - 1e-9):
+        return None
+    last = min(np.searchsorted(reached, target * (1 - 1e-9)), len(order) - 1)
+    before = reached[last] - sizes[order[last]]
+    n_gone = last + (luck * sizes[order[last]] < target - before)
+    gone = np.zeros(len(order), dtype=bool)
+    gone[order[:n_gone]] = True
+    return gone.reshape(turns.shape) & may_go
 
 
 def column_runs(columns, width, rng):
@@ -194,6 +232,8 @@ def drop_out(eligible, observed, rate, allow_empty, rng):
     order = np.flatnonzero(eligible.any(axis=0))
     cells = eligible[:, order]
     n_cells = np.count_nonzero(cells)
+    if n_cells == 0:
+        return np.zeros_like(eligible)
     first = np.zeros(len(cells), dtype=int)
     if not allow_empty:
         # The first value of a row that has no other stays: it cannot leave before.

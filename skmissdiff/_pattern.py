@@ -68,12 +68,12 @@ class MissingPattern:
 
     @property
     def missing_rates(self):
-        """ndarray of shape (n_columns,): share of missing cells of each column."""
+        """Share of missing cells of each column, ndarray of shape (n_columns,)."""
         return self.missing_counts / self.n_rows
 
     @property
     def n_complete_rows(self):
-        """int: number of rows without a missing cell."""
+        """Number of rows without a missing cell."""
         return int(self.pattern_counts[~self.patterns.any(axis=1)].sum())
 
     def __repr__(self):

@@ -116,6 +116,23 @@ def test_rows_and_columns_keep_a_cell_where_many_are_missing_already(mechanism):
     assert has[4, 4]
 
 
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_columns_of_three_rows_keep_a_cell(numbers, mechanism):
+    options = {"block_shape": (1, 2), "tail_fraction": 0.8}
+    for seed in range(60):
+        _, mask = ampute(numbers[:3], mechanism, 0.5, random_state=seed, **options)
+        assert not mask.all(axis=0).any()
+        assert not mask.all(axis=1).any()
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_a_table_without_values_stays_so(mechanism):
+    X = np.full((5, 3), np.nan)
+    X_missing, mask = ampute(X, mechanism, random_state=0)
+    assert not mask.any()
+    assert np.isnan(X_missing).all()
+
+
 @pytest.mark.parametrize("mechanism", sorted(set(MECHANISMS) - {"block"}))
 def test_empty_rows_where_they_are_allowed(numbers, mechanism):
     options = {"observed_columns": [0] if mechanism == "mar" else None, "tail_fraction": 0.9}
@@ -164,6 +181,13 @@ def test_mar_depends_on_observed_columns_only(numbers):
     np.testing.assert_array_equal(mask, again)
     _, other = ampute(_shuffled(numbers, kept), "mar", **options)
     assert (mask != other).any(axis=0)[hidden].all()
+
+
+@pytest.mark.parametrize("mechanism", ["mar", "mnar_logistic", "mnar_self", "mnar_quantile"])
+def test_units_do_not_matter(numbers, mechanism):
+    _, mask = ampute(numbers, mechanism, random_state=5)
+    _, again = ampute(numbers * [1e-9, 1, 1e3, 1e6, 1e20, 1e200] + 7, mechanism, random_state=5)
+    assert (mask != again).mean() < 1e-3  # a probability may differ in its last digit
 
 
 def test_mar_is_logistic_with_the_strength_asked_for(numbers):

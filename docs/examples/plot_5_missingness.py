@@ -26,7 +26,7 @@ wine = wine.sort_values("alcohol", ignore_index=True)
 # %%
 # Six ways to lose a third
 # ------------------------
-# Each picture is the table: 178 lines, sorted by alcohol, by 11 columns; dark cells are hidden.
+# Each picture is the table: 178 lines, sorted by alcohol, by 11 columns; red cells are hidden.
 # Blocks and drop-out are visible as such. Under "mar" the chance depends on alcohol, the first
 # column, which stays observed: columns lose more cells either at the top or at the bottom.
 
