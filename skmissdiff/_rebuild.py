@@ -131,7 +131,7 @@ def blank_cells(native, hidden):
 
 
 def _blank_series(library, native, gaps):
-    """Return a copy of the column of a frame in which cells are missing."""
+    """Return the column of a frame with cells missing."""
     if library == "polars":
         return native.zip_with(
             importlib.import_module(library).Series(~gaps), native.clear(len(gaps))
@@ -139,7 +139,7 @@ def _blank_series(library, native, gaps):
     if library == "pyarrow":
         places = importlib.import_module(library).array(np.arange(len(gaps)), mask=gaps)
         return native.take(places)
-    return _nullable(native).mask(gaps) if gaps.any() else native.copy()
+    return _nullable(native).mask(gaps) if gaps.any() else native
 
 
 def _nullable(series):

@@ -309,3 +309,11 @@ def test_block_hides_rectangles(numbers):
     n_together = mask.sum(axis=1)
     assert set(n_together[n_together > 0]) <= {1, 2, 3}
     assert (n_together == 3).any()
+
+
+def test_blocks_start_anywhere(numbers):
+    first = set()
+    for seed in range(30):
+        _, mask = ampute(numbers[:200], "block", 0.2, block_shape=(50, 1), random_state=seed)
+        first.update(np.argwhere(np.diff(mask.astype(int), axis=0) == 1)[:, 0] % 50)
+    assert len(first) > 15
