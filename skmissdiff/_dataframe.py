@@ -130,6 +130,35 @@ def read_table(X, *, missing_values=np.nan, categorical_features="from_dtype", s
     return _read_checked(X, missing_values, categorical_features, schema)
 
 
+def missing_cells(X):
+    """Return where a table with columns of any dtype has no value, and the columns' names.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n_rows, n_columns)
+
+    Returns
+    -------
+    missing : ndarray of bool, shape (n_rows, n_columns)
+    names : tuple
+        Indices for an array.
+    """
+    X = _check_container(X, np.nan, None)
+    if isinstance(X, np.ndarray):
+        if X.dtype == object:
+            missing = np.array([[is_nan_like(value) for value in row] for row in X])
+        else:
+            missing = np.isnan(X) if X.dtype.kind == "f" else np.zeros(X.shape, dtype=bool)
+        return missing, tuple(range(X.shape[1]))
+    gaps = []
+    for series in nw.from_native(X, eager_only=True).iter_columns():
+        null = series.is_null().to_numpy()
+        if series.dtype.is_float():
+            null = null | (series.is_nan().fill_null(True).to_numpy())
+        gaps.append(np.asarray(null, dtype=bool))
+    return np.stack(gaps, axis=1), tuple(_native_names(X))
+
+
 def _check_container(X, missing_values, estimator):
     """An array or an eager frame of at least one row and one column."""
     if not is_frame(X):

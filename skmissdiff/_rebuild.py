@@ -99,6 +99,58 @@ def build_table(schema, columns, keep=None):
     return _assemble(schema.library, made, [schema.names[j] for j in kept], None)
 
 
+def blank_cells(native, hidden):
+    """Return a copy of `native` in which cells are missing.
+
+    Parameters
+    ----------
+    native : ndarray or frame
+    hidden : ndarray of bool, shape (n_rows, n_columns)
+
+    Returns
+    -------
+    ndarray or frame
+        Of the same library, names, index and dtypes. Where a dtype has no missing value, an array
+        of whole numbers becomes float64, any other array object, and a pandas column nullable:
+        "Int64" from int64, "boolean" from bool.
+    """
+    if isinstance(native, np.ndarray):
+        kind = native.dtype.kind
+        if hidden.any() and kind not in "fO":
+            native = native.astype(np.float64 if kind in "iu" else object)
+        out = native.copy()
+        out[hidden] = None if out.dtype == object else np.nan
+        return out
+    library = library_of(native)
+    names = native.column_names if library == "pyarrow" else native.columns
+    columns = [
+        _blank_series(library, native.iloc[:, j] if library == "pandas" else native[names[j]], gaps)
+        for j, gaps in enumerate(hidden.T)
+    ]
+    return _assemble(library, columns, names, native)
+
+
+def _blank_series(library, native, gaps):
+    """Return the column of a frame with cells missing."""
+    if library == "polars":
+        return native.zip_with(
+            importlib.import_module(library).Series(~gaps), native.clear(len(gaps))
+        )
+    if library == "pyarrow":
+        places = importlib.import_module(library).array(np.arange(len(gaps)), mask=gaps)
+        return native.take(places)
+    return _nullable(native).mask(gaps) if gaps.any() else native
+
+
+def _nullable(series):
+    """Return the pandas column, of the nullable twin of a NumPy dtype without missing value."""
+    dtype = series.dtype
+    if not isinstance(dtype, np.dtype) or dtype.kind not in "iub":
+        return series
+    whole = f"{'U' if dtype.kind == 'u' else ''}Int{8 * dtype.itemsize}"
+    return series.astype("boolean" if dtype.kind == "b" else whole)
+
+
 def append_columns(native, names, columns):
     """Return `native` with boolean columns to its right.
 

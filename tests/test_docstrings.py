@@ -1,6 +1,7 @@
 """Public classes and methods are documented as numpydoc has it."""
 
 import inspect
+import pydoc
 
 import numpydoc.docscrape
 import pytest
@@ -8,6 +9,7 @@ from numpydoc.validate import validate
 from sklearn.utils import _metadata_requests
 
 import skmissdiff
+from skmissdiff import missingness
 
 # numpydoc's checks, without those of taste:
 # ES01 extended summary, SA01 see also, SS06 summary in one line, GL01/GL02/GL03 where the quotation
@@ -32,9 +34,13 @@ CHECKS_LEFT_OUT = {
     *("PR08", "PR09", "EX01"),
 }
 CLASSES = [name for name in skmissdiff.__all__ if inspect.isclass(getattr(skmissdiff, name))]
+# What the public modules export besides.
+PUBLIC = [f"skmissdiff.missingness.{name}" for name in missingness.__all__]
+FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(pydoc.locate(name))]
 
 
 def _objects():
+    yield from PUBLIC
     for name in CLASSES:
         yield f"skmissdiff.{name}"
         for method, function in inspect.getmembers(getattr(skmissdiff, name), inspect.isroutine):
@@ -59,6 +65,16 @@ def test_every_parameter_is_documented(name):
     for parameter in doc["Parameters"]:
         assert parameter.type, f"{name}.{parameter.name} has no type"
         assert "".join(parameter.desc).strip(), f"{name}.{parameter.name} is not described"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_document_every_parameter_and_have_an_example(name):
+    function = pydoc.locate(name)
+    doc = numpydoc.docscrape.FunctionDoc(function)
+    described = [name for parameter in doc["Parameters"] for name in parameter.name.split(", ")]
+    assert described == list(inspect.signature(function).parameters)
+    assert all(parameter.type and "".join(parameter.desc) for parameter in doc["Parameters"])
+    assert any(">>>" in line for line in doc["Examples"])
 
 
 @pytest.mark.parametrize("name", CLASSES)
