@@ -54,7 +54,7 @@ def run(seed=0):
             draw_rows(5000, np.random.default_rng(seed)), f"MCAR {rate}", np.random.default_rng(1)
         )
         for method in ("missdiff", "masked"):
-            sampler = MissDiffSampler(method, random_state=seed).fit(table)
+            sampler = MissDiffSampler(method, scaling="standard", random_state=seed).fit(table)
             # The networks live in codes: bring the mixture there.
             scaler = sampler.encoder_.scaler_
             zero, one = scaler.transform(np.array([np.zeros(5), np.ones(5)]))

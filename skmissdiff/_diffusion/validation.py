@@ -91,7 +91,7 @@ def agreement(denoiser: PreconditionedDenoiser, batch: Batch, n_rows: int = 512)
 
 
 def judge_numbers(
-    denoiser: PreconditionedDenoiser, batch: Batch, F: Tensor, agreed: Tensor
+    denoiser: PreconditionedDenoiser, batch: Batch, unit: Tensor | float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Alpha and relative error of each numeric code, in closed form.
 
@@ -100,25 +100,24 @@ def judge_numbers(
     """
     inputs, hidden, x_0 = batch
     codes = denoiser.numeric_codes
-    residual = ((x_0 - inputs.g) * hidden)[..., codes]
-    step = (inputs.s * F * hidden)[..., codes]
+    F, _ = denoiser.correction(inputs)
+    agreed = agreement(denoiser, batch)
+    residual = ((x_0 - inputs.g) / unit * hidden)[..., codes]
+    step = (inputs.s / unit * F * hidden)[..., codes]
     cross = (residual * step).sum((0, 1))
     power = step.square().sum((0, 1)) * agreed[codes]
     base = residual.square().sum((0, 1)).clamp_min(1e-9)
     common = ((cross / base).sum() / (power / base).sum().clamp_min(1e-9)).clamp(0, 1)
     prior = PSEUDO_CELLS * power / hidden[..., codes].sum((0, 1)).clamp_min(1)
     own = ((cross + prior * common) / (power + prior).clamp_min(1e-12)).clamp(0, 1)
-    error = (base - 2 * own * cross + own.square() * power) / base
-    if error.mean() > 1 - MIN_IMPROVEMENT:
-        return torch.zeros_like(own), torch.ones_like(error)
-    return own, error
+    return own, (base - 2 * own * cross + own.square() * power) / base
 
 
-def judge_levels(
-    denoiser: PreconditionedDenoiser, batch: Batch, F: Tensor, agreed: Tensor
-) -> tuple[list[float], Tensor]:
+def judge_levels(denoiser: PreconditionedDenoiser, batch: Batch) -> tuple[list[float], Tensor]:
     """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
     inputs, hidden, x_0 = batch
+    F, _ = denoiser.correction(inputs)
+    agreed = agreement(denoiser, batch)
     alphas, surprises = [], []
     for levels in denoiser.categorical_slices:
         g, step = inputs.g[..., levels], F[..., levels]
@@ -136,10 +135,7 @@ def judge_levels(
         alphas.append(min(1.0, ALPHA_GRID[best] / agreement_of_levels))
         unseen = losses[0] <= 0
         surprises.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9)))
-    error = torch.stack(surprises)
-    if error.mean() > 1 - MIN_IMPROVEMENT:
-        return [0.0] * len(alphas), torch.ones_like(error)
-    return alphas, error
+    return alphas, torch.stack(surprises)
 
 
 @torch.no_grad()
@@ -150,27 +146,26 @@ def validate(
 
     That of means, or (``judge_draws``) the mean of it and that of draws.
     """
-    F, _ = denoiser.correction(checks.absent.inputs)
-    alpha = torch.ones(F.shape[-1], device=F.device)
-    alpha_noised = alpha.clone()
+    absent, noised = checks
+    alpha = torch.ones_like(denoiser.alpha)
+    alpha_noised = torch.ones_like(denoiser.alpha)
     codes = denoiser.numeric_codes
-    agreed = agreement(denoiser, checks.absent)
     errors = []
-    draw_error = None
-    if checks.noised is not None:
-        alpha[codes], error = judge_numbers(denoiser, checks.absent, F, agreed)
+    if noised is not None:
+        alpha[codes], error = judge_numbers(denoiser, absent)
+        if error.mean() > 1 - MIN_IMPROVEMENT:
+            alpha[codes], error = torch.zeros_like(error), torch.ones_like(error)
         errors.append(error)
-        F_noised, _ = denoiser.correction(checks.noised.inputs)
-        agreed_noised = agreement(denoiser, checks.noised)
-        alpha_noised[codes], draw_error = judge_numbers(
-            denoiser, checks.noised, F_noised, agreed_noised
-        )
+        # In units of s, as in training: draws are made at the small noise levels.
+        alpha_noised[codes], draw_error = judge_numbers(denoiser, noised, noised.inputs.s)
     if denoiser.categorical_slices:
-        alphas, error = judge_levels(denoiser, checks.absent, F, agreed)
+        alphas, error = judge_levels(denoiser, absent)
+        if error.mean() > 1 - MIN_IMPROVEMENT:
+            alphas, error = [0.0] * len(alphas), torch.ones_like(error)
         for levels, own in zip(denoiser.categorical_slices, alphas, strict=True):
             alpha[levels] = own
         errors.append(error)
     value = torch.cat(errors).mean().item()
-    if judge_draws and draw_error is not None:
+    if judge_draws and noised is not None:
         value = (value + draw_error.mean().item()) / 2
     return Validation(value, alpha, alpha_noised)
