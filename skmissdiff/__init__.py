@@ -13,10 +13,15 @@ _MODULES = {
     "TableEncoder": "_encoding",
 }
 
-__all__ = ["__version__", *_MODULES]
+# Public modules, imported in the same way.
+_SUBMODULES = {"metrics"}
+
+__all__ = ["__version__", *_MODULES, *sorted(_SUBMODULES)]
 
 
 def __getattr__(name):
+    if name in _SUBMODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
