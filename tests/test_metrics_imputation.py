@@ -98,7 +98,7 @@ def test_given_scale(mixed):
         np.testing.assert_allclose(found[:2], plain / [2, 5])
     with pytest.raises(ValueError, match=r"no unit for \['b'\]"):
         imputation_mae(truth, imputed, mask, scale={"a": 1.0})
-    with pytest.raises(ValueError, match="0.0 for column 'b'"):
+    with pytest.raises(ValueError, match=r"0\.0 for column 'b'"):
         imputation_mae(truth, imputed, mask, scale={"a": 1.0, "b": 0.0})
     with pytest.raises(ValueError, match=r"shape \(2,\), but there are 4 columns"):
         imputation_mae(truth, imputed, mask, scale=[1.0, 1.0])
@@ -145,9 +145,7 @@ def test_log_loss_of_a_level_without_a_probability():
 )
 def test_log_loss_refuses(probabilities, categories, message):
     with pytest.raises(ValueError, match=message):
-        imputation_log_loss(
-            [["a"], ["b"]], probabilities, [[True], [True]], categories=categories
-        )
+        imputation_log_loss([["a"], ["b"]], probabilities, [[True], [True]], categories=categories)
 
 
 def test_wasserstein_distance_of_shifted_numbers(rng):
