@@ -1,4 +1,4 @@
-"""Public classes and methods are documented as numpydoc has it."""
+"""Public classes, methods and functions are documented as numpydoc has it."""
 
 import inspect
 import pydoc
@@ -9,7 +9,7 @@ from numpydoc.validate import validate
 from sklearn.utils import _metadata_requests
 
 import skmissdiff
-from skmissdiff import missingness
+from skmissdiff import metrics, missingness
 
 # numpydoc's checks, without those of taste:
 # ES01 extended summary, SA01 see also, SS06 summary in one line, GL01/GL02/GL03 where the quotation
@@ -35,7 +35,8 @@ CHECKS_LEFT_OUT = {
 }
 CLASSES = [name for name in skmissdiff.__all__ if inspect.isclass(getattr(skmissdiff, name))]
 # What the public modules export besides.
-PUBLIC = [f"skmissdiff.missingness.{name}" for name in missingness.__all__]
+MODULES = (metrics, missingness)
+PUBLIC = [f"{module.__name__}.{name}" for module in MODULES for name in module.__all__]
 FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(pydoc.locate(name))]
 
 

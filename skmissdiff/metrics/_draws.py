@@ -109,11 +109,20 @@ def interval_coverage(
 
     Parameters
     ----------
-    X_true, draws, missing_mask, categorical_features, average
-        As in `imputation_crps`. There must be ``2 / (1 - level) - 1`` draws at least, which
-        are 19 at a level of 0.9.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
+    draws : list of array-like or frame of shape (n_rows, n_columns)
+        Imputed tables, as ``MissDiffImputer.multiple_impute`` gives them, at least
+        ``2 / (1 - level) - 1`` of them, which are 19 at a level of 0.9.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
     level : float, default=0.9
         What the coverage should be.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`.
+    average : {"columns", "cells"} or None, default="columns"
+        The mean of the columns' means, the mean over all cells, or an array of one mean per
+        column.
 
     Returns
     -------

@@ -107,8 +107,12 @@ def pair_trend_score(
 
     Parameters
     ----------
-    X_real, X_synthetic, categorical_features
-        As in `marginal_score`.
+    X_real : array-like or frame of shape (n_rows, n_columns)
+        The real table.
+    X_synthetic : array-like or frame of shape (n_synthetic, n_columns)
+        Generated rows.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `marginal_score`.
     n_bins : int, default=10
         Bins of equal width between the extremes of the real numbers, in mixed pairs.
     average : "pairs" or None, default="pairs"
@@ -171,8 +175,12 @@ def c2st(
 
     Parameters
     ----------
-    X_real, X_synthetic, categorical_features
-        As in `marginal_score`.
+    X_real : array-like or frame of shape (n_rows, n_columns)
+        The real table.
+    X_synthetic : array-like or frame of shape (n_synthetic, n_columns)
+        Generated rows.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `marginal_score`.
     n_splits : int, default=5
         Folds of the cross-validation.
     max_rows : int or None, default=10_000
@@ -284,8 +292,12 @@ def alpha_precision_beta_recall(
 
     Parameters
     ----------
-    X_real, X_synthetic, categorical_features
-        As in `marginal_score`.
+    X_real : array-like or frame of shape (n_rows, n_columns)
+        The real table.
+    X_synthetic : array-like or frame of shape (n_synthetic, n_columns)
+        Generated rows.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `marginal_score`.
     n_neighbors : int, default=5
         Which neighbour's distance is the radius around a real row.
     max_rows : int or None, default=5000

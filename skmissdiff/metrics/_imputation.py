@@ -102,8 +102,19 @@ def imputation_mae(
 
     Parameters
     ----------
-    X_true, X_imputed, missing_mask, categorical_features, average, scale
-        As in `imputation_rmse`.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
+    X_imputed : array-like or frame of shape (n_rows, n_columns)
+        The same rows, imputed.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`.
+    average : {"columns", "cells"} or None, default="columns"
+        The mean of the columns' means, the mean over all cells, or an array of one mean per
+        column.
+    scale : {"sd", "range"}, dict, array-like or None, default=None
+        What numbers are divided by, as in `imputation_rmse`.
 
     Returns
     -------
@@ -136,8 +147,17 @@ def imputation_error_rate(
 
     Parameters
     ----------
-    X_true, X_imputed, missing_mask, categorical_features, average
-        As in `imputation_rmse`; here it is the categorical columns that are judged.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
+    X_imputed : array-like or frame of shape (n_rows, n_columns)
+        The same rows, imputed.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`; it is they that are judged.
+    average : {"columns", "cells"} or None, default="columns"
+        The mean of the columns' means, the mean over all cells, or an array of one mean per
+        column.
 
     Returns
     -------
@@ -190,14 +210,21 @@ def imputation_log_loss(
 
     Parameters
     ----------
-    X_true, missing_mask, categorical_features, average
-        As in `imputation_rmse`; here it is the categorical columns that are judged.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
     probabilities : list of (array-like of shape (n_rows, n_levels) or None)
         One entry per column, None for numeric ones. Rows add up to 1; rows in which the
         column is not judged are not read.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
     categories : list of (array-like of shape (n_levels,) or None)
         The levels that the probabilities are for, such as ``imputer.categories_``. A true
         level that is not among them has probability 0.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`; it is they that are judged.
+    average : {"columns", "cells"} or None, default="columns"
+        The mean of the columns' means, the mean over all cells, or an array of one mean per
+        column.
 
     Returns
     -------
@@ -270,11 +297,19 @@ def imputation_wasserstein_distance(
 
     Parameters
     ----------
-    X_true, X_imputed, missing_mask, categorical_features, scale
-        As in `imputation_rmse`.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
+    X_imputed : array-like or frame of shape (n_rows, n_columns)
+        The same rows, imputed.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`.
     average : {"columns", "cells"} or None, default="columns"
         The mean over columns, the mean weighted by the number of judged cells, or an array of
         one distance per column.
+    scale : {"sd", "range"}, dict, array-like or None, default=None
+        What numbers are divided by, as in `imputation_rmse`.
 
     Returns
     -------
@@ -327,8 +362,15 @@ def imputation_energy_distance(
 
     Parameters
     ----------
-    X_true, X_imputed, missing_mask, categorical_features
-        As in `imputation_rmse`; columns of both kinds are judged, together.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
+    X_imputed : array-like or frame of shape (n_rows, n_columns)
+        The same rows, imputed.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`. Columns of both kinds are judged,
+        together.
     max_rows : int or None, default=3000
         Rows that are drawn where there are more, since time grows with the square of them.
     random_state : int, RandomState instance or None, default=None
@@ -394,8 +436,14 @@ def correlation_error(X_true, X_imputed, missing_mask, *, categorical_features="
 
     Parameters
     ----------
-    X_true, X_imputed, missing_mask, categorical_features
-        As in `imputation_rmse`.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
+    X_imputed : array-like or frame of shape (n_rows, n_columns)
+        The same rows, imputed.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`.
 
     Returns
     -------
@@ -431,8 +479,14 @@ def pair_trend_error(X_true, X_imputed, missing_mask, *, categorical_features="f
 
     Parameters
     ----------
-    X_true, X_imputed, missing_mask, categorical_features
-        As in `imputation_rmse`; columns of both kinds are judged.
+    X_true : array-like or frame of shape (n_rows, n_columns)
+        The true table. Cells that are missing in it are not judged.
+    X_imputed : array-like or frame of shape (n_rows, n_columns)
+        The same rows, imputed.
+    missing_mask : array-like or frame of bool, shape (n_rows, n_columns)
+        True for the cells that were hidden and are judged.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        The categorical columns, as in `imputation_rmse`. Columns of both kinds are judged.
 
     Returns
     -------
