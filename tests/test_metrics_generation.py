@@ -248,6 +248,7 @@ def test_a_lost_mode_lowers_recall_and_an_invented_one_precision():
     lost = alpha_precision_beta_recall(both, one, random_state=0)
     good = alpha_precision_beta_recall(both, both + 0.01, random_state=0)
     assert lost[1] < 0.65 < 0.9 < good[1]
+    assert alpha_precision_beta_recall(one, one + 10, random_state=0)[0] < 0.01
     invented = alpha_precision_beta_recall(one, both, random_state=0)
     assert invented[0] < 0.6
     with pytest.raises(ValueError, match="more than 5 rows"):

@@ -167,15 +167,16 @@ def _with_target(table, j, name):
 
 
 def _classify(name, X_train, y_train, X_test, y_test, seed):
+    # Those of the training rows come first, so they are 0, 1, 2 and so on, as xgboost wants.
     levels = {level: k for k, level in enumerate(dict.fromkeys([*y_train, *y_test]))}
     y_train, y_test = (np.array([levels[v] for v in y]) for y in (y_train, y_test))
-    known, y_train = np.unique(y_train, return_inverse=True)  # xgboost wants 0, 1, 2, ...
+    n_known = y_train.max() + 1
     # A single level leaves nothing to learn, and most learners refuse it.
-    model = _classifier(name, seed) if len(known) > 1 else DummyClassifier()
+    model = _classifier(name, seed) if n_known > 1 else DummyClassifier()
     _fit(model, X_train, y_train)
     chances = np.zeros((len(X_test), len(levels)))
-    chances[:, known] = model.predict_proba(X_test)
-    guess = known[model.predict(X_test)]
+    chances[:, :n_known] = model.predict_proba(X_test)
+    guess = model.predict(X_test)
     areas = [
         roc_auc_score(y_test == k, chances[:, k])
         for k in np.unique(y_test)

@@ -1,0 +1,174 @@
+"""The figures of a report: the distribution of each column, and a map of the pairs."""
+
+import contextlib
+import io
+import warnings
+
+import numpy as np
+
+from skmissdiff._levels import count_levels
+
+MOST_PANELS = 24
+_PANELS_IN_A_ROW = 4
+_N_BINS = 30
+_MOST_BARS = 8
+_MOST_NAMES = 40
+_REAL, _SYNTHETIC = "#9aa3ad", "#0b7285"
+
+
+def import_matplotlib():
+    """Import what draws a figure without a window, or say how to get it."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(
+            'figures take matplotlib, which is not installed: pip install "skmissdiff[plot]"'
+        ) from None
+    return Figure
+
+
+def draw_all(report):
+    """Draw the map of pairs above the columns."""
+    columns = _worst_columns(report)
+    height = _panel_rows(columns) * 2.0
+    figure = import_matplotlib()(figsize=(11, height + 4.4), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[4.4, height])
+    with _any_name():
+        _draw_pairs(top, report)
+        _draw_columns(bottom, report, columns)
+    return figure
+
+
+def columns_png(report):
+    """The columns as a PNG picture, in bytes."""
+    columns = _worst_columns(report)
+    figure = import_matplotlib()(figsize=(11, _panel_rows(columns) * 2.0), layout="constrained")
+    with _any_name():
+        _draw_columns(figure, report, columns)
+        return _png(figure)
+
+
+def pairs_png(report):
+    """The map of the pairs as a PNG picture, in bytes."""
+    figure = import_matplotlib()(figsize=(8, 6), layout="constrained")
+    with _any_name():
+        _draw_pairs(figure, report)
+        return _png(figure)
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def _any_name():
+    """No warning for names in scripts that the font of the figures does not have."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        yield
+
+
+def _worst_columns(report):
+    """The columns to draw, the least alike first."""
+    scores = np.nan_to_num(report.column_scores_, nan=2.0)
+    order = np.argsort(scores, kind="stable")
+    return [int(j) for j in order if scores[j] <= 1][:MOST_PANELS]
+
+
+def _panel_rows(columns):
+    return max(1, -(-len(columns) // _PANELS_IN_A_ROW))
+
+
+def _draw_columns(figure, report, columns):
+    axes = figure.subplots(_panel_rows(columns), _PANELS_IN_A_ROW, squeeze=False).ravel()
+    for ax in axes[len(columns) :]:
+        ax.set_axis_off()
+    for ax, j in zip(axes, columns, strict=False):
+        real, synthetic = (
+            table.columns[j][~table.missing[:, j]] for table in (report._real, report._synthetic)
+        )
+        if real.dtype == object:
+            _draw_levels(ax, report._real.schema.columns[j], real, synthetic)
+        else:
+            _draw_numbers(ax, real, synthetic)
+        title = f"{_short(report.names_[j], 24)}  {report.column_scores_[j]:.2f}"
+        ax.set_title(title, fontsize=9, parse_math=False)
+        ax.tick_params(labelsize=7)
+        ax.spines[["top", "right"]].set_visible(False)
+    if columns:
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc="outside upper right", ncols=2, fontsize=9, frameon=False
+        )
+
+
+def _draw_numbers(ax, real, synthetic):
+    """Histograms with the same bins, each of area 1."""
+    # Brought near 1, so that not even numbers near the largest overflow in differences.
+    low, high = (end([end(real), end(synthetic)]) for end in (np.min, np.max))
+    values = np.unique(np.concatenate([real, synthetic]))
+    if len(values) <= _MOST_BARS:
+        width = np.diff(values).min() * 0.4 if len(values) > 1 else 0.4
+        for part, color, label, side in (
+            (real, _REAL, "real", -0.5),
+            (synthetic, _SYNTHETIC, "synthetic", 0.5),
+        ):
+            heights = [(part == value).mean() for value in values]
+            ax.bar(values + side * width, heights, width, color=color, label=label)
+        ax.set_yticks([])
+        return
+    edges = np.linspace(low, high, _N_BINS + 1)
+    ax.hist(real, edges, density=True, color=_REAL, label="real")
+    ax.hist(
+        synthetic,
+        edges,
+        density=True,
+        histtype="step",
+        color=_SYNTHETIC,
+        linewidth=1.4,
+        label="synthetic",
+    )
+    ax.set_yticks([])
+
+
+def _draw_levels(ax, column, real, synthetic):
+    """Shares of the most frequent levels, the others together."""
+    levels, counts = count_levels(column, np.concatenate([real, synthetic]))
+    shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_BARS])
+    if len(levels) > _MOST_BARS:
+        shown = np.sort(np.argsort(-counts, kind="stable")[: _MOST_BARS - 1])
+    names = [_short(str(levels[k]), 16) for k in shown]
+    shares = [[np.mean(part == levels[k]) for k in shown] for part in (real, synthetic)]
+    if len(levels) > _MOST_BARS:
+        names.append("others")
+        shares = [[*part, 1 - sum(part)] for part in shares]
+    places = np.arange(len(names))
+    ax.barh(places - 0.2, shares[0], 0.4, color=_REAL, label="real")
+    ax.barh(places + 0.2, shares[1], 0.4, color=_SYNTHETIC, label="synthetic")
+    ax.set_yticks(places, names, parse_math=False)
+    ax.invert_yaxis()
+
+
+def _draw_pairs(figure, report):
+    ax = figure.subplots()
+    scores = report.pair_scores_
+    known = scores[~np.isnan(scores)]
+    lowest = min(0.8, float(known.min())) if len(known) else 0.0
+    image = ax.imshow(scores, vmin=lowest, vmax=1.0, cmap="viridis")
+    ax.set_facecolor("#e9ecef")
+    bar = figure.colorbar(image, ax=ax, shrink=0.8)
+    bar.set_label("similarity of the pair (1 is best)", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    names = [_short(name, 18) for name in report.names_]
+    if len(names) <= _MOST_NAMES:
+        places = range(len(names))
+        ax.set_xticks(places, names, rotation=90, fontsize=7, parse_math=False)
+        ax.set_yticks(places, names, fontsize=7, parse_math=False)
+    ax.set_title("Pairs of columns", fontsize=10)
+
+
+def _short(text, width):
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
