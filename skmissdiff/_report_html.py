@@ -12,6 +12,8 @@ from skmissdiff._report_plots import MOST_PANELS, columns_png, pairs_png
 
 _N_PAIRS = 10
 _N_LEVELS = 3
+# Numbers of which one takes more than this share have it named.
+_FREQUENT = 0.2
 
 _STYLE = """\
 body { font: 15px/1.5 system-ui, sans-serif; color: #212529; max-width: 62rem;
@@ -25,7 +27,7 @@ table { border-collapse: collapse; width: 100%; font-size: .93rem; }
 th, td { text-align: left; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid #dee2e6;
   vertical-align: top; }
 thead th { color: #5c636a; font-weight: 600; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums;
+td.number, th.number { text-align: right; padding-right: 1.4rem; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
 td.mine { font-weight: 600; }
 td.hint { color: #5c636a; }
@@ -176,22 +178,27 @@ def _columns(report):
                 name,
                 _number(report.column_scores_[j]),
                 f"{missing:.1%}",
-                _describe(real, j),
-                _describe(synthetic, j),
+                _describe(real, j, real),
+                _describe(synthetic, j, real),
             ]
         )
     header = ["column", "score", "missing", "real", "synthetic"]
     return _table(header, rows, numbers={1, 2}, mine={1})
 
 
-def _describe(table, j):
-    """A column in a few words."""
+def _describe(table, j, real):
+    """A column in a few words, with the share of a number that is frequent in the real one."""
     values = table.columns[j][~table.missing[:, j]]
     if len(values) == 0:
         return "no value"
     if values.dtype != object:
         mean, sd, low, high = (f"{f(values):.4g}" for f in (np.mean, np.std, np.min, np.max))
-        return f"mean {mean}, sd {sd}, {low} to {high}"
+        words = f"mean {mean}, sd {sd}, {low} to {high}"
+        known, counts = np.unique(real.columns[j][~real.missing[:, j]], return_counts=True)
+        if len(known) > 1 and counts.max(initial=0) > _FREQUENT * counts.sum():
+            frequent = known[counts.argmax()]
+            words += f", {np.mean(values == frequent):.1%} are {frequent:.4g}"
+        return words
     levels, counts = count_levels(table.schema.columns[j], values)
     order = np.argsort(-counts, kind="stable")
     words = [f"{_short(levels[k])} {counts[k] / len(values):.1%}" for k in order[:_N_LEVELS]]

@@ -33,10 +33,31 @@ def draw_all(report):
     height = _panel_rows(columns) * 2.0
     figure = import_matplotlib()(figsize=(11, height + 4.4), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[4.4, height])
+    left, right = top.subfigures(1, 2, width_ratios=[1, 1.4])
     with _any_name():
-        _draw_pairs(top, report)
+        _write_scores(left, report)
+        _draw_pairs(right, report)
         _draw_columns(bottom, report, columns)
     return figure
+
+
+def _write_scores(figure, report):
+    """The scores as a small table."""
+    ax = figure.subplots()
+    ax.set_axis_off()
+    rows = [(name.replace("_", " "), *figures.values()) for name, figures in report.scores_.items()]
+    share = report.privacy_["share_nearer_to_train"]
+    rows.append(("nearer to training rows", share, np.nan))
+    text = [
+        [name, *("" if np.isnan(value) else f"{value:.3f}" for value in values)]
+        for name, *values in rows
+    ]
+    header = ["", "synthetic", "held out"]
+    table = ax.table(text, colLabels=header, loc="center", cellLoc="left", edges="horizontal")
+    table.auto_set_font_size(False)
+    table.set_fontsize(9)
+    table.auto_set_column_width([0, 1, 2])
+    table.scale(1, 1.5)
 
 
 def columns_png(report):
@@ -82,6 +103,8 @@ def _panel_rows(columns):
 
 
 def _draw_columns(figure, report, columns):
+    # Room between the numbers below one panel and the title of the next.
+    (figure.get_layout_engine() or figure.figure.get_layout_engine()).set(h_pad=0.08)
     axes = figure.subplots(_panel_rows(columns), _PANELS_IN_A_ROW, squeeze=False).ravel()
     for ax in axes[len(columns) :]:
         ax.set_axis_off()
@@ -96,6 +119,7 @@ def _draw_columns(figure, report, columns):
         title = f"{_short(report.names_[j], 24)}  {report.column_scores_[j]:.2f}"
         ax.set_title(title, fontsize=9, parse_math=False)
         ax.tick_params(labelsize=7)
+        ax.xaxis.get_offset_text().set_fontsize(7)
         ax.spines[["top", "right"]].set_visible(False)
     if columns:
         handles, labels = axes[0].get_legend_handles_labels()
@@ -106,8 +130,6 @@ def _draw_columns(figure, report, columns):
 
 def _draw_numbers(ax, real, synthetic):
     """Histograms with the same bins, each of area 1."""
-    # Brought near 1, so that not even numbers near the largest overflow in differences.
-    low, high = (end([end(real), end(synthetic)]) for end in (np.min, np.max))
     values = np.unique(np.concatenate([real, synthetic]))
     if len(values) <= _MOST_BARS:
         width = np.diff(values).min() * 0.4 if len(values) > 1 else 0.4
@@ -119,7 +141,12 @@ def _draw_numbers(ax, real, synthetic):
             ax.bar(values + side * width, heights, width, color=color, label=label)
         ax.set_yticks([])
         return
+    low, high = values[0], values[-1]
     edges = np.linspace(low, high, _N_BINS + 1)
+    if (real == np.floor(real)).all():
+        # Each bin holds as many whole numbers, or it would be higher for that alone.
+        step = max(1.0, np.ceil((high - low) / _N_BINS))
+        edges = np.arange(np.floor(low), high + step + 1, step) - 0.5
     ax.hist(real, edges, density=True, color=_REAL, label="real")
     ax.hist(
         synthetic,

@@ -108,6 +108,10 @@ class _Table:
                     "if it names the rows, use --ignore"
                 )
 
+    def as_written(self, frame):
+        """Numbers as they will stand in the file."""
+        return frame
+
     def write(self, path, frames, *, draws=False, completed=True):
         """Write completed tables one below the other, or synthetic rows.
 
@@ -217,14 +221,20 @@ class CsvTable(_Table):
             raw[row] = column.format(values[row], self._text.delimiter)
         return raw
 
+    def as_written(self, frame):
+        """Numbers rounded as the file rounds them."""
+        frame = frame.copy()
+        for name, column in self._columns.items():
+            if column.kind != "category" and not column.whole and column.decimals is not None:
+                frame[name] = frame[name].round(column.decimals[1])
+        return frame
+
     def _restore(self, frame):
         """Levels as text; numbers as they are, rounded as the file rounds them."""
-        frame = frame.copy()
+        frame = self.as_written(frame)
         for name, column in self._columns.items():
             if column.kind == "category":
                 frame[name] = frame[name].astype("str")
-            elif not column.whole and column.decimals is not None:
-                frame[name] = frame[name].round(column.decimals[1])
         return frame
 
     def _merge(self, frame):

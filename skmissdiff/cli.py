@@ -10,7 +10,7 @@ import time
 import warnings
 
 from skmissdiff import __version__
-from skmissdiff._files import TableError, check_writable, file_kind
+from skmissdiff._files import TableError, atomic_output, check_writable, file_kind
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -109,6 +109,22 @@ def _make_parser():
         help="draw the missing cells anew N times while training, say 6; takes twice as long and "
         "is worth it where cells are missing at random but not completely at random",
     )
+    group = sample.add_argument_group("the report")
+    group.add_argument(
+        "--report",
+        metavar="FILE.html",
+        help="write a page that compares the generated rows with those of IN: columns, pairs of "
+        "columns, whether a classifier can tell them apart, nearness to training rows; cells that "
+        "are missing in IN are left out (takes matplotlib)",
+    )
+    group.add_argument(
+        "--holdout",
+        type=_share,
+        metavar="SHARE",
+        help="keep this share of the rows of IN from the training, 0.2 say, for the report: they "
+        "show what real rows reach in each figure, and only beside them does it show whether rows "
+        "were learnt by heart. The model then learns from fewer rows (default: it learns from all)",
+    )
     sample.set_defaults(run=_run_sample)
 
     demo = commands.add_parser("demo", help="compare imputers on a data set of scikit-learn's")
@@ -192,17 +208,75 @@ def _run_impute(args):
 
 
 def _run_sample(args):
+    if args.holdout is not None and args.report is None:
+        raise TableError("--holdout is for the report; add --report FILE.html")
     table, seed = _open_table(args)
+    if args.report is not None:
+        _check_report(args, table)
     start = time.perf_counter()
-    sampler = _make_estimator("MissDiffSampler", args, table, seed).fit(table.frame)
+    train, holdout = _split(table, args.holdout, seed)
+    sampler = _make_estimator("MissDiffSampler", args, table, seed).fit(train)
     rows = sampler.sample(args.n_samples, random_state=seed)
+    page = None
+    if args.report is not None:
+        from skmissdiff.report import SyntheticReport
+
+        written = table.as_written(rows)
+        page = SyntheticReport(train, written, holdout, random_state=seed)
+        # Made before anything is written, so that there are both files or none.
+        page = page.to_html()
     table.write(args.output, [rows], completed=False)
+    if page is not None:
+        with atomic_output(args.report) as path, open(path, "w", encoding="utf-8") as stream:
+            stream.write(page)
     if args.quiet:
         return
     from skmissdiff._summary import summarize_sample
 
     _say(summarize_sample(table, rows))
+    if page is not None:
+        held_out = "" if holdout is None else f", beside {len(holdout)} held-out rows"
+        _say(f"wrote {args.report}: the generated rows beside the real ones{held_out}")
     _say(f"wrote {args.output} in {time.perf_counter() - start:.1f} s (seed {seed})")
+
+
+def _check_report(args, table):
+    """Check what the report takes, before the long work."""
+    from skmissdiff._report_plots import import_matplotlib
+
+    if not args.report.lower().endswith((".html", ".htm")):
+        raise TableError(f"{args.report}: the name of the report must end in .html")
+    if table.n_rows < 2:
+        raise TableError(f"{table.path}: a report takes at least 2 rows")
+    try:
+        import_matplotlib()
+    except ImportError as error:
+        raise TableError(f"the report's {error}") from None
+    check_writable(args.report)
+
+
+def _split(table, share, seed):
+    """The rows to train on, and those held out for the report, None without a share."""
+    if share is None:
+        return table.frame, None
+    import numpy as np
+
+    n_held_out = round(share * table.n_rows)
+    if n_held_out < 2 or table.n_rows - n_held_out < 2:
+        raise TableError(
+            f"{table.path}: --holdout {share:g} of {table.n_rows} rows leaves {n_held_out} to hold "
+            f"out and {table.n_rows - n_held_out} to learn from; each takes at least 2"
+        )
+    held_out = np.zeros(table.n_rows, dtype=bool)
+    held_out[np.random.default_rng(seed).permutation(table.n_rows)[:n_held_out]] = True
+    train = table.frame[~held_out]
+    for name in train:
+        if train[name].isna().all():
+            raise TableError(
+                f"{table.path}: every value of column {name!r} is in the rows held out; lower "
+                "--holdout, change --seed or --ignore the column"
+            )
+    return train, table.frame[held_out]
 
 
 def _run_demo(args):
@@ -290,6 +364,13 @@ def _seconds(text):
     value = _float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return value
+
+
+def _share(text):
+    value = _float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
     return value
 
 
