@@ -9,6 +9,7 @@ import numpy as np
 from skmissdiff import __version__
 from skmissdiff._levels import count_levels
 from skmissdiff._report_plots import MOST_PANELS, columns_png, pairs_png
+from skmissdiff.metrics._inputs import standard_deviation
 
 _N_PAIRS = 10
 _N_LEVELS = 3
@@ -192,7 +193,9 @@ def _describe(table, j, real):
     if len(values) == 0:
         return "no value"
     if values.dtype != object:
-        mean, sd, low, high = (f"{f(values):.4g}" for f in (np.mean, np.std, np.min, np.max))
+        mean, sd, low, high = (
+            f"{f(values):.4g}" for f in (np.mean, standard_deviation, np.min, np.max)
+        )
         words = f"mean {mean}, sd {sd}, {low} to {high}"
         known, counts = np.unique(real.columns[j][~real.missing[:, j]], return_counts=True)
         if len(known) > 1 and counts.max(initial=0) > _FREQUENT * counts.sum():

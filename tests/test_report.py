@@ -80,7 +80,7 @@ def test_figures_are_those_of_the_metrics(tables, report):
 
 
 def test_a_copy_is_found_out(tables):
-    real, _, holdout = tables
+    holdout = tables[2]
     copied = SyntheticReport(holdout, holdout, make_rows(3), random_state=0)
     assert copied.privacy_["duplicates"] == 1.0
     assert copied.privacy_["share_nearer_to_train"] > 0.8
@@ -108,10 +108,8 @@ def test_the_page_says_the_figures(report):
     scores = [s for pair in report.scores_.values() for s in pair.values()]
     for value in [*scores, *report.column_scores_, *report.privacy_.values()]:
         assert f"{value:.3f}" in words
-    assert (
-        "120 synthetic rows, 120 real rows, 120 held-out real rows, 4 columns"
-        in words[words.index("Synthetic rows beside real ones", 2) + 2]
-    )
+    facts = "120 synthetic rows, 120 real rows, 120 held-out real rows, 4 columns, "
+    assert any(word.startswith(facts) for word in words)
     assert any("mean" in word and "sd" in word for word in words)
     assert any("Rome" in word and "%" in word for word in words)
 
@@ -167,12 +165,12 @@ def test_a_single_column_has_no_pairs():
 
 def test_many_columns_stay_small():
     rng = np.random.default_rng(0)
-    real, synthetic = rng.normal(size=(2, 60, 60))
+    real, synthetic = rng.normal(size=(2, 40, 30))
     report = SyntheticReport(real, synthetic, random_state=0)
     text = report.to_html()
     assert len(text) < 500_000
     assert "of the 24 columns that are least alike" in text
-    assert "x59" in Page(text).words
+    assert "x29" in Page(text).words
 
 
 def test_plot_shows_columns_and_pairs(report):
@@ -204,9 +202,10 @@ def test_names_in_any_script():
 
 
 def test_results_repeat(tables, report):
-    again = SyntheticReport(*tables, random_state=0)
+    again, other = (SyntheticReport(*tables, random_state=seed) for seed in (0, 1))
     assert again.scores_ == report.scores_
-    assert again.to_html() == report.to_html()
+    assert again.privacy_ == report.privacy_
+    assert other.scores_["c2st"] != report.scores_["c2st"]
 
 
 def test_matplotlib_is_asked_for_by_name(report, monkeypatch):

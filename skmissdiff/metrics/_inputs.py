@@ -106,7 +106,7 @@ class JudgedCells:
         for j in np.flatnonzero(~np.asarray(self.true.schema.is_categorical)):
             values = self.true.columns[j][self.observed[:, j]]
             if len(values):
-                spread = np.std(values) if scale == "sd" else np.ptp(values)
+                spread = standard_deviation(values) if scale == "sd" else np.ptp(values)
                 units[j] = spread if spread > 0 else np.nan
         return units
 
@@ -211,6 +211,12 @@ def nan_mean(values):
     """The mean of the values that are not NaN, NaN if there are none."""
     known = np.asarray(values)[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def standard_deviation(values):
+    """The standard deviation of numbers of any magnitude."""
+    largest = np.abs(values).max() or 1.0
+    return float(largest * np.std(values / largest))
 
 
 def subsample(table, n_rows, random_state):

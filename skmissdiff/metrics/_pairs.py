@@ -115,4 +115,6 @@ def _correlation(x, y):
     """Pearson's correlation, NaN if a column does not vary."""
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return np.nan
+    # Brought near 1, so that squares neither overflow nor vanish.
+    x, y = (values / np.abs(values).max() for values in (x, y))
     return float(np.corrcoef(x, y)[0, 1])
