@@ -31,7 +31,7 @@ thead th { color: #5c636a; font-weight: 600; }
 td.number, th.number { text-align: right; padding-right: 1.4rem; font-variant-numeric: tabular-nums;
   white-space: nowrap; }
 td.mine { font-weight: 600; }
-td.hint { color: #5c636a; }
+td.hint { color: #5c636a; min-width: 13rem; }
 img { width: 100%; height: auto; }
 img.narrow { max-width: 44rem; display: block; }
 """
@@ -43,11 +43,12 @@ _SCORES = (
     ("alpha_precision", "Realistic", "1", "alpha-precision: rows are where real ones are"),
     ("beta_recall", "Varied", "1", "beta-recall: real rows have such rows near them"),
 )
+# What each should be beside held-out rows, and without them.
 _PRIVACY = (
-    ("distance", "Median distance to the nearest training row", "not much below held-out rows"),
-    ("distance_low", "The same, at the nearest 5 %", "not much below held-out rows"),
-    ("ratio", "Nearest to second nearest training row", "not much below held-out rows"),
-    ("duplicates", "Share equal to a training row", "not above held-out rows"),
+    ("distance", "Median distance to the nearest training row", "not much below held-out", ""),
+    ("distance_low", "The same, of the nearest 5 %", "not much below held-out", "above 0"),
+    ("ratio", "Nearest to second nearest training row", "not much below held-out", "near 1"),
+    ("duplicates", "Share equal to a training row", "not above held-out", "0"),
 )
 
 
@@ -102,10 +103,17 @@ def _scores(report):
     rows = []
     for name, label, best, meaning in _SCORES:
         score = report.scores_[name]
-        cells = [label, _number(score["synthetic"]), _number(score["holdout"]), best, meaning]
-        rows.append(cells)
-    header = ["", "synthetic", "held-out real rows", "best", "what it says"]
-    return _table(header, rows, numbers={1, 2, 3}, mine={1}, hints={4})
+        rows.append([label, _number(score["synthetic"]), _number(score["holdout"]), best, meaning])
+    header = ["", "synthetic", "held out", "best", "what it says"]
+    return _beside_held_out(report, header, rows)
+
+
+def _beside_held_out(report, header, rows):
+    """A table whose third column speaks of held-out rows, without it where there are none."""
+    if report._holdout is None:
+        header, *rows = ([*row[:2], *row[3:]] for row in (header, *rows))
+    last = len(header) - 1
+    return _table(header, rows, numbers=set(range(1, last)), mine={1}, hints={last})
 
 
 def _note(report):
@@ -143,15 +151,10 @@ def _privacy(report):
             ),
         ):
             rows.append([label, _number(figures[name]), "", meaning])
-    for name, label, meaning in _PRIVACY:
-        rows.append([label, _number(figures[name]), _number(figures[f"{name}_holdout"]), meaning])
-    table = _table(
-        ["", "synthetic", "held-out real rows", "should be"],
-        rows,
-        numbers={1, 2},
-        mine={1},
-        hints={3},
-    )
+    for name, label, beside, alone in _PRIVACY:
+        hint = alone if report._holdout is None else beside
+        rows.append([label, _number(figures[name]), _number(figures[f"{name}_holdout"]), hint])
+    table = _beside_held_out(report, ["", "synthetic", "held out", "should be"], rows)
     return table + (
         '<p class="note">Distances are between rows, with numbers in standard deviations and two '
         "different levels of a column 1 apart. The figures find plain copying. They do not prove "

@@ -27,11 +27,12 @@ def import_matplotlib():
     return Figure
 
 
-def draw_all(report):
-    """Draw the map of pairs above the columns."""
+def draw_all(report, figure=None):
+    """Draw the scores and the map of pairs above the columns."""
     columns = _worst_columns(report)
     height = _panel_rows(columns) * 2.0
-    figure = import_matplotlib()(figsize=(11, height + 4.4), layout="constrained")
+    if figure is None:
+        figure = import_matplotlib()(figsize=(11, height + 4.4), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[4.4, height])
     left, right = top.subfigures(1, 2, width_ratios=[1, 1.4])
     with _any_name():
@@ -104,7 +105,9 @@ def _panel_rows(columns):
 
 def _draw_columns(figure, report, columns):
     # Room between the numbers below one panel and the title of the next.
-    (figure.get_layout_engine() or figure.figure.get_layout_engine()).set(h_pad=0.08)
+    engine = figure.figure.get_layout_engine()
+    if engine is not None and hasattr(engine, "set"):
+        engine.set(h_pad=0.08)
     axes = figure.subplots(_panel_rows(columns), _PANELS_IN_A_ROW, squeeze=False).ravel()
     for ax in axes[len(columns) :]:
         ax.set_axis_off()

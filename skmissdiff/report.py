@@ -143,15 +143,21 @@ class SyntheticReport:
         pair = alpha_precision_beta_recall(X_real, X, **drawing)
         return dict(zip(names, (c2st(X_real, X, n_splits=_FOLDS, **drawing), *pair), strict=True))
 
-    def plot(self):
-        """Draw the columns, those that differ most first, and the pairs.
+    def plot(self, figure=None):
+        """Draw the scores, the pairs, and the columns, those that differ most first.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure or None, default=None
+            Where to draw, such as ``plt.figure(figsize=(11, 11), layout="constrained")`` to
+            show it in a window. None makes a figure of fitting size.
 
         Returns
         -------
         figure : matplotlib.figure.Figure
             At most 24 columns are drawn. Save it with ``figure.savefig(path)``.
         """
-        return draw_all(self)
+        return draw_all(self, figure)
 
     def to_html(self, path=None):
         """Write the report as one HTML file, which needs no other file and no network.

@@ -9,7 +9,7 @@ from numpydoc.validate import validate
 from sklearn.utils import _metadata_requests
 
 import skmissdiff
-from skmissdiff import metrics, missingness
+from skmissdiff import metrics, missingness, report
 
 # numpydoc's checks, without those of taste:
 # ES01 extended summary, SA01 see also, SS06 summary in one line, GL01/GL02/GL03 where the quotation
@@ -35,20 +35,21 @@ CHECKS_LEFT_OUT = {
 }
 CLASSES = [name for name in skmissdiff.__all__ if inspect.isclass(getattr(skmissdiff, name))]
 # What the public modules export besides.
-MODULES = (metrics, missingness)
+MODULES = (metrics, missingness, report)
 PUBLIC = [f"{module.__name__}.{name}" for module in MODULES for name in module.__all__]
 FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(pydoc.locate(name))]
+OTHER_CLASSES = [name for name in PUBLIC if name not in FUNCTIONS]
 
 
 def _objects():
     yield from PUBLIC
-    for name in CLASSES:
-        yield f"skmissdiff.{name}"
-        for method, function in inspect.getmembers(getattr(skmissdiff, name), inspect.isroutine):
+    yield from (f"skmissdiff.{name}" for name in CLASSES)
+    for name in [*(f"skmissdiff.{name}" for name in CLASSES), *OTHER_CLASSES]:
+        for method, function in inspect.getmembers(pydoc.locate(name), inspect.isroutine):
             defined_here = (getattr(function, "__module__", "") or "").startswith("skmissdiff.")
             generated = isinstance(function, _metadata_requests.RequestMethod)
             if not method.startswith("_") and defined_here and not generated:
-                yield f"skmissdiff.{name}.{method}"
+                yield f"{name}.{method}"
 
 
 @pytest.mark.parametrize("name", list(_objects()))

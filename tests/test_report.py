@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from skmissdiff import metrics
 from skmissdiff.report import SyntheticReport
@@ -133,6 +134,8 @@ def test_without_a_holdout_it_says_what_is_not_known(tables):
     text = report.to_html()
     assert "learnt by heart look as good" in text
     assert "Nearer to a training row than to a held-out row" not in text
+    assert "held out<" not in text
+    assert ">held out<" in SyntheticReport(*tables, random_state=0).to_html()
     assert ">nan<" not in text
 
 
@@ -182,8 +185,13 @@ def test_plot_shows_columns_and_pairs(report):
     histogram = figure.axes[titles.index(f"x  {report.column_scores_[0]:.2f}")]
     areas = sum(bar.get_width() * bar.get_height() for bar in histogram.patches[:-1])
     assert areas == pytest.approx(1.0)
-    # Drawn by itself, without a window or a state that other figures share.
-    assert "matplotlib.pyplot" not in sys.modules or figure.number is None
+
+
+def test_plot_draws_where_it_is_told(report):
+    given = Figure(figsize=(11, 8))
+    assert report.plot(given) is given
+    assert "Pairs of columns" in [ax.get_title() for ax in given.axes]
+    given.canvas.draw()
 
 
 def test_bars_are_shares(tables, report):

@@ -94,3 +94,20 @@ for title, frame in sources.items():
     forest = RandomForestRegressor(random_state=0).fit(frame[features], frame["progression"])
     score = forest.score(complete[features].iloc[test], complete["progression"].iloc[test])
     print(f"{title:20} {len(frame):4} rows   R2 on real rows {score:.3f}")
+
+# %%
+# All at once
+# -----------
+# A report compares the columns, the pairs of columns, and the rows as a whole, for which a classifier
+# tries to tell them from real ones, and asks whether rows were copied from the training table. Real
+# rows that the sampler has not seen stand beside the generated ones: they show what chance allows.
+# ``report.to_html("report.html")`` writes all of it to one file.
+
+from skmissdiff.report import SyntheticReport
+
+report = SyntheticReport(
+    table.iloc[train], sources["generated rows"], table.iloc[test], random_state=0
+)
+figure = plt.figure(figsize=(11, 11), layout="constrained")
+report.plot(figure)
+plt.show()
