@@ -11,14 +11,17 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "skmissdiff"
 
 # From the top down: a module imports from its own group and from those named here.
 MAY_IMPORT = {
-    "command": {"root", "estimators", "parts"},
+    "command": {"root", "estimators", "reports", "parts"},
+    "reports": {"root", "metrics", "parts"},
     "root": {"estimators"},
     "estimators": {"base", "parts", "diffusion"},
     "base": {"parts", "diffusion"},
+    "metrics": {"parts"},
     "parts": set(),
     "diffusion": set(),
 }
 COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text"}
+REPORTS = {"report", "_report_html", "_report_plots"}
 # Within the torch backend: a module imports from those with a lower number.
 DIFFUSION_RANKS = {
     "schedule": 0,
@@ -52,8 +55,12 @@ MODULES = dict(_modules())
 def _group(module):
     if module.startswith("_diffusion"):
         return "diffusion"
+    if module.partition(".")[0] == "metrics":
+        return "metrics"
     if module in COMMAND:
         return "command"
+    if module in REPORTS:
+        return "reports"
     named = {"": "root", "_imputer": "estimators", "_sampler": "estimators", "_base": "base"}
     return named.get(module, "parts")
 

@@ -98,10 +98,10 @@ for title, frame in sources.items():
 # %%
 # All at once
 # -----------
-# A report compares the columns, the pairs of columns, and the rows as a whole, for which a classifier
-# tries to tell them from real ones, and asks whether rows were copied from the training table. Real
-# rows that the sampler has not seen stand beside the generated ones: they show what chance allows.
-# ``report.to_html("report.html")`` writes all of it to one file.
+# A report compares the columns, the pairs of columns, and the rows as a whole, for which a
+# classifier tries to tell them from real ones, and asks whether rows were copied from the training
+# table. Real rows that the sampler has not seen stand beside the generated ones: they show what
+# chance allows. ``report.to_html("report.html")`` writes all of it to one file.
 
 from skmissdiff.report import SyntheticReport
 
