@@ -1,6 +1,7 @@
 """The fitted default method against what can be computed by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from skmissdiff import MissDiffImputer, MissDiffSampler
@@ -95,3 +96,52 @@ def test_levels_and_numbers_are_generated_together():
         chosen = rows[:, 1] == name
         assert chosen.mean() == pytest.approx(share, abs=0.04)
         assert np.median(rows[chosen, 0].astype(float)) == pytest.approx(centre, abs=0.25)
+
+
+CONTINGENCY = np.array(
+    [
+        [[0.100, 0.020], [0.060, 0.040], [0.010, 0.070], [0.004, 0.004]],
+        [[0.010, 0.150], [0.050, 0.050], [0.090, 0.010], [0.001, 0.001]],
+        [[0.080, 0.040], [0.020, 0.110], [0.040, 0.030], [0.008, 0.002]],
+    ]
+)  # 3 x 4 x 2; the fourth level of the second column is rare
+
+
+def contingency_table(n_rows, rng, missing_rate=0.4):
+    """Complete rows of levels as numbers, and a frame of them with holes."""
+    joint = CONTINGENCY / CONTINGENCY.sum()
+    cells = rng.choice(joint.size, n_rows, p=joint.ravel())
+    rows = np.column_stack(np.unravel_index(cells, joint.shape))
+    frame = pd.DataFrame(rows, columns=list("abc")).astype("string")
+    return rows, frame.mask(rng.random(rows.shape) < missing_rate)
+
+
+def test_levels_are_drawn_at_the_rates_of_a_known_table():
+    joint = CONTINGENCY / CONTINGENCY.sum()
+    _, frame = contingency_table(20_000, np.random.default_rng(0))
+    sampler = MissDiffSampler(max_iter=300, random_state=0).fit(frame)
+    # Rows of every pattern of known cells: what is drawn must follow the table.
+    completed = sampler.to_imputer().multiple_impute(frame, 4)
+    drawn = np.concatenate([table.to_numpy(dtype=int) for table in completed])
+    known = np.tile(frame.notna().to_numpy(), (4, 1))
+    compared = 0
+    for column in range(3):
+        others = [j for j in range(3) if j != column]
+        # Only this column is missing: p(column | the two others).
+        rows = drawn[~known[:, column] & known[:, others].all(axis=1)]
+        exact = np.moveaxis(joint, column, -1)
+        for pair in np.ndindex(exact.shape[:-1]):
+            chosen = rows[(rows[:, others] == pair).all(axis=1)]
+            if len(chosen) < 2000:
+                continue
+            rates = np.bincount(chosen[:, column], minlength=exact.shape[-1]) / len(chosen)
+            expected = exact[pair] / exact[pair].sum()
+            np.testing.assert_allclose(rates, expected, atol=0.04)
+            compared += 1
+    assert compared >= 10
+    generated = sampler.sample(20_000).to_numpy(dtype=int)
+    found = np.zeros(joint.shape)
+    np.add.at(found, tuple(generated.T), 1 / len(generated))
+    np.testing.assert_allclose(found, joint, atol=0.012)
+    rare = found[:, 3].sum()
+    assert rare == pytest.approx(joint[:, 3].sum(), abs=0.006)
