@@ -19,9 +19,9 @@ def mean_mode(X):
         observed = X[column].dropna()
         if len(observed) == len(X) or observed.empty:
             continue
-        if not pd.api.types.is_numeric_dtype(X[column].dtype) or observed.dtype == bool:
+        if pd.api.types.is_bool_dtype(X[column]) or not pd.api.types.is_numeric_dtype(X[column]):
             fills[column] = observed.mode().iloc[0]
-        elif pd.api.types.is_integer_dtype(X[column].dtype):
+        elif pd.api.types.is_integer_dtype(X[column]):
             fills[column] = round(observed.mean())
         else:
             fills[column] = observed.mean()

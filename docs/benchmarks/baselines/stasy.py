@@ -45,6 +45,11 @@ class SubVP:
         return 1 - torch.exp(-cls.integral(t))
 
     @classmethod
+    def log_noise(cls, t):
+        """Log of the noise-to-signal ratio, about -9 at the earliest time to 5 at the end."""
+        return cls.std(t).log() + cls.integral(t) / 2
+
+    @classmethod
     def perturb(cls, x_0, t, noise):
         return torch.exp(-cls.integral(t) / 2) * x_0 + cls.std(t) * noise
 
@@ -88,7 +93,7 @@ class ScoreNetwork(nn.Module):
         self.last = nn.Linear(width, n_codes)
 
     def forward(self, x, t):
-        time = sinusoids(1000 * t, 2 * N_FREQUENCIES)
+        time = sinusoids(SubVP.log_noise(t), 2 * N_FREQUENCIES)
         h = x
         for layer in self.layers:
             h = layer(h, time)
