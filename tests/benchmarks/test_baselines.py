@@ -9,8 +9,8 @@ import torch
 
 from docs.benchmarks.baselines import CSDI, DiffMean, STaSy
 from docs.benchmarks.baselines.common import mean_mode
-from docs.benchmarks.baselines.csdi_t import Tokens
 from docs.benchmarks.baselines.stasy import SubVP, pace, record_weights
+from docs.benchmarks.baselines.tokens import Tokens
 from skmissdiff import TableEncoder
 
 RHO = 0.9
@@ -46,7 +46,7 @@ def two_clusters(n_rows, seed):
 def csdi():
     X = correlated(2000, seed=0)
     X = X.mask(np.random.default_rng(1).random(X.shape) < 0.2)
-    return CSDI(random_state=0, max_iter=1200, learning_rate=2e-3, **SMALL_CSDI).fit(X)
+    return CSDI(random_state=0, max_iter=900, learning_rate=3e-3, **SMALL_CSDI).fit(X)
 
 
 def test_csdi_draws_follow_a_known_conditional(csdi):
@@ -63,11 +63,11 @@ def test_csdi_draws_follow_a_known_conditional(csdi):
 
 
 def test_csdi_median_of_draws_is_nearer_than_one_draw(csdi):
-    truth = correlated(300, seed=3)
+    truth = correlated(200, seed=3)
     X = truth.assign(b=np.nan)
     errors = [
         np.std(csdi.set_params(n_draws=n_draws).transform(X)["b"] - truth["b"])
-        for n_draws in (1, 15)
+        for n_draws in (1, 10)
     ]
     # The error of one draw has twice the variance of that of the median of many.
     assert errors[1] < 0.85 * errors[0]
@@ -77,7 +77,8 @@ def test_csdi_imputes_a_level_that_depends_on_a_number(csdi):
     truth = correlated(300, seed=4)
     X = truth.assign(sign=pd.Series([None] * 300, dtype=truth["sign"].dtype))
     completed = csdi.set_params(n_draws=5).transform(X)
-    assert np.mean(completed["sign"] == truth["sign"]) > 0.93
+    # The most frequent level would be right in half of the rows.
+    assert np.mean(completed["sign"] == truth["sign"]) > 0.85
 
 
 def test_csdi_generates_from_the_joint_distribution(csdi):
@@ -112,7 +113,7 @@ def test_stasy_generates_two_clusters():
 
 def test_diff_mean_generates_two_clusters():
     X = two_clusters(2000, seed=0)
-    assert_like(DiffMean(random_state=0, max_iter=800).fit(X).sample(1000), X)
+    assert_like(DiffMean(random_state=0, max_iter=500).fit(X).sample(1000), X)
 
 
 def test_diff_mean_shows_the_spike_of_the_filled_cells():
@@ -136,6 +137,7 @@ def test_a_short_budget_still_gives_whole_tables(method):
     assert rows.notna().all(axis=None)
     pd.testing.assert_frame_equal(rows, fitted.sample(20))
     if method is CSDI:
+        pd.testing.assert_frame_equal(fitted.transform(rows), rows)
         completed = fitted.transform(X[:30])
         assert completed.notna().all(axis=None)
         assert completed.where(X[:30].notna()).equals(X[:30])

@@ -128,8 +128,9 @@ class STaSy(BaseEstimator):
 
     Simpler than the paper: one set of sizes for all tables instead of a search over them,
     weights of records that are renewed ten times, and no fine-tuning by log-probability after
-    the training. Unlike it, the network predicts what x itself does not
-    say of the noise, so that short trainings suffice. Levels that would need more than 100 codes share one.
+    the training. Unlike it, the network is told the noise level rather than the time, and
+    predicts what x itself does not say of the noise, so that short trainings suffice. Where a
+    column has more than 100 levels, the rarest share one code.
 
     Parameters
     ----------
