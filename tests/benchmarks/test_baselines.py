@@ -9,7 +9,8 @@ import torch
 
 from docs.benchmarks.baselines import CSDI, DiffMean, STaSy
 from docs.benchmarks.baselines.common import mean_mode
-from docs.benchmarks.baselines.stasy import SubVP, pace, record_weights
+from docs.benchmarks.baselines.stasy import pace, record_weights
+from docs.benchmarks.baselines.sub_vp import SubVP
 from docs.benchmarks.baselines.tokens import Tokens
 from skmissdiff import TableEncoder
 
@@ -190,6 +191,7 @@ def test_easy_records_count_in_full_and_hard_ones_not_at_all():
     assert weights[80:].eq(0).all()
     assert weights[50].item() == pytest.approx(0.5)
     assert record_weights(losses, 1.0, 1.0).eq(1).all()
+    assert record_weights(torch.ones(5), 0.2, 0.8).eq(1).all()
     assert pace(0.2, 0) == 0.2
     assert pace(0.2, 1) == pytest.approx(1)
 

@@ -16,49 +16,13 @@ from docs.benchmarks.baselines.common import (
     sinusoids,
     train,
 )
+from docs.benchmarks.baselines.sub_vp import SubVP
 from skmissdiff import TableEncoder
 
-BETA_MIN, BETA_MAX = 0.1, 20.0  # Song et al. 2021
 EARLIEST = 1e-3  # where the reverse process ends, as the score has no limit at 0
 N_FREQUENCIES = 16
 N_STAGES = 10  # how often records are weighed anew, in the first half of the training
-N_TIMES = 4  # random times behind the loss of a record
-
-
-class SubVP:
-    """dx = -beta/2 x dt + sqrt(beta (1 - exp(-2 B))) dw, with B the integral of beta from 0 to t.
-
-    Song et al. 2021. x_t given x_0 is normal with mean exp(-B/2) x_0 and standard
-    deviation 1 - exp(-B).
-    """
-
-    @staticmethod
-    def beta(t):
-        return BETA_MIN + t * (BETA_MAX - BETA_MIN)
-
-    @staticmethod
-    def integral(t):
-        return t * (BETA_MIN + t * (BETA_MAX - BETA_MIN) / 2)
-
-    @classmethod
-    def std(cls, t):
-        return 1 - torch.exp(-cls.integral(t))
-
-    @classmethod
-    def log_noise(cls, t):
-        """Log of the noise-to-signal ratio, about -9 at the earliest time to 5 at the end."""
-        return cls.std(t).log() + cls.integral(t) / 2
-
-    @classmethod
-    def perturb(cls, x_0, t, noise):
-        return torch.exp(-cls.integral(t) / 2) * x_0 + cls.std(t) * noise
-
-    @classmethod
-    def flow(cls, x, t, predicted):
-        """dx/dt of the probability flow; the score is -predicted / (1 - exp(-B))."""
-        B, beta = cls.integral(t), cls.beta(t)
-        # (1 - exp(-2B)) / (1 - exp(-B)) is 1 + exp(-B), which is finite at 0.
-        return -beta / 2 * x + beta / 2 * (1 + math.exp(-B)) * predicted
+N_TIMES = 5  # times behind the loss of a record
 
 
 class ConcatSquash(nn.Module):
@@ -109,7 +73,8 @@ def record_weights(losses, alpha, beta):
     if alpha >= 1:
         return torch.ones_like(losses)
     low, high = np.quantile(losses.numpy(), [alpha, beta])
-    return ((high - losses) / max(high - low, 1e-12)).clamp(0, 1)
+    between = ((high - losses) / max(high - low, 1e-12)).clamp(0, 1)
+    return torch.where(losses <= low, 1.0, between)  # also where all losses are equal
 
 
 def pace(start, share):
@@ -206,7 +171,10 @@ class STaSy(BaseEstimator):
                     stage += 1
                     weights = self._paced(x, stage / N_STAGES)
                 rows = torch.randint(len(x), (self.batch_size,))
-                return (weights[rows] * self._losses(x[rows])).sum() / weights[rows].sum()
+                # One time in each of as many equal parts as there are rows: less noise.
+                t = (torch.arange(self.batch_size) + torch.rand(self.batch_size)) / self.batch_size
+                losses = weights[rows] * self._losses(x[rows], t)
+                return losses.sum() / weights[rows].sum().clamp_min(1)
 
             self.n_iter_ = train(
                 self.network_,
@@ -220,16 +188,16 @@ class STaSy(BaseEstimator):
 
     @torch.no_grad()
     def _paced(self, x, share):
-        """Weights of all records by their mean losses, shape (n_rows,)."""
-        losses = sum(
-            torch.cat([self._losses(part) for part in x.split(8192)]) for _ in range(N_TIMES)
-        )
+        """Weights of all records by their mean losses at the same few times, shape (n_rows,)."""
+        losses = torch.zeros(len(x))
+        for i in range(N_TIMES):
+            t = torch.full((len(x),), (i + 0.5) / N_TIMES)
+            parts = zip(x.split(8192), t.split(8192), strict=True)
+            losses += torch.cat([self._losses(*part) for part in parts])
         return record_weights(losses, pace(self.alpha, share), pace(self.beta, share))
 
-    def _losses(self, x_0):
-        """Squared errors of the predicted noise of each record, at one random time each."""
-        # One time in each of as many equal parts as there are rows: less noise in their mean.
-        t = (torch.randperm(len(x_0)) + torch.rand(len(x_0))) / len(x_0)
+    def _losses(self, x_0, t):
+        """Mean squared error of the predicted noise of each record, shape (n_rows,)."""
         t = EARLIEST + (1 - EARLIEST) * t
         noise = torch.randn_like(x_0)
         predicted = self.network_(SubVP.perturb(x_0, t[:, None], noise), t)
