@@ -1,119 +1,129 @@
 """Imputation side by side.
 
-    python -m docs.benchmarks.imputation --protocol T --seeds 5
+    python -m docs.benchmarks.imputation --protocol T
 
-Results are appended to a CSV, one line a run; lines that are there are not run again.
+Every run is a process of its own, ended at the budget. Results are appended to a CSV, one line
+a run; runs that are there are not made again, so that the command can be interrupted.
 """
 
-import argparse
-import csv
-import platform
 import time
-import warnings
-from pathlib import Path
 
-import sklearn
-import torch
-from sklearn.exceptions import ConvergenceWarning
+from docs.benchmarks.command import chosen, out_path, parser, run_table
+from docs.benchmarks.data import load, subsample
+from docs.benchmarks.imputers import DEFAULT, IMPUTERS
+from docs.benchmarks.limits import PeakMemory, run_limited
+from docs.benchmarks.measures import imputation_errors
+from docs.benchmarks.protocols import protocol_d, protocol_t, protocol_t_complete
 
-import skmissdiff
-from docs.benchmarks.data import DEFAULT_DIR, load
-from docs.benchmarks.imputers import IMPUTERS
-from docs.benchmarks.protocols import errors, protocol_d, protocol_t
-
+PAPER = ["breast", "wine", "concrete", "diabetes", "libras", "census"]
+# Protocol: how a table is spoiled, the tables, the mechanisms, whether errors are pooled.
 PROTOCOLS = {
-    "T": (protocol_t, ["breast", "wine", "concrete", "libras", "diabetes", "census"], False),
-    "D": (protocol_d, ["california", "letter"], True),
+    "T": (protocol_t, PAPER, ["MCAR"], False),
+    "T-complete": (protocol_t_complete, PAPER, ["MCAR"], False),
+    "D": (protocol_d, ["california", "letter"], ["MCAR", "MAR", "MNAR"], True),
 }
-FIELDS = [
-    "protocol",
-    "dataset",
-    "method",
-    "seed",
-    "rmse",
-    "mae",
-    "error_rate",
+KEY = ["protocol", "mechanism", "dataset", "rows", "seed", "method"]
+ERRORS = ["rmse", "mae", "error_rate", "energy_distance"]
+MEASURES = [
+    *ERRORS,
+    "train_status",
+    *(f"train_{name}" for name in ERRORS),
     "fit_seconds",
     "impute_seconds",
-    "rows",
-    "skmissdiff",
-    "sklearn",
-    "torch",
-    "machine",
+    "peak_mib",
 ]
-RESULTS = Path(__file__).parent / "results"
+QUICK = {"T": ["breast"], "T-complete": ["breast"], "D": ["california"]}
+QUICK_METHODS = ["mean / mode", "MICE (linear)", "MissForest", "boosting per column", DEFAULT]
 
 
-def run(protocol, name, method, seed, data_dir, max_rows=None):
-    """One line of the results."""
-    make_task, _, pooled = PROTOCOLS[protocol]
-    frame = load(name, data_dir)
-    if max_rows is not None:
-        frame = frame.sample(min(max_rows, len(frame)), random_state=seed, ignore_index=True)
-    task = make_task(frame, seed, name)
-    imputer = IMPUTERS[method](seed)
-    with warnings.catch_warnings():
-        # The settings of the peers are their documented ones, converged or not.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        start = time.perf_counter()
-        imputer.fit(task.train)
-        fitted = time.perf_counter()
-        completed = imputer.transform(task.test)
-        done = time.perf_counter()
-    return {
-        "protocol": protocol,
-        "dataset": name,
-        "method": method,
-        "seed": seed,
-        **{key: round(value, 6) for key, value in errors(task, completed, pooled).items()},
-        "fit_seconds": round(fitted - start, 2),
-        "impute_seconds": round(done - fitted, 2),
-        "rows": len(task.train),
-        "skmissdiff": skmissdiff.__version__,
-        "sklearn": sklearn.__version__,
-        "torch": torch.__version__,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+def fit_and_impute(make, seed, task, in_sample):
+    """One run: seconds, memory and completed tables, in parts."""
+    imputer = make(seed)
+    memory = PeakMemory().start()
+    start = time.perf_counter()
+    imputer.fit(task.train)
+    fitted = time.perf_counter()
+    # A peer in another process has measured its seconds there.
+    yield {"fit_seconds": getattr(imputer, "fit_seconds_", fitted - start)}
+    fitted = time.perf_counter()
+    completed = imputer.transform(task.test)
+    seconds = time.perf_counter() - fitted
+    elsewhere = hasattr(imputer, "transform_seconds_")
+    yield {
+        "test": completed,
+        "impute_seconds": getattr(imputer, "transform_seconds_", seconds),
+        **({} if elsewhere else {"peak_mib": memory.stop()}),
     }
+    if in_sample:
+        yield {"train": imputer.transform(task.train)}
+
+
+def measure(task, parts, pooled):
+    """The row of a run from what it yielded."""
+    row = {name: value for name, value in parts.items() if name not in ("test", "train")}
+    sides = {
+        "": ("test", task.truth, task.hidden),
+        "train_": ("train", task.train_truth, task.train_hidden),
+    }
+    for prefix, (part, truth, hidden) in sides.items():
+        if part in parts:
+            errors = imputation_errors(truth, parts[part], hidden, task.unit, pooled)
+            row |= {f"{prefix}{name}": value for name, value in errors.items()}
+    return row
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="T")
-    parser.add_argument("--datasets", nargs="+")
-    parser.add_argument("--methods", nargs="+", choices=IMPUTERS, default=list(IMPUTERS))
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--max-rows", type=int, help="take a random part of larger tables")
-    parser.add_argument("--data-dir", type=Path, default=DEFAULT_DIR)
-    parser.add_argument("--out", type=Path)
-    options = parser.parse_args(arguments)
-    out = options.out or RESULTS / f"imputation_{options.protocol}.csv"
-    out.parent.mkdir(exist_ok=True)
-    done = set()
-    if out.exists():
-        with out.open() as file:
-            done = {tuple(row[key] for key in FIELDS[:4]) for row in csv.DictReader(file)}
-    for name in options.datasets or PROTOCOLS[options.protocol][1]:
-        for seed in range(options.seeds):
-            for method in options.methods:
-                if (options.protocol, name, method, str(seed)) in done:
-                    continue
-                row = run(options.protocol, name, method, seed, options.data_dir, options.max_rows)
-                with out.open("a", newline="") as file:
-                    writer = csv.DictWriter(file, FIELDS)
-                    if file.tell() == 0:
-                        writer.writeheader()
-                    writer.writerow(row)
-                print(
-                    name,
-                    seed,
-                    f"{method:24}",
-                    row["rmse"],
-                    row["mae"],
-                    row["error_rate"],
-                    row["fit_seconds"],
-                    row["impute_seconds"],
-                    flush=True,
-                )
+    read = parser(__doc__.split("\n")[0])
+    read.add_argument("--protocol", choices=PROTOCOLS, default="T")
+    read.add_argument("--datasets", nargs="+", metavar="NAME")
+    read.add_argument("--mechanisms", nargs="+", choices=["MCAR", "MAR", "MNAR"])
+    options = read.parse_args(arguments)
+    if options.quick:
+        options.datasets = options.datasets or QUICK[options.protocol]
+        options.methods = options.methods or QUICK_METHODS
+        options.mechanisms = options.mechanisms or ["MCAR"]
+        options.seeds, options.budget = min(options.seeds, 1), min(options.budget, 60)
+        options.max_rows = options.max_rows or 400
+    make_task, datasets, mechanisms, pooled = PROTOCOLS[options.protocol]
+    methods = chosen(options.methods, IMPUTERS)
+    tables = {name: load(name, options.data_dir) for name in options.datasets or datasets}
+
+    def rows_of(name, seed):
+        return subsample(tables[name], name, options.max_rows, seed)
+
+    jobs = [
+        {
+            "protocol": options.protocol,
+            "mechanism": mechanism,
+            "dataset": name,
+            "rows": len(rows_of(name, 0)),
+            "seed": seed,
+            "method": method,
+        }
+        for name in tables
+        for mechanism in options.mechanisms or mechanisms
+        for seed in range(options.seeds)
+        for method in methods
+    ]
+
+    def execute(job):
+        frame = rows_of(job["dataset"], job["seed"])
+        task = make_task(frame, job["seed"], job["dataset"], job["mechanism"])
+        in_sample = options.protocol == "D"
+        status, parts = run_limited(
+            fit_and_impute,
+            (IMPUTERS[job["method"]], job["seed"], task, in_sample),
+            options.budget,
+            options.peers_python,
+        )
+        row = {"status": status, **measure(task, parts, pooled)}
+        if in_sample and "test" in parts:
+            # Only the training rows were left, or all is done.
+            row |= {"status": "ok", "train_status": status}
+        return row
+
+    path = out_path(options, f"imputation_{options.protocol}")
+    return run_table(path, KEY, MEASURES, jobs, execute, options)
 
 
 if __name__ == "__main__":

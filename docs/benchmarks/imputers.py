@@ -1,7 +1,7 @@
 """The imputers that are compared: every one is built for a seed and has fit and transform.
 
 To add a row, write a function of the seed that returns such an object and name it in
-``IMPUTERS``.
+``IMPUTERS``. What not everybody has installed is imported in its function.
 """
 
 import numpy as np
@@ -15,6 +15,8 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.preprocessing import OrdinalEncoder
 
+from docs.benchmarks.limits import n_threads, training_seconds
+from docs.benchmarks.pinned import PinnedPeer
 from skmissdiff import MissDiffImputer, TableEncoder
 
 
@@ -34,6 +36,15 @@ class OnCodes(TransformerMixin, BaseEstimator):
             self.imputer_.transform(self.encoder_.transform(X))
         )
         return X.where(X.notna(), completed.set_axis(X.index))
+
+    @property
+    def fit_seconds_(self):
+        """As the imputer measured it, where it did."""
+        return self.imputer_.fit_seconds_
+
+    @property
+    def transform_seconds_(self):
+        return self.imputer_.transform_seconds_
 
 
 class BoostingPerColumn(TransformerMixin, BaseEstimator):
@@ -87,21 +98,27 @@ def mean_mode(seed):
 
 
 def knn(seed):
+    """KNNImputer with its default 5 neighbours."""
     return OnCodes(KNNImputer())
 
 
 def mice(seed):
-    """IterativeImputer with its default BayesianRidge."""
+    """IterativeImputer with its default BayesianRidge, 10 rounds."""
     return OnCodes(IterativeImputer(random_state=seed))
 
 
 def missforest(seed):
-    """IterativeImputer with forests,: 50 trees, sqrt of the features, 4 rounds."""
-    forest = RandomForestRegressor(50, max_features="sqrt", random_state=seed, n_jobs=-1)
+    """IterativeImputer with RandomForestRegressor: 50 trees, sqrt of the features, 4 rounds.
+
+    Not the R package: levels are one-hot codes, each with a forest of its own, and the number
+    of rounds is fixed.
+    """
+    forest = RandomForestRegressor(50, max_features="sqrt", random_state=seed, n_jobs=n_threads())
     return OnCodes(IterativeImputer(forest, max_iter=4, random_state=seed))
 
 
 def ice_boosting(seed):
+    """IterativeImputer with HistGradientBoostingRegressor, 4 rounds."""
     boosting = HistGradientBoostingRegressor(random_state=seed)
     return OnCodes(IterativeImputer(boosting, max_iter=4, random_state=seed))
 
@@ -110,17 +127,46 @@ def boosting_per_column(seed):
     return BoostingPerColumn(random_state=seed)
 
 
+def gain(seed):
+    """hyperimpute's GAIN (Yoon et al. 2018) on the codes, with its defaults."""
+    return OnCodes(PinnedPeer("GAIN", seed))
+
+
+def miwae(seed):
+    """hyperimpute's MIWAE (Mattei and Frellsen 2019) on the codes, with its defaults."""
+    return OnCodes(PinnedPeer("MIWAE", seed))
+
+
+def hyperimpute(seed):
+    """Jarrett et al. 2022. It has no model for new rows: it gets training and test rows."""
+    return PinnedPeer("HyperImpute", seed)
+
+
+def miceforest(seed):
+    """Chained LightGBM, 5 datasets; their mean, or the most frequent level."""
+    return PinnedPeer("miceforest", seed)
+
+
+def unmasking_trees(seed):
+    """McCarter 2024; mean, or most frequent level, of 5 draws."""
+    return PinnedPeer("UnmaskingTrees", seed)
+
+
+def forest_diffusion(seed):
+    """Jolicoeur-Martineau et al. 2024, 5 draws; it gets training and test rows."""
+    return PinnedPeer("ForestDiffusion", seed)
+
+
+def csdi_t(seed):
+    """Zheng and Charoenphakdee 2022; trains for half of the budget at most."""
+    from docs.benchmarks.baselines import CSDI
+
+    return CSDI(random_state=seed, max_time=training_seconds())
+
+
 def factor_analysis(seed):
     """The default method before any training step."""
     return MissDiffImputer(max_iter=0, random_state=seed)
-
-
-def masked(seed):
-    return MissDiffImputer(random_state=seed)
-
-
-def masked_median(seed):
-    return MissDiffImputer(aggregate="median", random_state=seed)
 
 
 def missdiff(seed):
@@ -128,6 +174,15 @@ def missdiff(seed):
     return MissDiffImputer("missdiff", n_draws=10, random_state=seed)
 
 
+def default(seed):
+    return MissDiffImputer(random_state=seed)
+
+
+def default_median(seed):
+    return MissDiffImputer(aggregate="median", random_state=seed)
+
+
+DEFAULT = "skmissdiff"
 IMPUTERS = {
     "mean / mode": mean_mode,
     "k nearest neighbours": knn,
@@ -135,8 +190,15 @@ IMPUTERS = {
     "MissForest": missforest,
     "ICE + boosting": ice_boosting,
     "boosting per column": boosting_per_column,
+    "GAIN": gain,
+    "MIWAE": miwae,
+    "HyperImpute": hyperimpute,
+    "miceforest": miceforest,
+    "UnmaskingTrees": unmasking_trees,
+    "ForestDiffusion": forest_diffusion,
+    "CSDI_T": csdi_t,
     "factor analysis alone": factor_analysis,
     "skmissdiff, missdiff": missdiff,
-    "skmissdiff": masked,
-    "skmissdiff, median": masked_median,
+    "skmissdiff, median": default_median,
+    DEFAULT: default,
 }

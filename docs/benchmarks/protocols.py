@@ -1,9 +1,11 @@
 """How a table is spoiled, split and judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+
+from docs.benchmarks.measures import hide
 
 
 @dataclass(frozen=True)
@@ -11,13 +13,16 @@ class Task:
     """What an imputer gets, and what it is judged by.
 
     ``train`` and ``test`` have holes; ``hidden`` (bool, shape of ``test``) marks the cells
-    of ``test`` whose ``truth`` is known; ``unit`` is the scale of each numeric column.
+    of ``test`` whose ``truth`` is known, ``train_hidden`` and ``train_truth`` those of
+    ``train``; ``unit`` is the scale of each numeric column.
     """
 
     train: pd.DataFrame
     test: pd.DataFrame
     truth: pd.DataFrame
     hidden: np.ndarray
+    train_truth: pd.DataFrame
+    train_hidden: np.ndarray
     unit: pd.Series
 
 
@@ -31,17 +36,21 @@ def hide_completely_at_random(frame, rate, rng):
     return hidden
 
 
-def split(frame, hidden, train_share, rng):
-    """Shuffled training and test rows: (train, test, truth of test, hidden in test)."""
+def split(frame, hidden, train_share, rng, unit):
+    """A task of shuffled training and test rows; ``unit(training numbers)`` is their scale."""
     order = rng.permutation(len(frame))
     n_train = int(train_share * len(frame))
     spoiled = frame.mask(hidden)
     train, test = order[:n_train], order[n_train:]
-    return (
-        spoiled.iloc[train].reset_index(drop=True),
+    spoiled_train = spoiled.iloc[train].reset_index(drop=True)
+    return Task(
+        spoiled_train,
         spoiled.iloc[test].reset_index(drop=True),
         frame.iloc[test].reset_index(drop=True),
         hidden[test],
+        frame.iloc[train].reset_index(drop=True),
+        hidden[train],
+        unit(spoiled_train.select_dtypes("number")),
     )
 
 
@@ -51,52 +60,30 @@ def split(frame, hidden, train_share, rng):
 SCALED_BY_MAXIMUM = ("breast", "wine", "concrete", "libras")
 
 
-def protocol_t(frame, seed, name):
+def protocol_t(frame, seed, name, mechanism="MCAR"):
     """The paper's table: MCAR 20 %, 80/20, extremes of the observed training cells."""
     rng = np.random.default_rng(seed)
     hidden = hide_completely_at_random(frame, 0.2, rng)
-    train, test, truth, hidden = split(frame, hidden, 0.8, rng)
-    numbers = train.select_dtypes("number")
-    low = -1.0 if name in SCALED_BY_MAXIMUM else numbers.min() - 1
-    return Task(train, test, truth, hidden, numbers.max() - low)
+    if name in SCALED_BY_MAXIMUM:
+        return split(frame, hidden, 0.8, rng, lambda numbers: numbers.max() + 1)
+    return split(frame, hidden, 0.8, rng, lambda numbers: numbers.max() - numbers.min() + 1)
 
 
-def protocol_d(frame, seed, name):
-    """DiffPuter's: MCAR 30 %, 70/30, standardised by the observed training cells."""
-    rng = np.random.default_rng(seed)
-    hidden = hide_completely_at_random(frame, 0.3, rng)
-    train, test, truth, hidden = split(frame, hidden, 0.7, rng)
-    return Task(train, test, truth, hidden, train.select_dtypes("number").std(ddof=0))
+def protocol_t_complete(frame, seed, name, mechanism="MCAR"):
+    """The same with training rows that keep their cells, as in the authors' code."""
+    task = protocol_t(frame, seed, name)
+    return replace(task, train=task.train_truth)
 
 
-def errors(task, completed, pooled):
-    """RMSE and MAE of numeric cells, error rate of categorical ones.
+def protocol_d(frame, seed, name, mechanism="MCAR"):
+    """DiffPuter's: 30 %, 70/30, standardised by the observed training cells.
 
-    Over all cells together (``pooled``), or per column and then averaged.
+    MCAR hides the same share of each column; MAR is logistic on 30 % of the columns, which
+    stay observed; MNAR is logistic on all columns.
     """
-    numeric = list(task.unit.index)
-    squared, absolute, wrong = [], [], []
-    for j, column in enumerate(task.truth):
-        cells = task.hidden[:, j]
-        if not cells.any():
-            continue
-        truth, guess = task.truth[column][cells], completed[column][cells]
-        if column in numeric:
-            error = ((guess - truth) / task.unit[column]).to_numpy(dtype=float)
-            squared.append(error**2)
-            absolute.append(np.abs(error))
-        else:
-            wrong.append((guess.astype(str) != truth.astype(str)).to_numpy(dtype=float))
-    if pooled:
-        squared, absolute, wrong = (
-            [np.concatenate(p)] if p else [] for p in (squared, absolute, wrong)
-        )
-    return {
-        "rmse": _mean([np.sqrt(part.mean()) for part in squared]),
-        "mae": _mean([part.mean() for part in absolute]),
-        "error_rate": _mean([part.mean() for part in wrong]),
-    }
-
-
-def _mean(values):
-    return float(np.mean(values)) if values else float("nan")
+    rng = np.random.default_rng(seed)
+    if mechanism == "MCAR":
+        hidden = hide_completely_at_random(frame, 0.3, rng)
+    else:
+        hidden = hide(frame, {"MAR": "mar", "MNAR": "mnar_logistic"}[mechanism], 0.3, seed)
+    return split(frame, hidden, 0.7, rng, lambda numbers: numbers.std(ddof=0))
