@@ -1,74 +1,194 @@
-"""Tables for the documentation from the stored results.
+"""Tables and plots for the documentation from the stored results.
 
     python -m docs.benchmarks.pages
 
-Writes one reStructuredText file per table to docs/benchmarks/tables.
+Writes one reStructuredText file per table to docs/benchmarks/tables, and the plots of the cost.
 """
 
 from pathlib import Path
 
 import pandas as pd
 
+from docs.benchmarks.cost_plots import write_cost
+from docs.benchmarks.generators import CEILING
+from docs.benchmarks.imputers import DEFAULT
+from docs.benchmarks.published import IMPUTATION_RMSE, UTILITY_RMSE
+from docs.benchmarks.tables import comparison, figures_table, list_table, mean_and_sd
+
 FOLDER = Path(__file__).parent
-MEASURES = {"rmse": "RMSE", "mae": "MAE", "error_rate": "error rate"}
+HIGHER = {"auc", "f1", "accuracy", "r2", "marginal", "pair_trend"}
+IMPUTATION = ["rmse", "mae", "error_rate", "energy_distance", "seconds"]
+UTILITY = {"census": ["auc"], "diabetes130": ["auc", "rmse"]}
+FIGURES = {
+    "marginal": "marginals",
+    "pair_trend": "pair trends",
+    "alpha_precision": "alpha-precision",
+    "beta_recall": "beta-recall",
+    "share_nearer_to_train": "nearer to training rows",
+    "distance": "distance to closest",
+    "duplicates": "duplicates",
+    "fit_seconds": "fit, s",
+    "sample_seconds": "sample, s",
+}
 
 
-def list_table(header, rows):
-    """A reStructuredText table."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
-    return "\n".join(lines) + "\n"
+def read(path, order=()):
+    """The last line of each run, methods in the order of the registry."""
+    if not path.exists():
+        return pd.DataFrame()
+    results = pd.read_csv(path, dtype={"status": str, "train_status": str})
+    key = list(results.columns[: results.columns.get_loc("status")])
+    results = results.drop_duplicates(key, keep="last")
+    rank = {name: place for place, name in enumerate(order)}
+    return results.sort_values("method", key=lambda names: names.map(rank), kind="stable")
 
 
-def mean_and_sd(values):
-    """Such as ".0477 (.0012)"; the sd is left out of a single run."""
-    values = values.dropna()
-    if values.empty:
-        return "-"
-    digits = 4 if values.mean() < 0.2 else 3
-    text = f"{values.mean():.{digits}f}"
-    return f"{text} ({values.std():.{digits}f})" if len(values) > 1 else text
+def empty(command):
+    return f"No runs are stored yet: ``{command}``.\n"
 
 
-def imputation_table(results, measure):
-    """Methods against tables; the best mean of each table in bold."""
-    results = results[results[measure].notna()]
-    groups = results.groupby(["method", "dataset"], sort=False)[measure]
-    cells = groups.apply(mean_and_sd).unstack("dataset")
-    means = groups.mean().unstack("dataset")
-    for dataset in cells:
-        best = means[dataset].idxmin()
-        cells.loc[best, dataset] = f"**{cells.loc[best, dataset]}**"
-    order = means.mean(axis=1, skipna=True).index
-    seeds = results.groupby("dataset", sort=False)["seed"].nunique()
-    header = [MEASURES[measure], *(f"{name}, {seeds[name]} seeds" for name in cells)]
-    rows = [[name, *cells.loc[name].fillna("-")] for name in order]
+def imputation_pages(results_folder):
+    """(name, text) of the tables of protocols T and D."""
+    from docs.benchmarks.imputation import PROTOCOLS
+    from docs.benchmarks.imputers import IMPUTERS
+
+    for protocol in PROTOCOLS:
+        results = read(results_folder / f"imputation_{protocol}.csv", IMPUTERS)
+        sides = ["", "train_"] if protocol == "D" else [""]
+        for name in [f"{side}{measure}" for side in sides for measure in IMPUTATION]:
+            if name == "train_seconds":
+                continue
+            text = empty(f"python -m docs.benchmarks.imputation --protocol {protocol}")
+            if len(results):
+                runs = results.assign(
+                    column=labels(results, ["mechanism"] if protocol == "D" else []),
+                    seconds=results["fit_seconds"] + results["impute_seconds"],
+                )
+                if name.startswith("train_"):
+                    runs["status"] = runs["train_status"].fillna(runs["status"])
+                runs = order_columns(runs, PROTOCOLS[protocol][1])
+                runs = runs[_has_values(runs, name)]
+                published = None
+                if name == "rmse" and protocol != "D":
+                    published = _by_label(IMPUTATION_RMSE, runs)
+                reference = None if name == "seconds" else DEFAULT
+                text = comparison(runs, name, reference, published=published) if len(runs) else ""
+            yield f"imputation_{protocol}_{name}", text or "\n"
+
+
+def labels(results, more):
+    """Table, rows and what else tells a column, as its heading."""
+    text = results["dataset"] + " (" + results["rows"].astype(str) + " rows)"
+    for name in more:
+        text = text + ", " + results[name].astype(str)
+    return text
+
+
+def order_columns(results, datasets):
+    rank = {name: place for place, name in enumerate(datasets)}
+    columns = results["dataset"].map(rank).fillna(len(rank))
+    methods = pd.factorize(results["method"])[0]
+    return results.assign(_d=columns, _m=methods).sort_values(["_m", "_d"], kind="stable")
+
+
+def _has_values(runs, name):
+    """Rows of the columns in which the measure exists at all, such as an error rate."""
+    return runs["column"].map(runs.groupby("column")[name].count() > 0)
+
+
+def _by_label(figures, runs):
+    """Published figures by heading rather than by table."""
+    datasets = dict(zip(runs["column"], runs["dataset"], strict=True))
+    return {
+        method: {label: cells[name] for label, name in datasets.items() if name in cells}
+        for method, cells in figures.items()
+    }
+
+
+def generation_pages(results_folder):
+    """(name, text) of the tables of protocol G."""
+    from docs.benchmarks.generators import GENERATORS
+
+    command = "python -m docs.benchmarks.generation"
+    results = read(results_folder / "generation.csv", GENERATORS)
+    if len(results):
+        rates = (100 * results["rate"]).round().astype(int).astype(str)
+        results = results.assign(column=results["missingness"] + " " + rates + " %")
+    for dataset, utilities in UTILITY.items():
+        here = results[results["dataset"].eq(dataset)] if len(results) else results
+        for measure in [*utilities, "c2st"]:
+            text = empty(command)
+            if len(here):
+                higher = measure in HIGHER
+                text = comparison(here, measure, DEFAULT, higher=higher, apart=[CEILING])
+            yield f"generation_{dataset}_{measure}", text
+        text = figures_table(here, FIGURES) if len(here) else empty(command)
+        yield f"generation_{dataset}_figures", text
+        yield f"generation_{dataset}_ceiling", shares(here, utilities) if len(here) else text
+    complete = read(results_folder / "generation_complete.csv", GENERATORS)
+    for measure in ["auc", "rmse", "c2st"]:
+        text = empty(f"{command} --complete")
+        if len(complete):
+            runs = complete.assign(column=labels(complete, []))
+            runs = runs[_has_values(runs, measure)]
+            if len(runs):
+                higher = measure in HIGHER
+                text = comparison(runs, measure, DEFAULT, higher=higher, apart=[CEILING])
+        yield f"generation_complete_{measure}", text
+    text = figures_table(complete, FIGURES) if len(complete) else empty(f"{command} --complete")
+    yield "generation_complete_figures", text
+    header = ["RMSE (published)", "row", "column", "independent"]
+    rows = [
+        [method, *(cells[name] for name in header[1:])] for method, cells in UTILITY_RMSE.items()
+    ]
+    yield "generation_published", list_table(header, rows)
+
+
+def shares(results, utilities):
+    """Utility as a share of that of real complete rows with the same seed, in per cent."""
+    keys = ["column", "seed"]
+    ceiling = results[results["method"].eq(CEILING)].set_index(keys)
+    header, rows = ["share of the ceiling, %"], []
+    columns = list(dict.fromkeys(results["column"]))
+    header += [f"{measure}, {column}" for measure in utilities for column in columns]
+    for method in dict.fromkeys(results["method"]):
+        runs = results[results["method"].eq(method) & results["status"].eq("ok")].set_index(keys)
+        if method == CEILING or runs.empty:
+            continue
+        row = [method]
+        for measure in utilities:
+            share = 100 * runs[measure] / ceiling[measure]
+            if measure not in HIGHER:  # an error: how much of it real rows leave
+                share = 100 * ceiling[measure] / runs[measure]
+            for column in columns:
+                here = share[share.index.get_level_values("column") == column]
+                row.append(mean_and_sd(here))
+        rows.append(row)
     return list_table(header, rows)
 
 
-def mixture_table(results, measure):
-    """Methods against mechanisms."""
-    groups = results.groupby(["method", "mechanism"], sort=False)[measure]
-    cells = groups.apply(mean_and_sd).unstack("mechanism")
-    rows = [[name, *cells.loc[name].fillna("-")] for name in cells.index]
-    return list_table([measure.replace("_", " "), *cells], rows)
+def mixture_pages(results_folder):
+    """(name, text): methods against mechanisms."""
+    path = results_folder / "mixture.csv"
+    results = pd.read_csv(path) if path.exists() else pd.DataFrame()
+    results = results.rename(columns={"mechanism": "column"}).assign(status="ok")
+    for measure in ("sliced_wasserstein", "mean_error"):
+        text = empty("python -m docs.benchmarks.mixture")
+        if len(results):
+            text = comparison(results, measure, apart=["truth"])
+        yield f"mixture_{measure}", text
 
 
-def main():
-    out = FOLDER / "tables"
-    out.mkdir(exist_ok=True)
-    for path in sorted((FOLDER / "results").glob("imputation_*.csv")):
-        results = pd.read_csv(path)
-        for measure in MEASURES:
-            if results[measure].notna().any():
-                table = imputation_table(results, measure)
-                (out / f"{path.stem}_{measure}.inc").write_text(table)
-    mixture = FOLDER / "results" / "mixture.csv"
-    if mixture.exists():
-        for measure in ("sliced_wasserstein", "mean_error"):
-            table = mixture_table(pd.read_csv(mixture), measure)
-            (out / f"mixture_{measure}.inc").write_text(table)
+def main(results_folder=FOLDER / "results", out=FOLDER):
+    tables = Path(out) / "tables"
+    tables.mkdir(parents=True, exist_ok=True)
+    for make in (imputation_pages, generation_pages, mixture_pages):
+        for name, text in make(Path(results_folder)):
+            (tables / f"{name}.inc").write_text(text)
+    results = read(Path(results_folder) / "cost.csv")
+    (tables / "cost.inc").write_text(
+        write_cost(results, Path(out)) if len(results) else empty("python -m docs.benchmarks.cost")
+    )
 
 
 if __name__ == "__main__":
