@@ -1,0 +1,468 @@
+"""The benchmark commands run from end to end, on small tables."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import wilcoxon
+from sklearn.datasets import load_wine
+
+from docs.benchmarks import cost, generation, imputation, pages, pinned
+from docs.benchmarks.command import run_table
+from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
+from docs.benchmarks.generators import CEILING, GENERATORS
+from docs.benchmarks.imputers import IMPUTERS, OnCodes
+from docs.benchmarks.limits import PEERS_PYTHON, NotRun, run_limited
+from docs.benchmarks.protocols import protocol_d, protocol_t, protocol_t_complete
+from docs.benchmarks.results import NO_PEERS, Results
+from docs.benchmarks.tables import comparison, escape, mean_and_sd, slope
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wine():
+    frame = load_wine(as_frame=True).data.iloc[:, :4]
+    frame.columns = ["alcohol", "acid", "ash", "median_house_value"]
+    frame["kind"] = np.where(load_wine().target == 0, "first", "other")
+    return frame
+
+
+@pytest.fixture(scope="module")
+def data_dir(wine, tmp_path_factory):
+    """A folder of tables that bear the names of benchmark tables."""
+    folder = tmp_path_factory.mktemp("data")
+    wine.to_csv(folder / "wine.csv", index=False)
+    (folder / "meta.json").write_text(
+        json.dumps({name: {"file": "wine.csv"} for name in ("breast", "california")})
+    )
+    return folder
+
+
+def rows_of(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# A run in a process of its own.
+
+
+def parts_then_sleep(path):
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    path.write_text(str(child.pid))
+    yield {"first": 1}
+    time.sleep(60)
+    yield {"second": 2}
+
+
+def raises():
+    yield {"first": 1}
+    raise TypeError("no *such*\nthing")
+
+
+def dies():
+    yield {}
+    os._exit(3)
+
+
+def cannot():
+    yield {}
+    raise NotRun(NO_PEERS)
+
+
+def answers(value):
+    yield {"value": value}
+    yield {"peers": os.environ.get(PEERS_PYTHON)}
+
+
+def test_a_run_gives_its_parts():
+    assert run_limited(answers, (7,), 30) == ("ok", {"value": 7, "peers": None})
+    assert run_limited(answers, (7,), 30, "python9")[1]["peers"] == "python9"
+
+
+def test_a_run_ends_at_its_budget_with_all_it_started(tmp_path):
+    start = time.monotonic()
+    status, parts = run_limited(parts_then_sleep, (tmp_path / "pid",), 1.5)
+    assert time.monotonic() - start < 30
+    assert (status, parts) == ("over budget of 1.5 s", {"first": 1})
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(100):  # an ended process without a parent is cleared away in a moment
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("what the run started is still running")
+
+
+def test_a_failed_run_says_why():
+    assert run_limited(raises, (), 30) == ("failed: TypeError: no *such* thing", {"first": 1})
+    assert run_limited(dies, (), 30)[0] == "failed: the process ended with exit code 3"
+    assert run_limited(cannot, (), 30)[0] == NO_PEERS
+
+
+# Protocols.
+
+
+def test_splits_stay_as_they_were():
+    """Stored results are for these rows and cells."""
+    frame = pd.DataFrame({"a": np.arange(10.0), "b": np.arange(10.0) ** 2})
+    task = protocol_t(frame, 0, "breast")
+    assert task.truth["a"].tolist() == [8.0, 6.0]
+    assert np.argwhere(task.train_hidden).tolist() == [[0, 1], [1, 1], [5, 0]]
+    assert task.unit.tolist() == [10.0, 82.0]
+    assert protocol_d(frame, 0, "california").truth["a"].tolist() == [5.0, 1.0, 9.0]
+
+
+def test_tasks_hide_what_they_judge(wine):
+    for task in (protocol_t(wine, 1, "wine"), protocol_d(wine, 1, "letter", "MAR")):
+        assert (task.test.isna().to_numpy() == task.hidden).all()
+        assert (task.train.isna().to_numpy() == task.train_hidden).all()
+        assert len(task.train) + len(task.test) == len(wine)
+    complete = protocol_t_complete(wine, 1, "wine")
+    assert complete.train.notna().all(axis=None)
+    assert (complete.hidden == protocol_t(wine, 1, "wine").hidden).all()
+
+
+def test_mechanisms_differ_as_they_should(wine):
+    large = pd.concat([wine] * 20, ignore_index=True)
+    rates = {}
+    for mechanism in ("MCAR", "MAR", "MNAR"):
+        task = protocol_d(large, 0, "california", mechanism)
+        rates[mechanism] = np.concatenate([task.hidden, task.train_hidden]).mean(axis=0)
+    assert np.allclose(rates["MCAR"], 0.3, atol=0.001)
+    assert (rates["MAR"] == 0).sum() == 2  # 30 % of five columns stay observed
+    assert np.allclose(rates["MAR"][rates["MAR"] > 0], 0.3, atol=0.03)
+    assert np.allclose(rates["MNAR"], 0.3, atol=0.03)
+
+
+def test_subsample(wine):
+    assert subsample(wine, "breast", None, 0) is wine
+    assert len(subsample(wine, "breast", 50, 0)) == 50
+    assert len(subsample(pd.concat([wine] * 40), "census", None, 0)) == 6000
+    assert subsample(wine, "census", 0, 0) is wine
+
+
+def test_real_rows_are_complete():
+    frame = pd.DataFrame({"a": [1.0, np.nan, 3.0], "b": ["x", "y", None]})
+    done = without_gaps(frame)
+    assert done["a"].tolist() == [1.0, 3.0]
+    assert done["b"].tolist() == ["x", "not recorded"]
+
+
+def test_diagnoses_are_grouped_by_chapter():
+    assert [icd9_chapter(code) for code in ("250.83", "V57", "428", "785", "001")] == [
+        "diabetes",
+        "other",
+        "circulatory",
+        "circulatory",
+        "other",
+    ]
+
+
+def test_a_table_by_the_name_of_its_file(data_dir, wine):
+    assert load("wine", data_dir).shape == wine.shape
+    with pytest.raises(FileNotFoundError, match="no table named 'beer'"):
+        load("beer", data_dir)
+    with pytest.raises(FileNotFoundError, match="--data-dir"):
+        load("wine", data_dir / "nowhere")
+
+
+@pytest.mark.skipif(not DEFAULT_DIR.exists(), reason=f"{DEFAULT_DIR} is not there")
+def test_the_real_tables_load():
+    assert load("breast").shape == (699, 10)
+    frame = load("diabetes130")
+    assert frame.shape == (101_766, 46)
+    assert frame["diag_1"].nunique() == 9
+    assert without_gaps(frame).notna().all(axis=None)
+
+
+# The commands.
+
+
+def run_imputation(data_dir, path, *more):
+    methods = ["--methods", "mean / mode", "MICE (linear)", "HyperImpute"]
+    where = ["--data-dir", str(data_dir), "--out", str(path)]
+    return imputation.main([*methods, "--seeds", "1", *where, *more])
+
+
+def test_imputation(data_dir, tmp_path, wine, capsys):
+    path = tmp_path / "T.csv"
+    run_imputation(data_dir, path, "--datasets", "wine")
+    mean, mice, peer = rows_of(path)
+    assert (mean["status"], mice["status"], peer["status"]) == ("ok", "ok", NO_PEERS)
+    assert float(mice["rmse"]) < float(mean["rmse"])
+    # The figure of means, without any of the benchmark's own code.
+    task = protocol_t(wine, 0, "wine")
+    numbers = task.train.select_dtypes("number")
+    errors = task.truth[numbers.columns] - numbers.mean()
+    squares = (errors / (numbers.max() + 1)).where(task.hidden[:, :4]) ** 2
+    assert float(mean["rmse"]) == pytest.approx(np.sqrt(squares.mean()).mean(), rel=1e-4)
+    mode = task.train["kind"].mode()[0]
+    wrong = (task.truth["kind"] != mode)[task.hidden[:, 4]]
+    assert float(mean["error_rate"]) == pytest.approx(wrong.mean(), rel=1e-4)
+    assert float(mean["energy_distance"]) > 0
+    assert float(mean["fit_seconds"]) > 0
+    assert float(mean["peak_mib"]) > 0
+    assert mean["threads"] == os.environ["OMP_NUM_THREADS"]
+    assert mean["budget"] == "300"
+    assert "3/3" in capsys.readouterr().err
+    # Finished runs are not made again; the one that lacks its environment is.
+    run_imputation(data_dir, path, "--datasets", "wine")
+    assert [row["method"] for row in rows_of(path)[3:]] == ["HyperImpute"]
+
+
+def test_imputation_in_sample(data_dir, tmp_path):
+    path = tmp_path / "D.csv"
+    run_imputation(data_dir, path, "--protocol", "D", "--datasets", "california")
+    rows = [row for row in rows_of(path) if row["status"] == "ok"]
+    assert [row["mechanism"] for row in rows] == ["MCAR", "MCAR", "MAR", "MAR", "MNAR", "MNAR"]
+    assert all(float(row["train_rmse"]) > 0 and row["train_status"] == "ok" for row in rows)
+
+
+def test_an_unknown_method_is_refused(data_dir):
+    with pytest.raises(SystemExit, match="no method is named"):
+        imputation.main(["--methods", "magic", "--data-dir", str(data_dir)])
+
+
+class Resampling:
+    """Rows of the training table, each cell from a row of its own."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def fit(self, X):
+        self.X_ = X
+        return self
+
+    def sample(self, n_samples):
+        known = {name: column.dropna().to_numpy() for name, column in self.X_.items()}
+        return pd.DataFrame({k: self.rng.choice(v, n_samples) for k, v in known.items()})
+
+
+def test_generation(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setitem(GENERATORS, "resampling", Resampling)
+    path = tmp_path / "G.csv"
+    arguments = ["--datasets", "california", "--missingness", "column", "--rates", "0.2"]
+    arguments += ["--seeds", "1", "--methods", CEILING, "resampling", "--out", str(path)]
+    generation.main([*arguments, "--data-dir", str(data_dir)])
+    real, shuffled = rows_of(path)
+    assert real["status"] == shuffled["status"] == "ok"
+    assert real["rows"] == "89"  # half of the table; the other half is the holdout
+    assert float(real["share_nearer_to_train"]) == 1
+    assert float(shuffled["share_nearer_to_train"]) < 0.8
+    assert float(real["rmse"]) < float(shuffled["rmse"])
+    assert float(real["pair_trend"]) > float(shuffled["pair_trend"])
+    assert float(shuffled["marginal"]) > 0.8
+    assert float(shuffled["sample_seconds"]) > 0
+    assert real["auc"] == ""  # the target is a number
+
+
+def test_cost(tmp_path):
+    path = tmp_path / "cost.csv"
+    cost.main(
+        ["--methods", "MICE (linear)", "--rows", "60", "120", "--columns", "4", "--out", str(path)]
+    )
+    rows = rows_of(path)
+    assert [(row["rows"], row["columns"]) for row in rows] == [
+        ("60", "20"),
+        ("120", "20"),
+        ("1000", "4"),
+    ]
+    assert all(float(row["fit_seconds"]) > float(row["mean_seconds"]) > 0 for row in rows)
+    assert all(row["draw_seconds"] == "" for row in rows)
+    pages.main(tmp_path, tmp_path)
+    assert (tmp_path / "cost_fit.png").stat().st_size > 1000
+    assert "MICE (linear)" in (tmp_path / "tables" / "cost.inc").read_text()
+
+
+def test_slow_and_failed_methods_get_fewer_seeds(tmp_path):
+    from argparse import Namespace
+
+    seconds = {"fast": 1.0, "slow": 61.0}
+    jobs = [{"seed": s, "method": m} for s in range(4) for m in ("fast", "slow", "broken")]
+
+    def execute(job):
+        if job["method"] == "broken":
+            return {"status": "failed: no"}
+        return {"status": "ok", "fit_seconds": seconds[job["method"]]}
+
+    options = Namespace(seeds=4, slow_seeds=2, budget=300)
+    results = run_table(
+        tmp_path / "r.csv", ["seed", "method"], ["fit_seconds"], jobs, execute, options
+    )
+    counts = pd.Series([row["method"] for row in results.rows.values()]).value_counts()
+    assert counts.to_dict() == {"fast": 4, "slow": 2, "broken": 1}
+
+
+def test_results_with_other_columns_are_not_mixed(tmp_path):
+    path = tmp_path / "r.csv"
+    Results(path, ["seed"], ["rmse"]).add({"seed": 0, "status": "ok", "rmse": 0.5})
+    assert Results(path, ["seed"], ["rmse"]).finished({"seed": 0})["rmse"] == "0.5"
+    with pytest.raises(ValueError, match="has other columns"):
+        Results(path, ["seed"], ["mae"])
+
+
+# Peers in another environment.
+
+FAKE_WORKER = """
+import sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+import worker
+
+class Fake(worker.Peer):
+    def load(self):
+        print("noise on the output")
+    def fit(self, values, n_levels):
+        self.n_levels = n_levels
+        self.low = np.nanmin(values, axis=0)
+    def transform(self, values):
+        if len(values) == 1:
+            raise TypeError("one row")
+        return np.where(np.isnan(values), self.low, values)
+    def sample(self, n):
+        return np.tile(self.low, (n, 1))
+
+worker.PEERS["fake"] = Fake
+worker.main()
+"""
+
+
+def test_a_pinned_peer_is_like_another_imputer(wine, tmp_path, monkeypatch):
+    script = tmp_path / "fake.py"
+    script.write_text(FAKE_WORKER.format(folder=str(pinned.WORKER.parent)))
+    monkeypatch.setattr(pinned, "WORKER", script)
+    monkeypatch.setenv(PEERS_PYTHON, sys.executable)
+    train = wine.mask(np.random.default_rng(0).random(wine.shape) < 0.2)
+    peer = pinned.PinnedPeer("fake", 0).fit(train)
+    completed = peer.transform(train)
+    expected = train.fillna(train.select_dtypes("number").min()).fillna({"kind": "first"})
+    pd.testing.assert_frame_equal(completed, expected)
+    assert peer.transform_seconds_ > 0
+    assert peer.sample(3)["kind"].tolist() == ["first"] * 3
+    with pytest.raises(NotRun, match="failed: TypeError: one row"):
+        peer.transform(train.iloc[:1])
+    peer.close()
+    monkeypatch.delenv(PEERS_PYTHON)
+    with pytest.raises(NotRun, match=NO_PEERS):
+        pinned.PinnedPeer("fake", 0).fit(train)
+
+
+def test_drawing_peers_are_judged_by_mean_and_mode():
+    sys.path.insert(0, str(pinned.WORKER.parent))
+    try:
+        from worker import point_estimate
+    finally:
+        sys.path.pop(0)
+    draws = np.array([[[1.0, 2.0]], [[2.0, 0.0]], [[6.0, 2.0]]])
+    assert point_estimate(draws, np.array([0, 3])).tolist() == [[3.0, 2.0]]
+
+
+# The pages.
+
+
+def some_results():
+    rng = np.random.default_rng(0)
+    lines = []
+    for column in ("a", "b"):
+        for seed in range(5):
+            level = rng.normal(0.3, 0.02)
+            for method, factor in (("good", 1), ("bad", 1.5)):
+                value = level * factor + rng.normal(0, 0.001)
+                lines.append((column, seed, method, "ok", value))
+        lines.append((column, 0, "slow", "over budget of 300 s", np.nan))
+    return pd.DataFrame(lines, columns=["column", "seed", "method", "status", "rmse"])
+
+
+def test_comparison():
+    results = some_results()
+    text = comparison(results, "rmse", "good", published={"Paper": {"a": "0.1"}})
+    rows = [part.split("\n     - ") for part in text.split("\n   * - ")[1:]]
+    cells = {row[0]: [cell.strip() for cell in row[1:]] for row in rows}
+    good = results[results["method"].eq("good") & results["column"].eq("a")]["rmse"]
+    assert cells["rmse"] == ["a, 5 seeds", "b, 5 seeds", "rank", "against good"]
+    assert cells["good"][0] == f"**{good.mean():.3f} ({good.std():.3f})**"
+    assert not cells["bad"][0].startswith("**")
+    assert cells["slow"] == ["over budget of 300 s"] * 2 + ["3.0", "-"]
+    assert [cells[name][2] for name in ("good", "bad")] == ["1.0", "2.0"]
+    assert cells["Paper (published)"][:2] == ["0.1", "-"]
+    wide = results.pivot_table(index=["column", "seed"], columns="method", values="rmse")
+    logs = np.log(wide["bad"] / wide["good"])
+    p = wilcoxon(logs).pvalue
+    assert cells["bad"][3] == f"{np.exp(logs.mean()):.2f}, p {p:.3f}, n 10"
+    high = comparison(results, "rmse", higher=True, apart=["bad"])
+    assert f"**{good.mean():.3f}" in high
+
+
+def test_cells():
+    assert mean_and_sd(pd.Series([0.0477])) == "0.0477"
+    assert mean_and_sd(pd.Series([0.3, 0.5]), 5) == "0.400 (0.141), 2 seeds"
+    assert mean_and_sd(pd.Series([np.nan])) == "-"
+    assert escape("failed: `x` *y* a_b") == "failed: x y a b"
+    sizes = np.array([10.0, 100.0, 1000.0])
+    assert slope(sizes, 3 * sizes**1.5) == pytest.approx(1.5)
+    assert np.isnan(slope([10], [1]))
+
+
+def test_pages_show_results_and_reasons(data_dir, tmp_path):
+    run_imputation(data_dir, tmp_path / "imputation_T.csv", "--datasets", "wine")
+    pages.main(tmp_path, tmp_path)
+    text = (tmp_path / "tables" / "imputation_T_rmse.inc").read_text()
+    assert "wine (178 rows), 1 seed" in text
+    assert NO_PEERS in text
+    assert "MissDiff (published)" in text
+    assert (
+        "No runs are stored yet" in (tmp_path / "tables" / "generation_census_auc.inc").read_text()
+    )
+
+
+def test_every_included_table_is_made():
+    folder = ROOT / "docs" / "benchmarks"
+    included = set()
+    for page in folder.glob("*.rst"):
+        included |= set(re.findall(r"include:: tables/(.+)\.inc", page.read_text()))
+    made = {
+        name
+        for make in (pages.imputation_pages, pages.generation_pages, pages.mixture_pages)
+        for name, _ in make(folder / "nothing")
+    } | {"cost"}
+    assert included
+    assert included <= made
+
+
+def test_add_your_own_imputer_in_ten_lines(data_dir, tmp_path):
+    page = (ROOT / "docs" / "benchmarks" / "index.rst").read_text()
+    block = page.split("Add your own imputer in ten lines")[1].split("code-block:: python\n")[1]
+    lines = [line[3:] for line in re.match(r"(\n|   .*\n)+", block)[0].strip("\n").split("\n")]
+    assert len([line for line in lines if line]) <= 10
+    out = tmp_path / "mine.csv"
+    more = f', "--data-dir", {str(data_dir)!r}, "--out", {str(out)!r}])'
+    script = "\n".join(lines).replace("])", more)
+    (tmp_path / "mine.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(
+        [sys.executable, tmp_path / "mine.py"], cwd=ROOT, env=environment, check=True, timeout=120
+    )
+    (row,) = rows_of(out)
+    assert (row["method"], row["status"]) == ("mine", "ok")
+
+
+def loaded():
+    """What the server has imported that runs are forked from, so with both registries."""
+    yield {"modules": set(sys.modules)}
+
+
+def test_registries_are_lazy():
+    """Building the list of methods imports none of the optional packages."""
+    assert isinstance(IMPUTERS["MissForest"](0), OnCodes)
+    modules = run_limited(loaded, (), 30)[1]["modules"]
+    assert {"docs.benchmarks.imputers", "docs.benchmarks.generators"} <= modules
+    assert not {"hyperimpute", "xgboost", "docs.benchmarks.baselines"} & modules
