@@ -388,7 +388,7 @@ def test_comparison():
     rows = [part.split("\n     - ") for part in text.split("\n   * - ")[1:]]
     cells = {row[0]: [cell.strip() for cell in row[1:]] for row in rows}
     good = results[results["method"].eq("good") & results["column"].eq("a")]["rmse"]
-    assert cells["rmse"] == ["a, 5 seeds", "b, 5 seeds", "rank", "against good"]
+    assert cells["RMSE"] == ["a, 5 seeds", "b, 5 seeds", "rank", "against good"]
     assert cells["good"][0] == f"**{good.mean():.3f} ({good.std():.3f})**"
     assert not cells["bad"][0].startswith("**")
     assert cells["slow"] == ["over budget of 300 s"] * 2 + ["3.0", "-"]

@@ -5,6 +5,14 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 LEAST_PAIRS = 6  # fewer cannot reach p < .05, whatever they are
+HEADINGS = {
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "auc": "AUC",
+    "c2st": "C2ST, AUC",
+    "train_rmse": "RMSE, in sample",
+    "train_mae": "MAE, in sample",
+}
 
 
 def list_table(header, rows):
@@ -64,7 +72,7 @@ def comparison(results, measure, reference=None, higher=False, apart=(), publish
     best = ranked.max() if higher else ranked.min()
     ranks = _ranks(ranked, higher)
     tests = {} if reference is None else against(runs, measure, reference)
-    header = [measure.replace("_", " ")]
+    header = [HEADINGS.get(measure, measure.replace("_", " "))]
     header += [f"{name}, {_seeds(seeds.get(name, 0))}" for name in columns] + ["rank"]
     header += [f"against {reference}"] if tests else []
     rows = []
