@@ -20,6 +20,7 @@ PEERS_PYTHON = "SKMISSDIFF_BENCHMARK_PEERS_PYTHON"
 # start quickly, and all of one command run the same code, whatever is edited meanwhile.
 PRELOADED = ["docs.benchmarks.imputers", "docs.benchmarks.generators", "skmissdiff._diffusion"]
 START_SECONDS = 300
+ORPHAN_SECONDS = 60
 
 
 class NotRun(Exception):
@@ -106,6 +107,8 @@ def _end(process):
 
 def _child(sender, environment, function, arguments):
     os.setsid()
+    # Should the command itself be killed, nobody else would end this run.
+    signal.alarm(int(float(environment[BUDGET])) + ORPHAN_SECONDS)
     os.environ.pop(PEERS_PYTHON, None)
     os.environ.update(environment)
     tempfile.tempdir = environment["TMPDIR"]
