@@ -158,7 +158,7 @@ def forest_diffusion(seed):
 
 
 def csdi_t(seed):
-    """Zheng and Charoenphakdee 2022; trains for half of the budget at most."""
+    """Zheng and Charoenphakdee 2022; trains, and draws, for two fifths of the budget at most."""
     from docs.benchmarks.baselines import CSDI
 
     return CSDI(random_state=seed, max_time=training_seconds())
