@@ -63,7 +63,7 @@ class MissDiffSampler(BaseMissDiff):
     n_refreshes : int, default=4
         How often the missing cells of the training rows are drawn anew while "masked" is
         trained (stochastic EM). Imputation does not need it. Generation does, where cells
-        are missing at random rather than completely at random; it doubles the training.
+        are missing at random rather than completely at random; training takes three times as long.
     max_iter : int or None, default=None
         Number of gradient steps, each on one mini-batch. None chooses by the size of the
         table; 0 leaves "masked" at its start, a factor analysis.

@@ -106,7 +106,7 @@ def _make_parser():
         "--n-refreshes",
         type=_positive_int,
         metavar="N",
-        help="draw the missing cells anew N times while training, say 6; takes twice as long and "
+        help="draw the missing cells anew N times while training, say 6; takes three times as long and "
         "is worth it where cells are missing at random but not completely at random",
     )
     group = sample.add_argument_group("the report")

@@ -43,15 +43,15 @@ def layout_of(n_codes: int, categorical_slices: tuple[slice, ...]) -> Layout:
 class Mixture(NamedTuple):
     """What training rows look like; every row draws its kind at random.
 
-    mean_share : rows whose hidden cells are absent (one-pass mean); of the
-        others half are noised in all numbers (generation) and half in some
-        (conditioning), at one sigma per row.
-    max_hidden : the hidden fraction of a row is uniform on (0, max_hidden).
+    mean_share : one-pass rows, whose hidden cells are absent; of the others half are noised
+        in all numbers (generation) and half in some (conditioning), at one sigma per row.
+    max_hidden : the hidden fraction of a one-pass row is uniform on (0, max_hidden).
     borrowed_share : one-pass rows that hide what another row misses instead.
     begun_share : one-pass rows that know no number and only the first of their categorical
         columns, as rows do while they are generated.
-    completed_share : rows that come with their missing cells drawn, once there are draws.
-        Generation rows all do: those that happen to be whole are a biased sample.
+    completed_share : conditioning rows that come with their missing cells drawn, once there
+        are draws. Generation rows and begun ones all do: those that happen to be whole are a
+        biased sample. The other one-pass rows never do: means are learnt from what was seen.
     """
 
     mean_share: float = 0.75
@@ -149,21 +149,22 @@ def training_batch(
     """
     x, mask, completed = rows
     n_rows, is_numeric = len(x), layout.is_numeric
-    one_pass = torch.rand(n_rows, generator=generator) < mixture.mean_share
+    chance = torch.rand(4, n_rows, generator=generator)
+    one_pass = chance[0] < mixture.mean_share
     one_pass |= ~(mask & is_numeric).any(1)
-    generation = ~one_pass & (torch.rand(n_rows, generator=generator) < 0.5)
+    begun = one_pass & (chance[1] < mixture.begun_share)
+    generation = ~one_pass & (chance[1] < 0.5)
     if completed is not None:
-        use = torch.rand(n_rows, generator=generator) < mixture.completed_share
-        use = generation | use
+        use = begun | generation | (~one_pass & (chance[2] < mixture.completed_share))
         x = torch.where(use[:, None], completed, x)
         mask = mask | use[:, None]
-    fraction = mixture.max_hidden * torch.rand(n_rows, 1, generator=generator)
+    fraction = torch.rand(n_rows, 1, generator=generator)
+    fraction = torch.where(one_pass, mixture.max_hidden, 1.0)[:, None] * fraction
     fraction = fraction.masked_fill(generation[:, None], 1.0)
     hidden = hide_cells(mask, layout.cell, fraction, generator)
     borrowed = borrow_patterns(mask, patterns, generator)
-    use = one_pass & (torch.rand(n_rows, generator=generator) < mixture.borrowed_share)
+    use = one_pass & (chance[3] < mixture.borrowed_share)
     hidden = torch.where((use & borrowed.any(1))[:, None], borrowed, hidden)
-    begun = one_pass & (torch.rand(n_rows, generator=generator) < mixture.begun_share)
     rest = hide_the_rest(mask, layout, generator)
     hidden = torch.where((begun & rest.any(1))[:, None], rest, hidden)
     # Levels are known or absent: only numbers are noised.

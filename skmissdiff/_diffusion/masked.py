@@ -39,7 +39,7 @@ CHUNK_ROWS = 8192  # rows masked in one call
 SMALL_TABLE = 2000
 MAX_WAVES = 512  # frequencies of all columns together
 REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
-MAX_GROUPS = 4  # of columns that are drawn in turn
+MAX_GROUPS = 8  # of columns that are drawn in turn
 WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
 
 
@@ -62,14 +62,8 @@ class MaskedSettings:
 
     @property
     def mixture(self) -> Mixture:
-        """One-pass means need most of the rows; draws of whole rows need some more.
-
-        Rows are drawn given little or nothing, so that much or all is hidden from some: a
-        start that was learnt from few observed cells alone would carry their bias.
-        """
-        if not self.n_refreshes:
-            return Mixture()
-        return Mixture(mean_share=0.5, max_hidden=1.0, borrowed_share=0.2, begun_share=0.5)
+        """One-pass means need most of the rows; draws of whole rows need some more."""
+        return Mixture(mean_share=0.5, begun_share=0.4) if self.n_refreshes else Mixture()
 
 
 def has_fast_bfloat16() -> bool:

@@ -147,7 +147,7 @@ class MaskedMethod:
         large = min(max(50 * n_columns, 2000 // max(n_columns, 1), 400), 1000)
         automatic = 400 if n_rows < SMALL_TABLE else large
         # Draws of whole rows have more to learn than means.
-        return _unless_set(budget.max_iter, automatic * (2 if budget.n_refreshes else 1))
+        return _unless_set(budget.max_iter, automatic * (3 if budget.n_refreshes else 1))
 
     def train(
         self,
