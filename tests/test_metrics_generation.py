@@ -231,6 +231,16 @@ def test_a_fresh_sample_has_high_precision_and_recall():
     assert recall > 0.85
 
 
+def test_complete_rows_are_as_realistic_as_incomplete_ones():
+    real, fresh, held_out = np.random.default_rng(0).normal(size=(3, 1500, 3))
+    hidden = np.random.default_rng(1).random((2, *real.shape)) < 0.4
+    real[hidden[0]] = held_out[hidden[1]] = np.nan
+    expected = alpha_precision_beta_recall(real, held_out, random_state=0)
+    found = alpha_precision_beta_recall(real, fresh, random_state=0)
+    assert found == pytest.approx(expected, abs=0.05)
+    assert found[0] > 0.95
+
+
 @pytest.mark.parametrize("n_neighbors", [1, 2])
 def test_coverage_by_chance(n_neighbors):
     # Only real rows within the k-th neighbour's distance are covered: 1 - 2^-k of them at beta 1.
