@@ -33,7 +33,7 @@ def test_report_beside_the_rows(people, tmp_path, capsys):
     assert f"wrote {page}: the generated rows beside the real ones\n" in err
     text = page.read_text(encoding="utf-8")
     assert "30 synthetic rows, 40 real rows, 2 columns" in text
-    assert "held-out real rows" in text
+    assert "Without rows that were held out from the training" in text
     assert len(pd.read_csv(out)) == 30
 
 
