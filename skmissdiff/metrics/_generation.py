@@ -115,7 +115,8 @@ def pair_trend_score(
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         The categorical columns, as in `marginal_score`.
     n_bins : int, default=10
-        Bins of equal width between the extremes of the real numbers, in mixed pairs.
+        Bins of equal width between the extremes of the real numbers, in mixed pairs; the
+        first and the last hold what is beyond them as well.
     average : "pairs" or None, default="pairs"
         The mean over pairs, or the matrix of all pairs.
 
