@@ -166,10 +166,16 @@ def _columns_note(report):
     drawn = ", the least alike columns first"
     if len(report.names_) > MOST_PANELS:
         drawn = f", of the {MOST_PANELS} columns that are least alike"
-    return (
-        f'<p class="note">Known cells only{drawn}. The score is 1 minus the Kolmogorov-Smirnov '
-        "statistic for numbers, 1 minus the total variation distance for levels.</p>"
+    text = (
+        f"Known cells only{drawn}. The score is 1 minus the Kolmogorov-Smirnov statistic for "
+        "numbers, 1 minus the total variation distance for levels."
     )
+    if report._real.missing.any():
+        text += (
+            " Where some kinds of rows lack more cells than others, complete rows rightly differ "
+            "from the known cells."
+        )
+    return f'<p class="note">{text}</p>'
 
 
 def _columns(report):

@@ -235,7 +235,7 @@ def _run_sample(args):
 
     _say(summarize_sample(table, rows))
     if page is not None:
-        held_out = "" if holdout is None else f", beside {len(holdout)} held-out rows"
+        held_out = "" if holdout is None else f" and {len(holdout)} held-out ones"
         _say(f"wrote {args.report}: the generated rows beside the real ones{held_out}")
     _say(f"wrote {args.output} in {time.perf_counter() - start:.1f} s (seed {seed})")
 

@@ -33,7 +33,7 @@ def test_report_beside_the_rows(people, tmp_path, capsys):
     assert f"wrote {page}: the generated rows beside the real ones\n" in err
     text = page.read_text(encoding="utf-8")
     assert "30 synthetic rows, 40 real rows, 2 columns" in text
-    assert "held-out real rows" in text
+    assert "Without rows that were held out from the training" in text
     assert len(pd.read_csv(out)) == 30
 
 
@@ -50,7 +50,7 @@ def test_held_out_rows_are_not_trained_on(people, tmp_path, capsys, monkeypatch)
     args = ["sample", people, "-n", 30, "-o", tmp_path / "out.csv", "--report", page]
     status, err = run(capsys, *args, "--holdout", "0.25", "--seed", 1)
     assert status == 0
-    assert "beside 10 held-out rows" in err
+    assert "beside the real ones and 10 held-out ones\n" in err
     assert "30 synthetic rows, 30 real rows, 10 held-out real rows" in page.read_text()
     assert len(seen[0]) == 30
     run(capsys, *args, "--holdout", "0.25", "--seed", 2)

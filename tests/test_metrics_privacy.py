@@ -46,6 +46,27 @@ def test_rows_away_from_all_are_not_nearer_than_the_holdout(tables):
     assert figures["share_nearer_to_train"] == pytest.approx(0.5, abs=0.052)
 
 
+def test_complete_rows_are_not_further_away_for_that(tables):
+    train, fresh, holdout = tables
+    hidden = np.random.default_rng(1).random((2, *train.shape)) < 0.4
+    train, gappy = (np.where(h, np.nan, t) for h, t in zip(hidden, (train, holdout), strict=True))
+    for held_out in (gappy, holdout):
+        figures = distance_to_closest_record(train, fresh, held_out, random_state=0)
+        assert figures["share_nearer_to_train"] == pytest.approx(0.5, abs=0.052)
+        assert figures["share_nearer_than_holdout"] == pytest.approx(0.5, abs=0.052)
+        assert figures["distance"] == pytest.approx(figures["distance_holdout"], rel=0.1)
+
+
+def test_rows_that_fill_the_gaps_of_training_rows_are_found(tables):
+    train, fresh, holdout = tables
+    hidden = np.random.default_rng(1).random((2, *train.shape)) < 0.2
+    incomplete = np.where(hidden[0], np.nan, train)
+    filled = np.where(hidden[0], fresh, train)
+    held_out = np.where(hidden[1], np.nan, holdout)
+    figures = distance_to_closest_record(incomplete, filled, held_out, random_state=0)
+    assert figures["share_nearer_to_train"] > 0.65
+
+
 def test_sizes_are_made_equal(tables):
     train, fresh, holdout = tables
     for parts in ((train, fresh, holdout[:200]), (train[:200], fresh, holdout)):

@@ -13,12 +13,14 @@ from skmissdiff.metrics._generation import (
     pair_trend_score,
 )
 from skmissdiff.metrics._imputation import (
-    correlation_error,
-    imputation_energy_distance,
     imputation_error_rate,
     imputation_log_loss,
     imputation_mae,
     imputation_rmse,
+)
+from skmissdiff.metrics._imputed_rows import (
+    correlation_error,
+    imputation_energy_distance,
     imputation_wasserstein_distance,
     pair_trend_error,
 )

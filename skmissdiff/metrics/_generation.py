@@ -19,6 +19,7 @@ from skmissdiff.metrics._inputs import (
     nan_mean,
     read_alike,
     subsample,
+    with_missing_of,
 )
 from skmissdiff.metrics._options import MAX_ROWS, RANDOM_STATE, ROWS
 from skmissdiff.metrics._pairs import N_BINS, PairColumns, pair_similarities, total_variation
@@ -114,7 +115,8 @@ def pair_trend_score(
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         The categorical columns, as in `marginal_score`.
     n_bins : int, default=10
-        Bins of equal width between the extremes of the real numbers, in mixed pairs.
+        Bins of equal width between the extremes of the real numbers, in mixed pairs; the
+        first and the last hold what is beyond them as well.
     average : "pairs" or None, default="pairs"
         The mean over pairs, or the matrix of all pairs.
 
@@ -216,8 +218,10 @@ def c2st(
             f"{n_splits} folds take at least {n_splits} rows of each table, got {n_rows}."
         )
     n_rows = n_rows if max_rows is None else min(n_rows, max_rows)
-    tables = _missing_alike([subsample(table, n_rows, rng) for table in tables], rng)
-    X, categorical = _boosting_features(*tables)
+    real, synthetic = (subsample(table, n_rows, rng) for table in tables)
+    X, categorical = _boosting_features(
+        with_missing_of(real, synthetic, rng), with_missing_of(synthetic, real, rng)
+    )
     y = np.repeat([0, 1], n_rows)
     seed = int(rng.randint(2**31 - 1))
     folds = list(StratifiedKFold(n_splits, shuffle=True, random_state=seed).split(X, y))
@@ -230,16 +234,6 @@ def c2st(
     )
     areas = cross_val_score(model, X[:, known], y, cv=folds, scoring="roc_auc", error_score="raise")
     return float(areas.mean())
-
-
-def _missing_alike(tables, rng):
-    """Give a table without missing cells those of the other one, which has as many rows."""
-    real, synthetic = tables
-    if real.missing.any() and not synthetic.missing.any():
-        return real, synthetic.hide(real.missing[rng.permutation(real.n_rows)])
-    if synthetic.missing.any() and not real.missing.any():
-        return real.hide(synthetic.missing[rng.permutation(real.n_rows)]), synthetic
-    return real, synthetic
 
 
 def _boosting_features(real, synthetic):
@@ -284,8 +278,9 @@ def alpha_precision_beta_recall(
     typical; it should be beta. Both are integrated: ``1 - 2 * integral |share - alpha|`` [1]_.
 
     Rows are compared as codes, numbers in standard deviations and two different levels 1
-    apart, without the embedding by a neural network of [1]_; a missing cell is put in the
-    middle of its column. Nearest neighbours cover by chance: at beta = 1, rows of the same
+    apart, without the embedding by a neural network of [1]_. A missing cell is put in the
+    middle of its column, and a table without one is given those of the other, as in `c2st`.
+    Nearest neighbours cover by chance: at beta = 1, rows of the same
     distribution cover the share ``1 - 2 ** -n_neighbors``. So beta-recall falls short of 1
     even for real rows, by half with `n_neighbors` of 1, which some libraries use. Compare with
     the figures of real rows that were held out.
@@ -338,7 +333,11 @@ def alpha_precision_beta_recall(
         )
     n_rows = n_rows if max_rows is None else min(n_rows, max_rows)
     encoder = distance_encoder(tables[0])
-    real, synthetic = (distance_codes(encoder, subsample(t, n_rows, rng)) for t in tables)
+    real, synthetic = (subsample(table, n_rows, rng) for table in tables)
+    real, synthetic = (
+        distance_codes(encoder, with_missing_of(table, other, rng))
+        for table, other in ((real, synthetic), (synthetic, real))
+    )
     to_center = np.linalg.norm(real - real.mean(axis=0), axis=1)
     precision = np.linalg.norm(synthetic - real.mean(axis=0), axis=1)
     # The share of real rows within each generated row's distance: alpha-precision is how

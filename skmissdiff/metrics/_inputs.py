@@ -227,6 +227,19 @@ def subsample(table, n_rows, random_state):
     return table.take(np.sort(rng.choice(table.n_rows, n_rows, replace=False)))
 
 
+def with_missing_of(table, other, random_state):
+    """Return a table without a missing cell with those of another one, row by row at random.
+
+    Complete rows are told from incomplete ones by that alone. A table with missing cells of its
+    own is returned as it is.
+    """
+    if table.missing.any() or not other.missing.any():
+        return table
+    rng = check_random_state(random_state)
+    rows = rng.choice(other.n_rows, table.n_rows, replace=table.n_rows > other.n_rows)
+    return table.hide(other.missing[rows])
+
+
 def distance_encoder(table):
     """Fit the encoder by whose codes rows are compared, see `distance_codes`."""
     return TableEncoder().fit_table(table)

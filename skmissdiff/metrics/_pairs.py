@@ -17,8 +17,8 @@ class PairColumns:
     first, second : Table
         The real table, and the one that is compared with it.
     n_bins : int
-        Bins of equal width between the extremes of the real values of a numeric column. Beyond
-        the extremes there is one more on each side.
+        Bins of equal width between the extremes of the real values of a numeric column; the
+        first and the last hold what is beyond them as well.
     """
 
     def __init__(self, first, second, n_bins=N_BINS):
@@ -34,6 +34,7 @@ class PairColumns:
         if len(known) == 0:
             return [np.full(len(column), -1) for column in columns]
         edges = np.histogram_bin_edges(known, bins=n_bins)
+        edges[[0, -1]] = -np.inf, np.inf
         return [np.where(np.isnan(c), -1, np.digitize(c, edges)) for c in columns]
 
     def known(self, table, i, j):

@@ -11,6 +11,7 @@ from skmissdiff.metrics._inputs import (
     level_numbers,
     read_alike,
     subsample,
+    with_missing_of,
 )
 from skmissdiff.metrics._options import MAX_ROWS, RANDOM_STATE, ROWS
 
@@ -45,8 +46,9 @@ def distance_to_closest_record(
     identified.
 
     Numbers are compared in standard deviations of the training table, two different levels
-    of a column are 1 apart, and a missing cell is put in the middle of its column. The holdout
-    should have missing cells like the training table, or one of them is nearer for that alone.
+    of a column are 1 apart, and a missing cell is put in the middle of its column. Where the
+    training table has missing cells, generated and holdout rows without any are given
+    theirs, row by row at random, or they would be further away for that alone.
 
     Parameters
     ----------
@@ -119,24 +121,27 @@ def distance_to_closest_record(
             raise ValueError("X_holdout has 1 row. A second nearest row takes 2 at least.")
         most = n_holdout if most is None else min(most, n_holdout)
     encoder = distance_encoder(train)
-    codes = [distance_codes(encoder, subsample(train, most, rng))]
-    codes += [distance_codes(encoder, subsample(table, max_rows, rng)) for table in others]
-    to_train = NearestNeighbors(n_neighbors=2).fit(codes[0])
+    train = subsample(train, most, rng)
+    synthetic, *holdout = (subsample(table, max_rows, rng) for table in others)
+    to_train = NearestNeighbors(n_neighbors=2).fit(distance_codes(encoder, train))
+    # Complete rows are away from incomplete ones for that alone.
+    alike = distance_codes(encoder, with_missing_of(synthetic, train, rng))
+    distances = to_train.kneighbors(alike)[0]
     figures = {"share_nearer_to_train": np.nan, "share_nearer_than_holdout": np.nan}
-    figures |= _distances(to_train.kneighbors(codes[1])[0], repeated[0], "")
+    figures |= _distances(distances, repeated[0], "")
     if X_holdout is None:
-        figures |= {name + "_holdout": np.nan for name in _FIGURES}
-        return figures
-    near = to_train.kneighbors(codes[1])[0][:, 0]
-    holdout_near = to_train.kneighbors(codes[2])[0]
+        return figures | {name + "_holdout": np.nan for name in _FIGURES}
+    holdout = distance_codes(encoder, with_missing_of(holdout[0], train, rng))
+    holdout_distances = to_train.kneighbors(holdout)[0]
     # As many holdout rows as training rows: more of them would be nearer for that alone.
-    same_number = codes[2][rng.permutation(len(codes[2]))[: len(codes[0])]]
+    same_number = holdout[rng.permutation(len(holdout))[: train.n_rows]]
     to_holdout = NearestNeighbors(n_neighbors=1).fit(same_number)
-    away = to_holdout.kneighbors(codes[1])[0][:, 0]
+    # All cells of the rows count here: what they lack is away from either table alike.
+    complete = distance_codes(encoder, synthetic)
+    near, away = (model.kneighbors(complete)[0][:, 0] for model in (to_train, to_holdout))
     figures["share_nearer_to_train"] = float(np.mean(_nearer(near, away)))
-    figures["share_nearer_than_holdout"] = _share_below(near, holdout_near[:, 0])
-    figures |= _distances(holdout_near, repeated[1], "_holdout")
-    return figures
+    figures["share_nearer_than_holdout"] = _share_below(distances[:, 0], holdout_distances[:, 0])
+    return figures | _distances(holdout_distances, repeated[1], "_holdout")
 
 
 _FIGURES = ("distance", "distance_low", "ratio", "duplicates")
