@@ -1,5 +1,6 @@
 """Generation of complete rows."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -7,9 +8,10 @@ from sklearn.utils import check_scalar
 
 from skmissdiff._base import BaseMissDiff
 from skmissdiff._diffusion.inference import CALL_ROWS, generate_rows, resolve_device
+from skmissdiff._given import read_given
 from skmissdiff._progress import Progress
 from skmissdiff._rebuild import build_table
-from skmissdiff._row_noise import RowKeys, RowNoise
+from skmissdiff._row_noise import RowKeys
 
 
 class MissDiffSampler(BaseMissDiff):
@@ -47,9 +49,9 @@ class MissDiffSampler(BaseMissDiff):
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come
         back as real levels at their rate.
-    bounds : None, "observed", (low, high) or dict, default=None
-        Range of imputed and generated numbers: none, the observed one of each column, one
-        for all, or one per column by name or index.
+    bounds : None, "observed", (low, high) or dict, default="observed"
+        Range of generated numbers: the observed one of each column, none, one for all, or
+        one per column by name or index.
     snap : bool or array-like, default=False
         Whether numbers are moved to the nearest value observed in `fit`: for all columns,
         or for those named.
@@ -148,13 +150,22 @@ class MissDiffSampler(BaseMissDiff):
     ((5, 4), 0)
     """
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples=None, *, given=None, keep_missing=False, random_state=None):
         """Complete synthetic rows like those of the training table.
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of rows.
+        n_samples : int or None, default=None
+            Number of rows. None is one row, or as many as `given` has.
+        given : dict, dataframe, array-like or None, default=None
+            What is known of the rows: a dict of a value, or of one value per row, by column
+            name or index; or partial rows, in a frame of any of the columns or in an array of
+            all. Cells without a value are drawn given the others, exactly, as in imputation;
+            given cells come back as they are, also outside `bounds`. One partial row serves
+            for all of `n_samples`.
+        keep_missing : bool, default=False
+            Whether rows get missing cells where rows like them have some in the training
+            table. Given cells stay.
         random_state : int, RandomState instance or None, default=None
             None takes the seed of the fit: the same rows at every call. Rows are numbered,
             so the first rows of a longer sample are the rows of a shorter one; pass
@@ -164,34 +175,110 @@ class MissDiffSampler(BaseMissDiff):
         -------
         X : ndarray or dataframe of shape (n_samples, n_features_out)
             A table of the kind, names and dtypes seen in `fit`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `given` names an unknown column, holds a value that the column cannot have or
+            a level that was not seen in `fit`, or has another number of rows.
         """
+        n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
+        return self._table(draw, 0, n_samples)
+
+    def sample_batches(
+        self,
+        n_samples=None,
+        batch_size=10_000,
+        *,
+        given=None,
+        keep_missing=False,
+        random_state=None,
+    ):
+        """The rows of `sample` one table after another, in bounded memory.
+
+        Parameters
+        ----------
+        n_samples : int or None, default=None
+            Number of rows in all. None is one row, or as many as `given` has.
+        batch_size : int, default=10_000
+            Number of rows of a table; the last one may have fewer.
+        given : dict, dataframe, array-like or None, default=None
+            What is known of the rows, as in `sample`.
+        keep_missing : bool, default=False
+            Whether rows get missing cells, as in `sample`.
+        random_state : int, RandomState instance or None, default=None
+            The seed, as in `sample`.
+
+        Returns
+        -------
+        batches : iterator of (ndarray or dataframe)
+            Below each other they are the table that `sample` gives, whatever the batch size.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `sample`, before the first table is asked for.
+        """
+        check_scalar(batch_size, "batch_size", Integral, min_val=1)
+        n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
+        return (
+            self._table(draw, start, min(start + batch_size, n_samples))
+            for start in range(0, n_samples, batch_size)
+        )
+
+    def _prepare(self, n_samples, given, keep_missing, random_state):
+        """The number of rows, and a function of a range of them that draws their columns."""
         self._check_ready()
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        if n_samples is not None:
+            check_scalar(n_samples, "n_samples", Integral, min_val=1)
         seed = self._seed_of(random_state)
-        progress = Progress("Sampling", n_samples, self.verbose)
+        if given is None or (isinstance(given, dict) and not given):
+            return n_samples or 1, partial(self._draw_columns, seed, None)
+        table, is_constant = read_given(
+            given, self.encoder_.schema_, self.categories_, self.missing_values
+        )
+        if n_samples is None:
+            n_samples = 1 if is_constant else table.n_rows
+        if table.n_rows not in (1, n_samples):
+            raise ValueError(
+                f"given has {table.n_rows} rows, but n_samples={n_samples}. Leave n_samples out, "
+                "or give one value for all rows."
+            )
+        return n_samples, partial(self._draw_columns, seed, table)
+
+    def _table(self, draw, start, stop):
+        """Rows ``start`` to ``stop`` of the endless sample, some calls of the network at a time."""
+        progress = Progress("Sampling", stop - start, self.verbose)
         pieces = []
-        for start in range(0, n_samples, CALL_ROWS):
-            stop = min(start + CALL_ROWS, n_samples)
-            pieces.append(self._generate(start, stop, seed))
-            progress(stop)
+        for first in range(start, stop, CALL_ROWS):
+            last = min(first + CALL_ROWS, stop)
+            pieces.append(draw(first, last))
+            progress(last - start)
         progress.close()
         columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         encoder = self.encoder_
         return build_table(encoder.schema_, columns, encoder.kept_columns_)
 
-    def _generate(self, start, stop, seed):
-        """The columns of rows ``start`` to ``stop`` of the endless sample of a seed."""
-        method = self._method()
-        n_noise = method.n_noise(self.denoiser_, self.encoder_.layout_.n_codes)
-        noise = RowNoise(RowKeys(seed).of_indices(start, stop), n_noise)
-        codes = generate_rows(
-            method,
-            self.denoiser_,
-            stop - start,
-            noise.normal,
-            resolve_device(self.device),
-        )
-        return self.encoder_.decode(codes, noise.uniform(self.encoder_.layout_.n_columns))
+    def _draw_columns(self, seed, given, start, stop):
+        """The columns of rows ``start`` to ``stop``, at most ``CALL_ROWS``."""
+        encoder = self.encoder_
+        noise = self._noise(RowKeys(seed).of_indices(start, stop))
+        if given is None:
+            codes = generate_rows(
+                self._method(),
+                self.denoiser_,
+                stop - start,
+                noise.normal,
+                resolve_device(self.device),
+            )
+            return encoder.decode(codes, noise.uniform(encoder.layout_.n_columns))
+        rows = np.arange(start, stop) if given.n_rows > 1 else np.zeros(stop - start, dtype=int)
+        part = given.take(rows)
+        codes = self._draw_of(encoder.encode(part), noise)
+        columns = encoder.decode(codes, noise.uniform(encoder.layout_.n_columns))
+        for column, known, missing in zip(columns, part.columns, part.missing.T, strict=True):
+            column[~missing] = known[~missing]
+        return columns
 
     def to_imputer(self):
         """The same fit as an imputer, without training again.
