@@ -181,6 +181,33 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             values = np.ldexp(values, self._magnitude)
         return _finite(values, X.dtype)
 
+    def log_slope(self):
+        """Log of the change of a code per unit of its column.
+
+        Returns
+        -------
+        log_slope : ndarray of shape (n_features,)
+            0 for constant columns.
+
+        Raises
+        ------
+        ValueError
+            If the strategy is "quantile", under which the slope is not the same everywhere.
+        """
+        check_is_fitted(self)
+        if self.strategy == "quantile":
+            raise ValueError(
+                "Under scaling='quantile' values beyond the observed range have no density. Use "
+                "scaling='standard' or 'minmax'."
+            )
+        slope = np.zeros(self.n_features_in_)
+        if self.scaler_ is not None:
+            standard = self.strategy == "standard"
+            factor = 1 / self.scaler_.scale_ if standard else self.scaler_.scale_
+            powers = (self._magnitude + self._spread)[~self.is_constant_]
+            slope[~self.is_constant_] = np.log(factor) - np.log(2) * powers
+        return slope
+
     def _check(self, X, reset):
         # Validation adds numbers up, and meets inf - inf where they are huge.
         with np.errstate(invalid="ignore"):

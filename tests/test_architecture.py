@@ -29,6 +29,7 @@ DIFFUSION_RANKS = {
     "paper": 1,
     "denoiser": 1,
     "loss": 2,
+    "likelihood": 2,
     "optimiser": 2,
     "sampling": 2,
     "validation": 3,
