@@ -24,6 +24,7 @@ from skmissdiff._diffusion.inference import (
 from skmissdiff._diffusion.methods import Budget, MaskedMethod, PaperMethod
 from skmissdiff._encoding import TableEncoder
 from skmissdiff._layout import CodeLayout
+from skmissdiff._mask_model import MaskModel
 from skmissdiff._persistence import read_model, write_model
 from skmissdiff._progress import Progress
 from skmissdiff._row_noise import RowNoise
@@ -36,6 +37,7 @@ SAVED_CLASSES = (
     ColumnSchema,
     Element,
     Kind,
+    MaskModel,
     MinMaxScaler,
     NumericScaler,
     QuantileTransformer,

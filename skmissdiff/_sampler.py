@@ -14,8 +14,9 @@ from skmissdiff._diffusion.inference import (
     resolve_device,
 )
 from skmissdiff._given import read_given
+from skmissdiff._mask_model import MAX_ROWS, MaskModel
 from skmissdiff._progress import Progress
-from skmissdiff._rebuild import build_table
+from skmissdiff._rebuild import build_table, gap_value
 from skmissdiff._row_noise import RowKeys, row_contents
 
 # The same noise for every model, so that scores of models can be compared.
@@ -240,10 +241,10 @@ class MissDiffSampler(BaseMissDiff):
     def score_samples(self, X):
         """How likely each row is: a bound on the log density of its observed cells.
 
-        For numbers it is the log density of the factor analysis plus what the network adds,
-        an integral of squared errors over the noise levels [3]_ [4]_; for levels it is the log
-        probability given the numbers and the levels before. Only observed cells count, as in
-        Theorem 2 of [1]_, and so do rows with missing cells.
+        For levels it is the log probability given the levels before. For numbers, given
+        the levels, it is the log density of the factor analysis plus what the network adds,
+        an integral of squared errors over the noise levels [3]_ [4]_. Only observed cells
+        count, as in Theorem 2 of [1]_.
 
         Parameters
         ----------
@@ -266,10 +267,11 @@ class MissDiffSampler(BaseMissDiff):
         """
         self._check_ready()
         if self.method == "missdiff" and self.encoder_.layout_.categorical_slices:
-            j = int(np.flatnonzero(self.encoder_.layout_.is_categorical)[0])
+            schema = self.encoder_.schema_
+            label = schema.label(schema.is_categorical.index(True))
             raise ValueError(
-                f"method='missdiff' has no likelihood of levels, and {self.encoder_.schema_.label(j)} "
-                "is categorical. Use method='masked' or numeric columns only."
+                f"method='missdiff' has no likelihood of levels, and {label} is categorical. Use "
+                "method='masked' or numeric columns only."
             )
         table = self._read(X)
         encoder, device = self.encoder_, resolve_device(self.device)
@@ -303,14 +305,32 @@ class MissDiffSampler(BaseMissDiff):
         """
         return float(np.mean(self.score_samples(X)))
 
+    def _learn_more(self, table, codes):
+        """Which cells are missing in rows of which kind, for ``keep_missing``."""
+        rows = np.random.default_rng(self._seed).permutation(len(codes))[:MAX_ROWS]
+        completed = codes[rows]
+        gaps = np.isnan(completed).any(axis=1)
+        # Expected values, not draws: what a gap depends on is what was seen beside it.
+        if self._method().has_one_pass:
+            completed[gaps] = self._one_pass(completed[gaps], median=False)
+        else:
+            completed = np.where(np.isnan(completed), np.nanmean(codes, axis=0), completed)
+        self._mask_model = MaskModel(table.missing, rows, completed, self.encoder_.layout_)
+
     def _prepare(self, n_samples, given, keep_missing, random_state):
         """The number of rows, and a function of a range of them that draws their columns."""
         self._check_ready()
         if n_samples is not None:
             check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        if keep_missing and not hasattr(self, "_mask_model"):
+            raise ValueError(
+                "keep_missing=True takes a model of which cells are missing, and this sampler "
+                "comes from an imputer, which learns none. Fit a MissDiffSampler."
+            )
         seed = self._seed_of(random_state)
-        if given is None or (isinstance(given, dict) and not given):
-            return n_samples or 1, partial(self._draw_columns, seed, None)
+        is_given = given is not None and not (isinstance(given, dict) and not given)
+        if not is_given:
+            return n_samples or 1, partial(self._draw_columns, seed, None, keep_missing)
         table, is_constant = read_given(
             given, self.encoder_.schema_, self.categories_, self.missing_values
         )
@@ -321,7 +341,7 @@ class MissDiffSampler(BaseMissDiff):
                 f"given has {table.n_rows} rows, but n_samples={n_samples}. Leave n_samples out, "
                 "or give one value for all rows."
             )
-        return n_samples, partial(self._draw_columns, seed, table)
+        return n_samples, partial(self._draw_columns, seed, table, keep_missing)
 
     def _table(self, draw, start, stop):
         """Rows ``start`` to ``stop`` of the endless sample, some calls of the network at a time."""
@@ -336,25 +356,34 @@ class MissDiffSampler(BaseMissDiff):
         encoder = self.encoder_
         return build_table(encoder.schema_, columns, encoder.kept_columns_)
 
-    def _draw_columns(self, seed, given, start, stop):
+    def _draw_columns(self, seed, given, keep_missing, start, stop):
         """The columns of rows ``start`` to ``stop``, at most ``CALL_ROWS``."""
         encoder = self.encoder_
+        n_rows, n_columns = stop - start, encoder.layout_.n_columns
         noise = self._noise(RowKeys(seed).of_indices(start, stop))
+        observed = np.zeros((n_rows, n_columns), dtype=bool)
         if given is None:
-            codes = generate_rows(
-                self._method(),
-                self.denoiser_,
-                stop - start,
-                noise.normal,
-                resolve_device(self.device),
-            )
-            return encoder.decode(codes, noise.uniform(encoder.layout_.n_columns))
-        rows = np.arange(start, stop) if given.n_rows > 1 else np.zeros(stop - start, dtype=int)
-        part = given.take(rows)
-        codes = self._draw_of(encoder.encode(part), noise)
-        columns = encoder.decode(codes, noise.uniform(encoder.layout_.n_columns))
-        for column, known, missing in zip(columns, part.columns, part.missing.T, strict=True):
-            column[~missing] = known[~missing]
+            device = resolve_device(self.device)
+            codes = generate_rows(self._method(), self.denoiser_, n_rows, noise.normal, device)
+        else:
+            one = given.n_rows == 1
+            part = given.take(np.zeros(n_rows, dtype=int) if one else np.arange(start, stop))
+            observed = ~part.missing
+            codes = self._draw_of(encoder.encode(part), noise)
+        # The first half of a row's numbers is the same whether the second is used or not.
+        uniforms = noise.uniform(2 * n_columns)
+        columns = encoder.decode(codes, uniforms[:, :n_columns])
+        if given is not None:
+            for column, known, cells in zip(columns, part.columns, observed.T, strict=True):
+                column[cells] = known[cells]
+        if keep_missing:
+            missing = self._mask_model.draw(codes, uniforms[:, n_columns:], observed)
+            columns = [
+                with_gaps(column, cells, gap_value(schema, self.missing_values))
+                for column, cells, schema in zip(
+                    columns, missing.T, encoder.schema_.columns, strict=True
+                )
+            ]
         return columns
 
     def to_imputer(self):
@@ -367,3 +396,10 @@ class MissDiffSampler(BaseMissDiff):
         from skmissdiff._imputer import MissDiffImputer
 
         return self._shared_with(MissDiffImputer)
+
+
+def with_gaps(column, missing, value):
+    """A column with ``value`` where it is missing."""
+    column = column.astype(object) if isinstance(value, str) else column.copy()
+    column[missing] = value
+    return column

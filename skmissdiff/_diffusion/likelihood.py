@@ -10,7 +10,8 @@ density p_G in closed form. Subtracting its own equation leaves what the network
 
     log p(x) >= log p_G(x) + 1/2 int E[ |x - g|^2 - |x - D|^2 ] d snr,                (1)
 
-an integral over a bump instead of one that diverges. D may be any denoiser: beyond the
+an integral over a bump instead of one that diverges. All of it may be given other codes,
+which stay clean. D may be any denoiser: beyond the
 noise levels that the networks have seen in training it is g, and adds nothing. Codes that
 are not observed are absent, as Theorem 2 of MissDiff (arXiv 2307.00467) leaves them out.
 
@@ -33,7 +34,7 @@ Noise = Callable[[], Tensor]
 # Levels of (1) and their number: the integrand is smooth in log sigma, and below 0.01 the
 # networks were hardly trained.
 SIGMA_LOW, SIGMA_HIGH, N_LEVELS = 0.01, 20.0, 32
-MIN_LOG = 1e-30
+MIN_PROBABILITY = 1e-30  # of a level, where float32 has no smaller one
 
 
 def trapezoid_weights(log_sigma: Tensor) -> Tensor:
@@ -68,22 +69,26 @@ def gain_of_numbers(
 
 
 def score_rows(denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, noise: Noise) -> Tensor:
-    """log p(numbers) >= (1), plus log P(level | numbers, levels before), cell by cell."""
-    numeric = torch.zeros_like(mask)
-    numeric[:, denoiser.numeric_codes] = mask[:, denoiser.numeric_codes]
-    nothing = torch.zeros_like(mask)
-    total = log_likelihood(denoiser.factors, x.double(), numeric.double())
-    if numeric.any():
-        total = total + gain_of_numbers(denoiser, x, numeric, nothing, noise)
-    given = numeric
+    """Sum of log P(level | levels before), plus (1) for the numbers given the levels.
+
+    In this order the networks meet what they were trained on: numbers at one noise level
+    beside clean levels. The other order, numbers beside absent levels, scored lower.
+    """
+    model, codes = denoiser.factors, x.double()
+    total = torch.zeros_like(codes[:, 0])
+    given = torch.zeros_like(mask)
     for levels in denoiser.categorical_slices:
         seen = mask[:, levels.start]
         probabilities = denoiser.estimate(x, torch.where(given, 0.0, torch.inf)).mean[:, levels]
         chosen = (probabilities * x[:, levels]).sum(1).double()
-        total = total + torch.where(seen, chosen.clamp_min(MIN_LOG).log(), 0.0)
+        total = total + torch.where(seen, chosen.clamp_min(MIN_PROBABILITY).log(), 0.0)
         given = given.clone()
         given[:, levels] = mask[:, levels]
-    return total
+    numbers = mask & ~given
+    if not numbers.any():
+        return total
+    both, before = (log_likelihood(model, codes, known.double()) for known in (mask, given))
+    return total + both - before + gain_of_numbers(denoiser, x, numbers, given, noise)
 
 
 def score_rows_of_paper(
