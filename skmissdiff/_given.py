@@ -150,4 +150,4 @@ def _as_table(read, schema, n_rows):
                 values = np.full(n_rows, None, dtype=object)
         columns.append(values)
         masks.append(missing)
-    return Table(tuple(columns), np.stack(masks, axis=1), schema)
+    return Table(tuple(columns), np.stack(masks, axis=1), schema, None)
