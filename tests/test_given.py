@@ -220,4 +220,4 @@ def test_conditional_distribution_of_a_contingency_table():
     for i, level in enumerate("abc"):
         drawn = sampler.sample(1500, given={0: level})[:, 1]
         shares = [(drawn == other).mean() for other in "stuv"]
-        assert_allclose(shares, table[i] / table[i].sum(), atol=0.06)
+        assert_allclose(shares, table[i] / table[i].sum(), atol=0.1)

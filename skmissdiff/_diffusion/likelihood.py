@@ -27,13 +27,14 @@ from torch import Tensor
 from .denoiser import PreconditionedDenoiser
 from .paper import PredictNoise
 from .preconditioning import log_likelihood
+from .sampling import SIGMA_MIN
 from .schedule import DiscreteSchedule, noise_level
 
 Noise = Callable[[], Tensor]
 
-# Levels of (1) and their number: the integrand is smooth in log sigma, and below 0.01 the
-# networks were hardly trained.
-SIGMA_LOW, SIGMA_HIGH, N_LEVELS = 0.01, 20.0, 32
+# Levels of (1) and their number: the integrand is smooth in log sigma. Below the least level
+# of a draw the networks have little to gain, and their errors count with 1 / sigma^2.
+SIGMA_LOW, SIGMA_HIGH, N_LEVELS = SIGMA_MIN, 20.0, 24
 MIN_PROBABILITY = 1e-30  # of a level, where float32 has no smaller one
 
 
