@@ -360,13 +360,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 )
         return values
 
-    def log_volume(self, table):
+    def log_volume(self, table, uniforms):
         """Return what turns log densities of codes into those of the table's own values.
 
         Parameters
         ----------
         table : Table
             What `validate_table` returns.
+        uniforms : ndarray of shape (n_rows, n_columns)
+            Those that the table is encoded with.
 
         Returns
         -------
@@ -376,7 +378,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         total = np.zeros(table.n_rows)
         if self.scaler_ is not None:
-            total += ~table.missing[:, self._numeric] @ self.scaler_.log_slope()
+            slopes = self.scaler_.log_slope(self._numbers(table), uniforms[:, self._numeric])
+            total += slopes.sum(axis=1)
         for j, levels in enumerate(self.categories_):
             if levels is None or shared_code(self._code_of_level[j]) is None:
                 continue

@@ -255,15 +255,15 @@ class MissDiffSampler(BaseMissDiff):
         -------
         scores : ndarray of shape (n_samples,)
             In nats, for numbers in the units of their columns: whole numbers count as if
-            rounded from a density. Equal rows have equal scores, a row without any observed
-            cell has 0. Levels not seen in `fit` count as missing, and columns that were
-            constant in `fit` do not count.
+            rounded from a density. Under scaling "quantile" values that occur often count
+            with their probability instead. Equal rows have equal scores, a row without any
+            observed cell has 0. Levels not seen in `fit` count as missing, and columns that
+            were constant in `fit` do not count.
 
         Raises
         ------
         ValueError
-            If scaling is "quantile", under which values beyond the observed ones have no
-            density, or if method is "missdiff" and there are categorical columns.
+            If method is "missdiff" and there are categorical columns.
         """
         self._check_ready()
         if self.method == "missdiff" and self.encoder_.layout_.categorical_slices:
@@ -275,11 +275,13 @@ class MissDiffSampler(BaseMissDiff):
             )
         table = self._read(X)
         encoder, device = self.encoder_, resolve_device(self.device)
-        scores = encoder.log_volume(table)
-        codes = encoder.encode(table)
+        keys = RowKeys(SCORE_SEED).of_contents(row_contents(encoder.known_cells(table)))
+        # Values that occur often are spread over their ranks: a bound on their probability.
+        uniforms = self._noise(keys).uniform(encoder.layout_.n_columns)
+        scores = encoder.log_volume(table, uniforms)
+        codes = encoder.encode(table, uniforms)
         if encoder.scaler_ is not None:
             codes[:, encoder.layout_.numeric_codes[encoder.scaler_.is_constant_]] = np.nan
-        keys = RowKeys(SCORE_SEED).of_contents(row_contents(encoder.known_cells(table)))
         parts = zip(in_calls(codes), in_calls(keys), strict=True)
         return scores + np.concatenate(
             [
