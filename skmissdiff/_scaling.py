@@ -285,9 +285,12 @@ def log_slope_of_ranks(x, quantiles, ranks, uniforms, log_unit):
     ends = np.clip(lowest - width, 0, 1), np.clip(highest + width, 0, 1)
     gap = np.interp(ends[1], ranks, quantiles) - np.interp(ends[0], ranks, quantiles)
     density = np.log(ends[1] - ends[0]) - np.log(np.maximum(gap, 1e-9)) - log_unit
-    with np.errstate(divide="ignore"):
-        share = np.log(highest - lowest)
-    return np.where(highest > lowest, share, density) - norm.logpdf(code)
+    # Neighbouring quantiles are equal: rounding alone makes no tie.
+    share = highest - lowest
+    is_tie = share > 0.5 / len(ranks)
+    return np.where(is_tie, np.log(share, where=is_tie, out=density.copy()), density) - (
+        norm.logpdf(code)
+    )
 
 
 def _exponent(values):

@@ -189,7 +189,7 @@ def test_conditional_distribution_of_a_gaussian():
     covariance = np.array([[1.0, 0.8, 0.5], [0.8, 1.0, 0.1], [0.5, 0.1, 1.0]])
     X = rng.multivariate_normal([1, 2, 3], covariance, 4000)
     X[rng.random(X.shape) < 0.3] = np.nan
-    sampler = MissDiffSampler(max_iter=0, bounds=None, random_state=0).fit(X)
+    sampler = MissDiffSampler(max_iter=0, scaling="standard", bounds=None, random_state=0).fit(X)
     rows = sampler.sample(4000, given={0: 2.5})
     gain = covariance[1:, 0]
     expected = covariance[1:, 1:] - np.outer(gain, gain)

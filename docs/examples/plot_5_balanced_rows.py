@@ -56,8 +56,8 @@ plt.show()
 # %%
 # Does it help?
 # -------------
-# The rows of the test are real and complete, and most of them are malignant. Gradient boosting takes
-# missing cells as they are.
+# The rows of the test are real and complete, and most of them are malignant. Gradient boosting
+# takes missing cells as they are.
 
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import balanced_accuracy_score, recall_score
