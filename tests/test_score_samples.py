@@ -77,14 +77,15 @@ def test_a_shifted_column_scores_lower(of_gaussian):
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax", "quantile"])
 def test_units_are_those_of_the_columns(scaling):
-    X = gaussian(400)
+    X, fresh = gaussian(600), gaussian(400, seed=1)
     factors = np.array([1e-3, 7.0, 1e6])
     build = MissDiffSampler(max_iter=0, scaling=scaling, random_state=0)
-    own = build.fit(X).score_samples(X)
-    scaled = build.fit(X * factors).score_samples(X * factors)
-    assert_allclose(scaled, own - np.log(factors).sum(), atol=1e-3)
-    expected = np.mean([log_density(row) for row in X])
-    assert own.mean() == pytest.approx(expected, abs=0.2)
+    own = build.fit(X).score_samples(fresh)
+    scaled = build.fit(X * factors).score_samples(fresh * factors)
+    assert_allclose(scaled.mean(), own.mean() - np.log(factors).sum(), atol=0.02)
+    expected = np.mean([log_density(row) for row in fresh])
+    # A slope over neighbouring ranks is that of a density which is less sharp.
+    assert own.mean() == pytest.approx(expected, abs=0.3 if scaling == "quantile" else 0.1)
 
 
 def test_of_the_paper_on_a_gaussian():
