@@ -177,10 +177,10 @@ def test_a_column_that_was_never_observed_cannot_be_given():
 
 def test_generated_numbers_stay_in_the_observed_range():
     X = np.random.default_rng(0).normal(size=(40, 2))
-    rows = fit(X).sample(500)
+    rows = fit(X, scaling="standard").sample(500)
     assert (rows.min(axis=0) == X.min(axis=0)).all()
     assert (rows.max(axis=0) == X.max(axis=0)).all()
-    free = fit(X, bounds=None).sample(500)
+    free = fit(X, scaling="standard", bounds=None).sample(500)
     assert (free.max(axis=0) > X.max(axis=0)).all()
 
 
