@@ -24,6 +24,7 @@ from skmissdiff._diffusion.inference import (
 from skmissdiff._diffusion.methods import Budget, MaskedMethod, PaperMethod
 from skmissdiff._encoding import TableEncoder
 from skmissdiff._layout import CodeLayout
+from skmissdiff._mask_model import MaskModel
 from skmissdiff._persistence import read_model, write_model
 from skmissdiff._progress import Progress
 from skmissdiff._row_noise import RowNoise
@@ -36,6 +37,7 @@ SAVED_CLASSES = (
     ColumnSchema,
     Element,
     Kind,
+    MaskModel,
     MinMaxScaler,
     NumericScaler,
     QuantileTransformer,
@@ -92,7 +94,7 @@ class BaseMissDiff(BaseEstimator):
         categorical_features="from_dtype",
         scaling="quantile",
         max_categories=100,
-        bounds=None,
+        bounds="observed",
         snap=False,
         hidden_size=None,
         n_layers=2,
@@ -210,6 +212,10 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._has_missing = table.missing.any(axis=0)
         self._trained_with = self._training_settings()
+        self._learn_more(table, codes)
+
+    def _learn_more(self, table, codes):
+        """What an estimator learns besides the model of the rows, once that is trained."""
 
     def _check_names(self, names):
         """Raise before training if names of the output would clash."""
@@ -321,22 +327,28 @@ class BaseMissDiff(BaseEstimator):
         uniforms : ndarray of shape (n_rows, n_draws, n_columns)
             For what is left to be drawn by the encoder.
         """
-        device = resolve_device(self.device)
         layout = self.encoder_.layout_
-        n_noise = self._method().n_noise(self.denoiser_, layout.n_codes)
         draws, uniforms = [], []
         streams = keys.of_rows(contents, n_draws)
         repeated = np.repeat(codes, n_draws, axis=0)
         for part, part_keys in zip(in_calls(repeated), in_calls(streams), strict=True):
-            noise = RowNoise(part_keys, n_noise)
-            draws.append(
-                complete_by_draw(self._method(), self.denoiser_, part, noise.normal, device)
-            )
+            noise = self._noise(part_keys)
+            draws.append(self._draw_of(part, noise))
             uniforms.append(noise.uniform(layout.n_columns))
         return (
             np.concatenate(draws).reshape(len(codes), n_draws, layout.n_codes),
             np.concatenate(uniforms).reshape(len(codes), n_draws, layout.n_columns),
         )
+
+    def _noise(self, keys):
+        """The noise of rows that are drawn, by their keys."""
+        n_codes = self.encoder_.layout_.n_codes
+        return RowNoise(keys, self._method().n_noise(self.denoiser_, n_codes))
+
+    def _draw_of(self, codes, noise):
+        """One draw of each of at most ``CALL_ROWS`` rows given its observed codes."""
+        device = resolve_device(self.device)
+        return complete_by_draw(self._method(), self.denoiser_, codes, noise.normal, device)
 
     def save(self, path):
         """Write the fitted estimator to a file of weights and JSON, without pickle.

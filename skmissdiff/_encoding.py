@@ -15,6 +15,7 @@ from skmissdiff._levels import (
     decode_levels,
     distinct_names,
     encode_levels,
+    log_shares,
     share_codes,
     shared_code,
 )
@@ -358,6 +359,34 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     )
                 )
         return values
+
+    def log_volume(self, table, uniforms):
+        """Return what turns log densities of codes into those of the table's own values.
+
+        Parameters
+        ----------
+        table : Table
+            What `validate_table` returns.
+        uniforms : ndarray of shape (n_rows, n_columns)
+            Those that the table is encoded with.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,)
+            Summed over the observed cells: the log of the slope of numeric codes, and the log
+            of a level's share among those that have the same code.
+        """
+        total = np.zeros(table.n_rows)
+        if self.scaler_ is not None:
+            slopes = self.scaler_.log_slope(self._numbers(table), uniforms[:, self._numeric])
+            total += slopes.sum(axis=1)
+        for j, levels in enumerate(self.categories_):
+            if levels is None or shared_code(self._code_of_level[j]) is None:
+                continue
+            shares = log_shares(self._level_counts[j], self._code_of_level[j])
+            share_of = dict(zip(levels, shares, strict=True))
+            total += [share_of.get(value, 0.0) for value in table.columns[j]]
+        return total
 
     def known_cells(self, table):
         """Return the columns of a `Table`, None where a level was not seen in `fit`.

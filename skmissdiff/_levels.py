@@ -92,6 +92,12 @@ def decode_levels(codes, levels, counts, code_of_level, uniforms=None):
     return values
 
 
+def log_shares(counts, code_of_level):
+    """Return the log of each level's share of the occurrences of its code, 0 if it has its own."""
+    of_code = np.bincount(code_of_level, weights=counts)
+    return np.log(counts / of_code[code_of_level])
+
+
 def distinct_names(names):
     """Return the names of codes, with a number behind those that have come before."""
     seen = set()

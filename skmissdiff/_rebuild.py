@@ -5,6 +5,7 @@ Every function returns a new table and leaves its input as it is.
 
 import importlib
 from dataclasses import replace
+from numbers import Real
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -41,6 +42,18 @@ def default_value(column):
         return 0.0
     boolean = column.element is Element.BOOLEAN
     return False if boolean else MISSING_LEVEL
+
+
+def gap_value(column, marker):
+    """Return what stands for a missing cell: `marker` where the column can hold it, else null."""
+    is_number = isinstance(marker, Real) and not isinstance(marker, bool)
+    if is_number and np.isnan(marker):
+        is_number = False
+    if column.kind is Kind.NUMERIC:
+        as_object = isinstance(marker, str) and column.dtype in ("object", "|O")
+        return marker if is_number or as_object else np.nan
+    fits = is_number if column.element is Element.NUMBER else isinstance(marker, str)
+    return marker if fits and column.element in (Element.NUMBER, Element.TEXT) else None
 
 
 def fill_table(table, values, keep=None):

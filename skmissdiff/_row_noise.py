@@ -87,6 +87,10 @@ class RowKeys:
         """Keys of rows that have no content yet, by their index; shape (stop - start, 2)."""
         return _as_key_array([self._key(b"generate", index, 0) for index in range(start, stop)])
 
+    def of_contents(self, contents):
+        """Keys of rows by what they hold alone, equal rows alike; shape (n_rows, 2)."""
+        return _as_key_array([self._key(content, 0, 0) for content in contents])
+
     def _key(self, content, rank, draw):
         label = b"%d/%d/%d/" % (self.seed, draw, rank)
         return blake2b(label + content, digest_size=16).digest()

@@ -1,15 +1,26 @@
 """Generation of complete rows."""
 
+from functools import partial
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skmissdiff._base import BaseMissDiff
-from skmissdiff._diffusion.inference import CALL_ROWS, generate_rows, resolve_device
+from skmissdiff._base import BaseMissDiff, in_calls
+from skmissdiff._diffusion.inference import (
+    CALL_ROWS,
+    generate_rows,
+    log_density,
+    resolve_device,
+)
+from skmissdiff._given import read_given
+from skmissdiff._mask_model import MAX_ROWS, MaskModel
 from skmissdiff._progress import Progress
-from skmissdiff._rebuild import build_table
-from skmissdiff._row_noise import RowKeys, RowNoise
+from skmissdiff._rebuild import build_table, gap_value
+from skmissdiff._row_noise import RowKeys, row_contents
+
+# The same noise for every model, so that scores of models can be compared.
+SCORE_SEED = 0x6C6F6770
 
 
 class MissDiffSampler(BaseMissDiff):
@@ -47,9 +58,9 @@ class MissDiffSampler(BaseMissDiff):
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come
         back as real levels at their rate.
-    bounds : None, "observed", (low, high) or dict, default=None
-        Range of imputed and generated numbers: none, the observed one of each column, one
-        for all, or one per column by name or index.
+    bounds : None, "observed", (low, high) or dict, default="observed"
+        Range of generated numbers: the observed one of each column, none, one for all, or
+        one per column by name or index.
     snap : bool or array-like, default=False
         Whether numbers are moved to the nearest value observed in `fit`: for all columns,
         or for those named.
@@ -134,6 +145,9 @@ class MissDiffSampler(BaseMissDiff):
        Tabular Data with Missing Values", arXiv:2307.00467, 2023.
     .. [2] A. Lugmayr et al., "RePaint: Inpainting using Denoising Diffusion Probabilistic
        Models", CVPR 2022.
+    .. [3] D. P. Kingma, T. Salimans, B. Poole, J. Ho, "Variational Diffusion Models",
+       NeurIPS 2021.
+    .. [4] X. Kong, R. Brekelmans, G. Ver Steeg, "Information-Theoretic Diffusion", ICLR 2023.
 
     Examples
     --------
@@ -148,13 +162,22 @@ class MissDiffSampler(BaseMissDiff):
     ((5, 4), 0)
     """
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples=None, *, given=None, keep_missing=False, random_state=None):
         """Complete synthetic rows like those of the training table.
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of rows.
+        n_samples : int or None, default=None
+            Number of rows. None is one row, or as many as `given` has.
+        given : dict, dataframe, array-like or None, default=None
+            What is known of the rows: a dict of a value, or of one value per row, by column
+            name or index; or partial rows, in a frame of any of the columns or in an array of
+            all. Cells without a value are drawn given the others, exactly, as in imputation;
+            given cells come back as they are, also outside `bounds`. One partial row serves
+            for all of `n_samples`.
+        keep_missing : bool, default=False
+            Whether rows get missing cells where rows like them have some in the training
+            table. Given cells stay.
         random_state : int, RandomState instance or None, default=None
             None takes the seed of the fit: the same rows at every call. Rows are numbered,
             so the first rows of a longer sample are the rows of a shorter one; pass
@@ -164,34 +187,206 @@ class MissDiffSampler(BaseMissDiff):
         -------
         X : ndarray or dataframe of shape (n_samples, n_features_out)
             A table of the kind, names and dtypes seen in `fit`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `given` names an unknown column, holds a value that the column cannot have or
+            a level that was not seen in `fit`, or has another number of rows.
+        """
+        n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
+        return self._table(draw, 0, n_samples)
+
+    def sample_batches(
+        self,
+        n_samples=None,
+        batch_size=10_000,
+        *,
+        given=None,
+        keep_missing=False,
+        random_state=None,
+    ):
+        """The rows of `sample` one table after another, in bounded memory.
+
+        Parameters
+        ----------
+        n_samples : int or None, default=None
+            Number of rows in all. None is one row, or as many as `given` has.
+        batch_size : int, default=10_000
+            Number of rows of a table; the last one may have fewer.
+        given : dict, dataframe, array-like or None, default=None
+            What is known of the rows, as in `sample`.
+        keep_missing : bool, default=False
+            Whether rows get missing cells, as in `sample`.
+        random_state : int, RandomState instance or None, default=None
+            The seed, as in `sample`.
+
+        Returns
+        -------
+        batches : iterator of (ndarray or dataframe)
+            Below each other they are the table that `sample` gives, whatever the batch size.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As in `sample`, before the first table is asked for.
+        """
+        check_scalar(batch_size, "batch_size", Integral, min_val=1)
+        n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
+        return (
+            self._table(draw, start, min(start + batch_size, n_samples))
+            for start in range(0, n_samples, batch_size)
+        )
+
+    def score_samples(self, X):
+        """How likely each row is: a bound on the log density of its observed cells.
+
+        For levels it is the log probability given the levels before. For numbers, given
+        the levels, it is the log density of the factor analysis plus what the network adds,
+        an integral of squared errors over the noise levels [3]_ [4]_. Only observed cells
+        count, as in Theorem 2 of [1]_.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            A table with the columns seen in `fit`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            In nats, for numbers in the units of their columns: whole numbers count as if
+            rounded from a density. Under scaling "quantile" values that occur often count
+            with their probability instead. Equal rows have equal scores, a row without any
+            observed cell has 0. Levels not seen in `fit` count as missing, and columns that
+            were constant in `fit` do not count.
+
+        Raises
+        ------
+        ValueError
+            If method is "missdiff" and there are categorical columns.
         """
         self._check_ready()
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        if self.method == "missdiff" and self.encoder_.layout_.categorical_slices:
+            schema = self.encoder_.schema_
+            label = schema.label(schema.is_categorical.index(True))
+            raise ValueError(
+                f"method='missdiff' has no likelihood of levels, and {label} is categorical. Use "
+                "method='masked' or numeric columns only."
+            )
+        table = self._read(X)
+        encoder, device = self.encoder_, resolve_device(self.device)
+        keys = RowKeys(SCORE_SEED).of_contents(row_contents(encoder.known_cells(table)))
+        # Values that occur often are spread over their ranks: a bound on their probability.
+        uniforms = self._noise(keys).uniform(encoder.layout_.n_columns)
+        scores = encoder.log_volume(table, uniforms)
+        codes = encoder.encode(table, uniforms)
+        if encoder.scaler_ is not None:
+            codes[:, encoder.layout_.numeric_codes[encoder.scaler_.is_constant_]] = np.nan
+        parts = zip(in_calls(codes), in_calls(keys), strict=True)
+        return scores + np.concatenate(
+            [
+                log_density(self._method(), self.denoiser_, part, self._noise(k).normal, device)
+                for part, k in parts
+            ]
+        )
+
+    def score(self, X, y=None):
+        """Mean of `score_samples`: higher is better, for models of the same columns.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            A table with the columns seen in `fit`.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            A bound on the mean log density of the observed cells of a row, in nats.
+        """
+        return float(np.mean(self.score_samples(X)))
+
+    def _learn_more(self, table, codes):
+        """Which cells are missing in rows of which kind, for ``keep_missing``."""
+        rows = np.random.default_rng(self._seed).permutation(len(codes))[:MAX_ROWS]
+        completed = codes[rows]
+        gaps = np.isnan(completed).any(axis=1)
+        # Expected values, not draws: what a gap depends on is what was seen beside it.
+        if self._method().has_one_pass:
+            completed[gaps] = self._one_pass(completed[gaps], median=False)
+        else:
+            completed = np.where(np.isnan(completed), np.nanmean(codes, axis=0), completed)
+        self._mask_model = MaskModel(table.missing, rows, completed, self.encoder_.layout_)
+
+    def _prepare(self, n_samples, given, keep_missing, random_state):
+        """The number of rows, and a function of a range of them that draws their columns."""
+        self._check_ready()
+        if n_samples is not None:
+            check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        if keep_missing and not hasattr(self, "_mask_model"):
+            raise ValueError(
+                "keep_missing=True takes a model of which cells are missing, and this sampler "
+                "comes from an imputer, which learns none. Fit a MissDiffSampler."
+            )
         seed = self._seed_of(random_state)
-        progress = Progress("Sampling", n_samples, self.verbose)
+        is_given = given is not None and not (isinstance(given, dict) and not given)
+        if not is_given:
+            return n_samples or 1, partial(self._draw_columns, seed, None, keep_missing)
+        table, is_constant = read_given(
+            given, self.encoder_.schema_, self.categories_, self.missing_values
+        )
+        if n_samples is None:
+            n_samples = 1 if is_constant else table.n_rows
+        if table.n_rows not in (1, n_samples):
+            raise ValueError(
+                f"given has {table.n_rows} rows, but n_samples={n_samples}. Leave n_samples out, "
+                "or give one value for all rows."
+            )
+        return n_samples, partial(self._draw_columns, seed, table, keep_missing)
+
+    def _table(self, draw, start, stop):
+        """Rows ``start`` to ``stop`` of the endless sample, some calls of the network at a time."""
+        progress = Progress("Sampling", stop - start, self.verbose)
         pieces = []
-        for start in range(0, n_samples, CALL_ROWS):
-            stop = min(start + CALL_ROWS, n_samples)
-            pieces.append(self._generate(start, stop, seed))
-            progress(stop)
+        for first in range(start, stop, CALL_ROWS):
+            last = min(first + CALL_ROWS, stop)
+            pieces.append(draw(first, last))
+            progress(last - start)
         progress.close()
         columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         encoder = self.encoder_
         return build_table(encoder.schema_, columns, encoder.kept_columns_)
 
-    def _generate(self, start, stop, seed):
-        """The columns of rows ``start`` to ``stop`` of the endless sample of a seed."""
-        method = self._method()
-        n_noise = method.n_noise(self.denoiser_, self.encoder_.layout_.n_codes)
-        noise = RowNoise(RowKeys(seed).of_indices(start, stop), n_noise)
-        codes = generate_rows(
-            method,
-            self.denoiser_,
-            stop - start,
-            noise.normal,
-            resolve_device(self.device),
-        )
-        return self.encoder_.decode(codes, noise.uniform(self.encoder_.layout_.n_columns))
+    def _draw_columns(self, seed, given, keep_missing, start, stop):
+        """The columns of rows ``start`` to ``stop``, at most ``CALL_ROWS``."""
+        encoder = self.encoder_
+        n_rows, n_columns = stop - start, encoder.layout_.n_columns
+        noise = self._noise(RowKeys(seed).of_indices(start, stop))
+        observed = np.zeros((n_rows, n_columns), dtype=bool)
+        if given is None:
+            device = resolve_device(self.device)
+            codes = generate_rows(self._method(), self.denoiser_, n_rows, noise.normal, device)
+        else:
+            one = given.n_rows == 1
+            part = given.take(np.zeros(n_rows, dtype=int) if one else np.arange(start, stop))
+            observed = ~part.missing
+            codes = self._draw_of(encoder.encode(part), noise)
+        # The first half of a row's numbers is the same whether the second is used or not.
+        uniforms = noise.uniform(2 * n_columns)
+        columns = encoder.decode(codes, uniforms[:, :n_columns])
+        if given is not None:
+            for column, known, cells in zip(columns, part.columns, observed.T, strict=True):
+                column[cells] = known[cells]
+        if keep_missing:
+            missing = self._mask_model.draw(codes, uniforms[:, n_columns:], observed)
+            columns = [
+                with_gaps(column, cells, gap_value(schema, self.missing_values))
+                for column, cells, schema in zip(
+                    columns, missing.T, encoder.schema_.columns, strict=True
+                )
+            ]
+        return columns
 
     def to_imputer(self):
         """The same fit as an imputer, without training again.
@@ -203,3 +398,10 @@ class MissDiffSampler(BaseMissDiff):
         from skmissdiff._imputer import MissDiffImputer
 
         return self._shared_with(MissDiffImputer)
+
+
+def with_gaps(column, missing, value):
+    """A column with ``value`` where it is missing."""
+    column = column.astype(object) if isinstance(value, str) else column.copy()
+    column[missing] = value
+    return column

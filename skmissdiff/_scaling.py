@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, check_is_fitted, validate_data
 
 _N_QUANTILES = 1000
+_LEAST_WINDOW, _WINDOW_POINTS = 0.01, 5  # of ranks, to either side of a slope
 _LEAST_RANK = 1e-7  # keeps the codes of the extremes within about 5.2
 
 
@@ -181,6 +182,46 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             values = np.ldexp(values, self._magnitude)
         return _finite(values, X.dtype)
 
+    def log_slope(self, X, uniforms):
+        """Log of how much a code changes per unit of its column, which scales densities.
+
+        Under "quantile" a value that fills ranks of its own, as zeros of an amount do, stands
+        for those ranks: it gets what turns the density of its code into a probability. For
+        others the slope is taken over a window of ranks, as in a nearest-neighbour estimate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers, NaN where missing.
+        uniforms : ndarray of shape (n_samples, n_features)
+            As in `jittered`.
+
+        Returns
+        -------
+        log_slope : ndarray of shape (n_samples, n_features)
+            0 for missing cells and constant columns.
+        """
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        slope = np.zeros(X.shape)
+        varying = np.flatnonzero(~self.is_constant_)
+        powers = np.log(2) * (self._magnitude + self._spread)
+        unit = self._unit(X)
+        for place, j in enumerate(varying):
+            if self.strategy == "quantile":
+                slope[:, j] = log_slope_of_ranks(
+                    unit[:, j],
+                    self.scaler_.quantiles_[:, place],
+                    self.scaler_.references_,
+                    uniforms[:, j],
+                    powers[j],
+                )
+            else:
+                scale = self.scaler_.scale_[place]
+                factor = 1 / scale if self.strategy == "standard" else scale
+                slope[:, j] = np.log(factor) - powers[j]
+        return np.where(np.isnan(X), 0.0, slope)
+
     def _check(self, X, reset):
         # Validation adds numbers up, and meets inf - inf where they are huge.
         with np.errstate(invalid="ignore"):
@@ -220,11 +261,36 @@ def normal_code(x, quantiles, ranks, uniforms):
     ``x`` and ``uniforms`` have shape (n_rows,), ``quantiles`` and ``ranks`` one entry per
     quantile that is known.
     """
-    highest = np.interp(x, quantiles, ranks)
-    lowest = -np.interp(-x, -quantiles[::-1], -ranks[::-1])
-    lowest, highest = np.minimum(lowest, highest), np.maximum(lowest, highest)
+    lowest, highest = ranks_of(x, quantiles, ranks)
     rank = lowest + uniforms * (highest - lowest)
     return norm.ppf(rank.clip(_LEAST_RANK, 1 - _LEAST_RANK))
+
+
+def ranks_of(x, quantiles, ranks):
+    """First and last rank that each value fills, equal unless it occurs often."""
+    highest = np.interp(x, quantiles, ranks)
+    lowest = -np.interp(-x, -quantiles[::-1], -ranks[::-1])
+    return np.minimum(lowest, highest), np.maximum(lowest, highest)
+
+
+def log_slope_of_ranks(x, quantiles, ranks, uniforms, log_unit):
+    """Log of d code / d x, or for values that fill ranks of d code times their number.
+
+    Of d rank / d x and d rank / d code, the normal density; ``log_unit`` is the log of the unit
+    of ``x``. Shapes as in `normal_code`.
+    """
+    lowest, highest = ranks_of(x, quantiles, ranks)
+    code = normal_code(x, quantiles, ranks, uniforms)
+    width = max(_LEAST_WINDOW, _WINDOW_POINTS / len(ranks))
+    ends = np.clip(lowest - width, 0, 1), np.clip(highest + width, 0, 1)
+    gap = np.interp(ends[1], ranks, quantiles) - np.interp(ends[0], ranks, quantiles)
+    density = np.log(ends[1] - ends[0]) - np.log(np.maximum(gap, 1e-9)) - log_unit
+    # Neighbouring quantiles are equal: rounding alone makes no tie.
+    share = highest - lowest
+    is_tie = share > 0.5 / len(ranks)
+    return np.where(is_tie, np.log(share, where=is_tie, out=density.copy()), density) - (
+        norm.logpdf(code)
+    )
 
 
 def _exponent(values):

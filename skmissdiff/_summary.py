@@ -53,7 +53,7 @@ def summarize_sample(table, frame):
     """
     rows = [("column", "observed", "generated")]
     for name in table.frame:
-        rows.append((name, _describe(table.frame[name].dropna()), _describe(frame[name])))
+        rows.append((name, _describe(table.frame[name].dropna()), _describe(frame[name].dropna())))
     head = f"{table.path}: {table.n_rows} rows; generated {len(frame)}"
     return "\n".join([head, *_aligned(rows), *_left_out(table, "not generated")])
 

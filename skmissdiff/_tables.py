@@ -80,6 +80,28 @@ class _Table:
                     f"{self.path}: there is no column {name!r}; there are {', '.join(self.names)}"
                 )
 
+    def value(self, name, text):
+        """The value of a column that a text stands for, refused if no cell could hold it."""
+        self.require_columns([name])
+        if name not in self.frame:
+            raise TableError(f"column {name!r} cannot be given: the model does not see it")
+        column = self.frame[name].dropna()
+        if column.dtype.kind not in "iuf":
+            levels = {str(level): level for level in column.unique()}
+            if text not in levels:
+                found = ", ".join(sorted(levels)[:10]) + (", ..." if len(levels) > 10 else "")
+                raise TableError(f"column {name!r} has no level {text!r}; there are {found}")
+            return levels[text]
+        try:
+            number = float(text)
+        except ValueError:
+            number = np.nan
+        if not np.isfinite(number):
+            raise TableError(f"column {name!r} holds numbers, not {text!r}")
+        if column.dtype.kind in "iu" and not number.is_integer():
+            raise TableError(f"column {name!r} holds whole numbers, not {text!r}")
+        return number
+
     @property
     def n_rows(self):
         return len(self.frame)
@@ -214,9 +236,15 @@ class CsvTable(_Table):
     def _cells(self, name, values, completed):
         """Raw cells: every one from ``values``, or only the missing ones."""
         column = self._columns[name]
-        if not completed:
-            return [column.format(value, self._text.delimiter) for value in values]
         raw = list(self._raw[name])
+        if not completed:
+            # A generated gap is written as the table writes its own.
+            gap = next((raw[row] for row in np.flatnonzero(column.missing)), "")
+            lacking = import_pandas().isna(values)
+            return [
+                gap if lacks else column.format(value, self._text.delimiter)
+                for value, lacks in zip(values, lacking, strict=True)
+            ]
         for row in np.flatnonzero(column.missing):
             raw[row] = column.format(values[row], self._text.delimiter)
         return raw

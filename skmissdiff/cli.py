@@ -101,6 +101,19 @@ def _make_parser():
     sample.add_argument(
         "-n", "--n-samples", type=_positive_int, required=True, metavar="N", help="how many rows"
     )
+    sample.add_argument(
+        "--given",
+        type=_given,
+        action="append",
+        default=[],
+        metavar="COL=VALUE",
+        help="generate rows with this value in the column; may be repeated for other columns",
+    )
+    sample.add_argument(
+        "--keep-missing",
+        action="store_true",
+        help="leave cells out where rows like them have missing ones in IN",
+    )
     _add_model_options(sample)
     sample.add_argument(
         "--n-refreshes",
@@ -213,10 +226,14 @@ def _run_sample(args):
     table, seed = _open_table(args)
     if args.report is not None:
         _check_report(args, table)
+    given = {name: table.value(name, text) for name, text in args.given}
+    wishes = {"given": given} if given else {}
+    if args.keep_missing:
+        wishes["keep_missing"] = True
     start = time.perf_counter()
     train, holdout = _split(table, args.holdout, seed)
     sampler = _make_estimator("MissDiffSampler", args, table, seed).fit(train)
-    rows = sampler.sample(args.n_samples, random_state=seed)
+    rows = sampler.sample(args.n_samples, random_state=seed, **wishes)
     page = None
     if args.report is not None:
         from skmissdiff.report import SyntheticReport
@@ -394,6 +411,13 @@ def _delimiter(text):
 def _names(text):
     """Column names between commas; a name with a comma goes in quotation marks."""
     return next(csv.reader([text]), [])
+
+
+def _given(text):
+    name, equals, value = text.partition("=")
+    if not (equals and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form COL=VALUE")
+    return name, value
 
 
 def _bounds(text):

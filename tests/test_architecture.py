@@ -31,6 +31,7 @@ DIFFUSION_RANKS = {
     "loss": 2,
     "optimiser": 2,
     "sampling": 2,
+    "likelihood": 3,
     "validation": 3,
     "training": 4,
     "masked": 5,

@@ -256,6 +256,46 @@ def test_sampled_rows_are_complete(table, tmp_path, capsys):
     assert rows["children"].dtype == int
 
 
+def test_sampled_rows_have_what_is_given(table, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    given = ["--given", "code=012", "--given", "children=2", "--given", "height=1.9"]
+    options = ["--ignore", "id,day", "-q", *given, *QUICK]
+    assert run(capsys, "sample", table, "-n", 3, "-o", out, *options) == (0, "")
+    lines = out.read_text().splitlines()
+    assert [line.split(",")[:3] for line in lines[1:]] == [["012", "1.9", "2"]] * 3
+
+
+def test_sampled_rows_keep_the_gaps(table, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    options = ["--ignore", "id,day", "--keep-missing", *QUICK]
+    status, err = run(capsys, "sample", table, "-n", 200, "-o", out, *options)
+    assert status == 0
+    assert "generated 200" in err
+    cells = pd.read_csv(out, dtype=str, keep_default_na=False)
+    for name, spelling in {"code": "", "height": "", "children": "NA", "city": ""}.items():
+        assert 5 < (cells[name] == spelling).sum() < 100, name
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ("age=3", "there is no column 'age'"),
+        ("code=7", "column 'code' has no level '7'; there are 007, 012"),
+        ("height=tall", "column 'height' holds numbers, not 'tall'"),
+        ("children=1.5", "column 'children' holds whole numbers, not '1.5'"),
+        ("id=1", "column 'id' cannot be given"),
+        ("height", "COL=VALUE"),
+    ],
+)
+@pytest.mark.usefixtures("median")
+def test_what_cannot_be_given(given, reason, table, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    options = ["--ignore", "id,day", "--given", given]
+    status, line = fails(capsys, "sample", table, "-n", 3, "-o", out, *options)
+    assert (status, reason in line) == (2, True), line
+    assert not out.exists()
+
+
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the repository")
 @pytest.mark.parametrize("name", ["horse_colic", "titanic", "kidney", "boys"])
 def test_real_tables(name, tmp_path, capsys):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from scipy import stats
 from scipy.stats import kstest, norm
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -135,3 +136,26 @@ def test_only_ranks_are_spread(strategy):
     X = np.array([[1.0], [1.0], [np.nan], [5.0]])
     scaler = NumericScaler(strategy).fit(X)
     np.testing.assert_array_equal(scaler.jittered(X, np.full(X.shape, 0.9)), scaler.transform(X))
+
+
+@pytest.mark.parametrize("strategy", ["standard", "minmax"])
+def test_log_slope_is_that_of_the_codes(strategy):
+    X = np.column_stack([np.linspace(-3e5, 1e5, 9), np.linspace(0, 1e-6, 9), np.ones(9)])
+    scaler = NumericScaler(strategy).fit(X)
+    slope = scaler.log_slope(X, np.full(X.shape, 0.5))
+    rise = np.diff(scaler.transform(X), axis=0) / np.diff(X[:, [0, 1, 1]], axis=0)
+    np.testing.assert_allclose(slope[:8, :2], np.log(rise[:, :2]), rtol=1e-9)
+    assert (slope[:, 2] == 0).all()
+
+
+def test_log_slope_of_ranks():
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(5000) < 0.4, 0.0, 1 + 7 * rng.random(5000))[:, None]
+    scaler = NumericScaler("quantile").fit(x)
+    at = np.array([[0.0], [3.0], [6.5], [np.nan]])
+    uniforms = np.array([[0.3], [0.5], [0.5], [0.5]])
+    slope = scaler.log_slope(at, uniforms)[:, 0]
+    density = slope + stats.norm.logpdf(scaler.jittered(at, uniforms)[:, 0])
+    np.testing.assert_allclose(density[0], np.log(0.4), atol=0.05)  # a probability
+    np.testing.assert_allclose(density[1:3], np.log(0.6 / 7), atol=0.3)
+    assert slope[3] == 0

@@ -110,6 +110,22 @@ def generate_rows(
     return drawn[:n_rows].cpu().numpy()
 
 
+@torch.inference_mode()
+def log_density(
+    method: PaperMethod | MaskedMethod,
+    denoiser: Any,
+    codes: np.ndarray,
+    noise: Callable[[], np.ndarray],
+    device: str,
+) -> np.ndarray:
+    """A bound on the log density of the observed codes of at most ``CALL_ROWS`` rows."""
+    x, mask = (padded(part, device) for part in model_input(codes))
+    scores = method.log_density(
+        on_device(denoiser, device), x, mask, lambda: padded(noise(), device)
+    )
+    return scores[: len(codes)].cpu().numpy()
+
+
 def to_arrays(denoiser: Any) -> dict[str, np.ndarray]:
     """The weights by name."""
     return {name: value.numpy() for name, value in denoiser.state_dict().items()}

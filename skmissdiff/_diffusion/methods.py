@@ -12,6 +12,7 @@ from torch import Tensor
 
 from . import paper
 from .denoiser import Denoiser, NoisePredictor, PreconditionedDenoiser
+from .likelihood import score_rows, score_rows_of_paper
 from .masked import (
     MAX_WAVES,
     SMALL_TABLE,
@@ -125,6 +126,12 @@ class PaperMethod:
         """New rows by Algorithm 3."""
         return paper.generate(denoiser, self.schedule, noise, variance=self.variance)
 
+    def log_density(
+        self, denoiser: NoisePredictor, x: Tensor, mask: Tensor, noise: Noise
+    ) -> Tensor:
+        """A bound on the log density of the observed codes of rows of numbers."""
+        return score_rows_of_paper(denoiser, self.schedule, x, mask, noise)
+
 
 @dataclass(frozen=True)
 class MaskedMethod:
@@ -213,3 +220,9 @@ class MaskedMethod:
         start = noise()
         nothing = start.new_zeros(len(start), len(denoiser.mu))
         return draw(denoiser, nothing, nothing.bool(), start, draw_levels(self.n_steps))
+
+    def log_density(
+        self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, noise: Noise
+    ) -> Tensor:
+        """A bound on the log density of the observed codes."""
+        return score_rows(denoiser, x, mask, noise)

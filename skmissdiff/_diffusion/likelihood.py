@@ -1,0 +1,115 @@
+"""How likely rows are: a bound on the log density of their observed codes, in nats.
+
+The error of a denoiser over all signal-to-noise ratios snr = 1 / sigma^2 is a log density
+(Guo, Shamai and Verdu 2005; Kingma et al. 2021; Kong et al. 2023): for any denoiser D,
+
+    log p(x) >= const - 1/2 int E |x - D(x + sigma e)|^2 d snr,
+
+with equality if D is the posterior mean. The Gaussian model has a posterior mean g and a
+density p_G in closed form. Subtracting its own equation leaves what the network adds,
+
+    log p(x) >= log p_G(x) + 1/2 int E[ |x - g|^2 - |x - D|^2 ] d snr,                (1)
+
+an integral over a bump instead of one that diverges. All of it may be given other codes,
+which stay clean. D may be any denoiser: beyond the
+noise levels that the networks have seen in training it is g, and adds nothing. Codes that
+are not observed are absent, as Theorem 2 of MissDiff (arXiv 2307.00467) leaves them out.
+
+Shapes: ``x``, ``mask`` (n_rows, n_codes); results (n_rows,), in double precision.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .denoiser import PreconditionedDenoiser
+from .paper import PredictNoise
+from .preconditioning import log_likelihood
+from .sampling import SIGMA_MIN
+from .schedule import DiscreteSchedule, noise_level
+
+Noise = Callable[[], Tensor]
+
+# Levels of (1) and their number: the integrand is smooth in log sigma. Below the least level
+# of a draw the networks have little to gain, and their errors count with 1 / sigma^2.
+SIGMA_LOW, SIGMA_HIGH, N_LEVELS = SIGMA_MIN, 20.0, 24
+MIN_PROBABILITY = 1e-30  # of a level, where float32 has no smaller one
+
+
+def trapezoid_weights(log_sigma: Tensor) -> Tensor:
+    """Weights of falling or rising levels, of any spacing, in an integral over log sigma."""
+    gaps = log_sigma.diff().abs() / 2
+    zero = gaps.new_zeros(1)
+    return torch.cat([gaps, zero]) + torch.cat([zero, gaps])
+
+
+def gain_of_numbers(
+    denoiser: PreconditionedDenoiser, x: Tensor, scored: Tensor, given: Tensor, noise: Noise
+) -> Tensor:
+    """The integral in (1) for the codes ``scored``, the codes ``given`` clean, others absent.
+
+    With d snr = 2 snr |d log sigma| and delta = D - g the integrand over log sigma is
+    snr (2 (x - g) delta - delta^2); e and -e are both used, which cancels what is odd in e.
+    """
+    log_sigma = torch.linspace(
+        math.log(SIGMA_LOW), math.log(SIGMA_HIGH), N_LEVELS, dtype=torch.float64
+    )
+    level = torch.where(given, 0.0, torch.inf).double()
+    total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    for sigma, weight in zip(log_sigma.exp().tolist(), trapezoid_weights(log_sigma), strict=True):
+        step = sigma * noise()[:, : x.shape[1]]
+        for sign in (1, -1):
+            noised = torch.where(scored, x + sign * step, x)
+            estimate = denoiser.estimate(noised, torch.where(scored, sigma, level))
+            delta = estimate.mean.double() - estimate.g
+            gain = 2 * (x - estimate.g) * delta - delta.square()
+            total += weight.item() / 2 * (gain * scored).sum(1) / sigma**2
+    return total
+
+
+def score_rows(denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, noise: Noise) -> Tensor:
+    """Sum of log P(level | levels before), plus (1) for the numbers given the levels.
+
+    In this order the networks meet what they were trained on: numbers at one noise level
+    beside clean levels. The other order, numbers beside absent levels, scored lower.
+    """
+    model, codes = denoiser.factors, x.double()
+    total = torch.zeros_like(codes[:, 0])
+    given = torch.zeros_like(mask)
+    for levels in denoiser.categorical_slices:
+        seen = mask[:, levels.start]
+        probabilities = denoiser.estimate(x, torch.where(given, 0.0, torch.inf)).mean[:, levels]
+        chosen = (probabilities * x[:, levels]).sum(1).double()
+        total = total + torch.where(seen, chosen.clamp_min(MIN_PROBABILITY).log(), 0.0)
+        given = given.clone()
+        given[:, levels] = mask[:, levels]
+    numbers = mask & ~given
+    if not numbers.any():
+        return total
+    both, before = (log_likelihood(model, codes, known.double()) for known in (mask, given))
+    return total + both - before + gain_of_numbers(denoiser, x, numbers, given, noise)
+
+
+def score_rows_of_paper(
+    predict_noise: PredictNoise, schedule: DiscreteSchedule, x: Tensor, mask: Tensor, noise: Noise
+) -> Tensor:
+    """(1) for numeric rows, at the discrete noise levels of the paper, relative to N(0, I).
+
+    D = (x_t - sqrt(1 - A_t) s) / sqrt(A_t) has snr |x - D|^2 = |e - s|^2, and the posterior
+    mean of N(0, I) says the noise is sqrt(1 - A_t) x_t. Missing codes are zeros to the
+    network, as in training.
+    """
+    x = torch.where(mask, x, 0.0).double()
+    total = -0.5 * (mask * (x.square() + math.log(2 * math.pi))).sum(1)
+    weights = trapezoid_weights(noise_level(schedule)[1:].log()).tolist()
+    for t, weight in enumerate(weights, 1):
+        A = schedule.alphas_cumprod[t].item()
+        e = noise().double()
+        for signed in (e, -e):
+            x_t = A**0.5 * x + (1 - A) ** 0.5 * signed
+            predicted = predict_noise(x_t.float(), torch.full((len(x),), t, device=x.device))
+            gain = (signed - (1 - A) ** 0.5 * x_t).square() - (signed - predicted).square()
+            total += weight / 2 * (mask * gain).sum(1)
+    return total

@@ -1,0 +1,153 @@
+"""Cells that generated rows are to have, given by value: columns or partial rows.
+
+What comes out is a `Table` like the one in `fit`, missing where a cell is to be drawn.
+"""
+
+import narwhals.stable.v2 as nw
+import numpy as np
+
+from skmissdiff._columns import read_column
+from skmissdiff._dataframe import Table, column_index, is_frame
+from skmissdiff._dtypes import numpy_dtype, typed
+
+_N_LEVELS = 10  # that an error lists
+
+
+def read_given(given, schema, categories, missing_values=np.nan):
+    """Read what the user gives of rows that are to be generated.
+
+    Parameters
+    ----------
+    given : dict, frame or array-like of shape (n_rows, n_columns)
+        Values by column, by name or index: a scalar for all rows, or one value per row. Or
+        partial rows; a frame may have some of the columns only.
+    schema : TableSchema
+        The table seen in `fit`.
+    categories : list of (ndarray or None)
+        The levels of each categorical column seen in `fit`.
+    missing_values : number, str, NaN or None, default=NaN
+        What stands for a cell that is to be drawn, besides null ones.
+
+    Returns
+    -------
+    table : Table
+        Of as many rows as were given, of one row if all were scalars.
+    is_constant : bool
+        Whether only scalars were given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the column, the value and what to do about it.
+    """
+    names = [column.name for column in schema.columns]
+    read, scalars = {}, []
+    for key, value in _items(given, len(names)):
+        j = column_index(key, names, "given")
+        if j in read:
+            raise ValueError(f"given names {schema.label(j)} twice, by name and by index.")
+        if schema.columns[j].n_observed == 0:
+            raise ValueError(
+                f"given sets {schema.label(j)}, which had no observed value in fit: the other "
+                "columns cannot be drawn given it. Leave it out of given."
+            )
+        source, is_scalar = _as_source(value, schema.label(j))
+        values, missing, _ = read_column(
+            source, names[j], j, missing_values=missing_values, fitted=schema.columns[j]
+        )
+        if is_scalar and missing[0]:
+            raise ValueError(
+                f"given sets {schema.label(j)} to {value!r}, which is a missing value. Leave the "
+                "column out of given to have it drawn."
+            )
+        _check_values(values[~missing], j, schema, categories)
+        read[j] = values, missing
+        scalars += [j] * is_scalar
+    lengths = {j: len(values) for j, (values, _) in read.items() if j not in scalars}
+    n_rows = max(lengths.values(), default=1)
+    for j, length in lengths.items():
+        if length not in (1, n_rows):
+            longest = max(lengths, key=lengths.get)
+            raise ValueError(
+                f"given holds {n_rows} values of {schema.label(longest)}, but {length} of "
+                f"{schema.label(j)}. Give as many of each, or one for all rows."
+            )
+    return _as_table(read, schema, n_rows), not lengths
+
+
+def _items(given, n_columns):
+    """Pairs of a column's name or index and its value or values."""
+    if isinstance(given, dict):
+        return list(given.items())
+    if is_frame(given):
+        frame = nw.from_native(given, eager_only=True)
+        return list(zip(frame.columns, frame.iter_columns(), strict=True))
+    rows = given if isinstance(given, np.ndarray) else np.array(given, dtype=object)
+    if rows.ndim != 2 or rows.shape[1] != n_columns:
+        raise ValueError(
+            "given must be a dict of columns, a frame, or an array of partial rows with "
+            f"{n_columns} columns, got {type(given).__name__} of shape {rows.shape}."
+        )
+    return list(enumerate(rows.T))
+
+
+def _as_source(value, label):
+    """Return what `read_column` reads, and whether it is one value for all rows."""
+    if isinstance(value, nw.Series):
+        return value, False
+    if nw.dependencies.is_into_series(value):
+        return nw.from_native(value, series_only=True), False
+    if isinstance(value, np.ndarray) and value.ndim:
+        values = value
+    elif isinstance(value, list | tuple):
+        values = np.empty(len(value), dtype=object)
+        values[:] = value
+    else:
+        values = np.empty(1, dtype=object)
+        values[0] = value.item() if isinstance(value, np.generic | np.ndarray) else value
+        return values, True
+    if values.ndim != 1 or len(values) == 0:
+        raise ValueError(
+            f"given must hold one value or one per row for {label}, got shape {values.shape}."
+        )
+    return values, False
+
+
+def _check_values(values, j, schema, categories):
+    """Raise for values that the column cannot hold, or that nothing was learnt about."""
+    column, label = schema.columns[j], schema.label(j)
+    if column.is_categorical:
+        known = set(categories[j])
+        for value in dict.fromkeys(values):
+            if value not in known:
+                levels = ", ".join(map(repr, categories[j][:_N_LEVELS]))
+                more = ", ..." if len(categories[j]) > _N_LEVELS else ""
+                raise ValueError(
+                    f"given sets {label} to {value!r}, a level that was not seen in fit. The "
+                    f"levels are {levels}{more}."
+                )
+        return
+    dtype = np.dtype(schema.array_dtype) if schema.array_dtype else numpy_dtype(column)
+    if dtype.kind in "iu":
+        wrong = values[typed(values, column, dtype) != values]
+        if len(wrong):
+            raise ValueError(
+                f"given sets {label} to {wrong[0]:g}, which its dtype {dtype} cannot hold. Give a "
+                f"whole number from {np.iinfo(dtype).min} to {np.iinfo(dtype).max}."
+            )
+
+
+def _as_table(read, schema, n_rows):
+    """Put the columns that were read beside columns without any value."""
+    columns, masks = [], []
+    for j, column in enumerate(schema.columns):
+        if j in read:
+            values, missing = (np.broadcast_to(part, n_rows) for part in read[j])
+        else:
+            missing = np.ones(n_rows, dtype=bool)
+            values = np.full(n_rows, np.nan)
+            if column.is_categorical:
+                values = np.full(n_rows, None, dtype=object)
+        columns.append(values)
+        masks.append(missing)
+    return Table(tuple(columns), np.stack(masks, axis=1), schema, None)

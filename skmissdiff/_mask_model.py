@@ -1,0 +1,108 @@
+"""Which cells of a row are missing, given the row: a chain of logistic regressions.
+
+As in `sklearn.multioutput.ClassifierChain` every column is predicted from the row and from
+which of the columns before it are missing. Only coefficients are kept, no row.
+"""
+
+import warnings
+
+import numpy as np
+from scipy.special import expit, logit
+from sklearn.linear_model import LogisticRegression
+
+MAX_ROWS = 5000  # of the table, enough for its coefficients
+_C = 0.1  # inverse strength of the penalty, for codes of unit variance
+# Missing cells often come together, by a rule: the penalty hardly holds for other columns' gaps.
+_GAP_WEIGHT = 10.0
+_LARGEST_LOGIT = 50.0
+
+
+class MaskModel:
+    """Probability that cells are missing, given all values of the row.
+
+    The value of a column is no predictor of its own gap: it was never seen beside one.
+    Columns that are missing in the same rows share one regression, so that they stay so.
+
+    Parameters
+    ----------
+    missing : ndarray of bool, shape (n_rows, n_columns)
+        Where the table has no value.
+    rows : ndarray of int, shape (n_chosen,)
+        The rows to learn from; rates are those of all rows.
+    codes : ndarray of shape (n_chosen, n_codes)
+        The chosen rows, completed.
+    layout : CodeLayout
+    """
+
+    def __init__(self, missing, rows, codes, layout):
+        self._n_columns = missing.shape[1]
+        self._groups = _same_gaps(missing)
+        n_groups, n_codes = len(self._groups), layout.n_codes
+        self._intercept = np.zeros(n_groups)
+        self._of_codes = np.zeros((n_groups, n_codes))
+        self._of_gaps = np.zeros((n_groups, n_groups))
+        scale = np.ones(n_codes)
+        spread = codes[:, layout.numeric_codes].std(axis=0)
+        scale[layout.numeric_codes] = np.where(spread > 0, spread, 1.0)
+        first = [group[0] for group in self._groups]
+        rates = missing[:, first].mean(axis=0)
+        gaps = missing[np.ix_(rows, first)]
+        for g, group in enumerate(self._groups):
+            y = gaps[:, g]
+            self._intercept[g] = _logit(rates[g])
+            if y.all() or not y.any():
+                continue
+            others = ~np.isin(layout.column_of_code, group) / scale
+            features = np.hstack([codes * others, _GAP_WEIGHT * gaps[:, :g]])
+            model = _fit_logistic(features, y)
+            # An intercept without a penalty gives the rate of the chosen rows.
+            self._intercept[g] += model.intercept_[0] - _logit(y.mean())
+            self._of_codes[g] = model.coef_[0, :n_codes] * others
+            self._of_gaps[g, :g] = model.coef_[0, n_codes:] * _GAP_WEIGHT
+
+    def draw(self, codes, uniforms, observed):
+        """Draw which cells are missing.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows, n_codes)
+            Complete rows.
+        uniforms : ndarray of shape (n_rows, n_columns)
+            Numbers from 0 to 1.
+        observed : ndarray of bool, shape (n_rows, n_columns)
+            Cells that are not to be missing.
+
+        Returns
+        -------
+        missing : ndarray of bool, shape (n_rows, n_columns)
+        """
+        missing = np.zeros((len(codes), self._n_columns), dtype=bool)
+        gaps = np.zeros((len(codes), len(self._groups)))
+        for g, group in enumerate(self._groups):
+            # Summed row by row: in a matrix product the last digits depend on the other rows.
+            score = (codes * self._of_codes[g]).sum(axis=1) + (gaps * self._of_gaps[g]).sum(axis=1)
+            gap = uniforms[:, group[0]] < expit(score + self._intercept[g])
+            missing[:, group] = gap[:, None] & ~observed[:, group]
+            gaps[:, g] = missing[:, group].any(axis=1)
+        return missing
+
+
+def _same_gaps(missing):
+    """Return groups of columns that are missing in the same rows, the least missing first."""
+    columns = np.flatnonzero(missing.any(axis=0))
+    columns = columns[np.argsort(missing[:, columns].sum(axis=0), kind="stable")]
+    groups = {}
+    for j in columns.tolist():
+        groups.setdefault(np.packbits(missing[:, j]).tobytes(), []).append(j)
+    return list(groups.values())
+
+
+def _fit_logistic(features, y):
+    model = LogisticRegression(C=_C, solver="newton-cholesky", max_iter=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what was reached is good enough
+        return model.fit(features, y)
+
+
+def _logit(rate):
+    return np.clip(logit(rate), -_LARGEST_LOGIT, _LARGEST_LOGIT)
