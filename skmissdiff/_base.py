@@ -59,7 +59,7 @@ class BaseMissDiff(BaseEstimator):
         "reverse_variance": [StrOptions({"large", "small"})],
         "n_resample": [Interval(Integral, 1, None, closed="left")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"})],
-        "scaling": [StrOptions({"standard", "quantile", "minmax"})],
+        "scaling": [StrOptions({"auto", "standard", "quantile", "minmax"})],
         "max_categories": [Interval(Integral, 2, None, closed="left"), None],
         "bounds": [dict, tuple, StrOptions({"observed"}), None],
         "snap": ["boolean", "array-like"],
@@ -92,7 +92,7 @@ class BaseMissDiff(BaseEstimator):
         reverse_variance="large",
         n_resample=1,
         categorical_features="from_dtype",
-        scaling="quantile",
+        scaling="auto",
         max_categories=100,
         bounds="observed",
         snap=False,
@@ -192,7 +192,7 @@ class BaseMissDiff(BaseEstimator):
         device = resolve_device(self.device)
         encoder = TableEncoder(
             categorical_features=self.categorical_features,
-            scaling=self.scaling,
+            scaling=self._scaling(),
             max_categories=self.max_categories,
             missing_values=self.missing_values,
             bounds=self.bounds,
@@ -251,6 +251,9 @@ class BaseMissDiff(BaseEstimator):
             )
         finally:
             progress.close()
+
+    def _scaling(self):
+        return "standard" if self.scaling == "auto" else self.scaling
 
     def _validation_fraction(self):
         if self.early_stopping == "auto":

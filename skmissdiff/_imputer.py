@@ -65,8 +65,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     categorical_features : "from_dtype" or array-like, default="from_dtype"
         Which columns hold levels rather than numbers: by dtype (category, string and
         boolean columns), or indices, names or a boolean mask.
-    scaling : {"standard", "quantile", "minmax"}, default="standard"
-        How numbers become codes; from the observed cells of the training table only.
+    scaling : {"auto", "standard", "quantile", "minmax"}, default="auto"
+        How numbers become codes; from the observed cells of the training table only. "auto"
+        is "standard", as means of ranks are no means.
         "masked" expects codes of about unit variance, as the first two give them.
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come
@@ -204,7 +205,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         reverse_variance="large",
         n_resample=1,
         categorical_features="from_dtype",
-        scaling="standard",
+        scaling="auto",
         max_categories=100,
         bounds=None,
         snap=False,

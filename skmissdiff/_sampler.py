@@ -50,8 +50,9 @@ class MissDiffSampler(BaseMissDiff):
     categorical_features : "from_dtype" or array-like, default="from_dtype"
         Which columns hold levels rather than numbers: by dtype (category, string and
         boolean columns), or indices, names or a boolean mask.
-    scaling : {"standard", "quantile", "minmax"}, default="quantile"
-        How numbers become codes; from the observed cells of the training table only.
+    scaling : {"auto", "standard", "quantile", "minmax"}, default="auto"
+        How numbers become codes; from the observed cells of the training table only. "auto"
+        is "quantile" for "masked" and "standard" for "missdiff".
         "quantile" maps ranks to those of a normal distribution, so that skewed columns,
         heavy tails and values that fill half of a column come back as they were.
         "masked" expects codes of about unit variance, as the first two give them.
@@ -161,6 +162,11 @@ class MissDiffSampler(BaseMissDiff):
     >>> rows.shape, int(rows.isna().sum().sum())
     ((5, 4), 0)
     """
+
+    def _scaling(self):
+        if self.scaling == "auto" and self.method == "masked":
+            return "quantile"
+        return super()._scaling()
 
     def sample(self, n_samples=None, *, given=None, keep_missing=False, random_state=None):
         """Complete synthetic rows like those of the training table.

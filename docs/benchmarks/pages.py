@@ -167,6 +167,34 @@ def shares(results, utilities):
     return list_table(header, rows)
 
 
+def variants_pages(results_folder):
+    """(name, text): variants of the default method against tables."""
+    from docs.benchmarks.variants import TABLES
+
+    measures = {"parts": ["rmse", "error_rate"], "aggregates": ["rmse", "mae", "energy_distance"]}
+    for which, (variants, datasets) in TABLES.items():
+        results = read(results_folder / f"{which}.csv", variants)
+        for measure in measures[which]:
+            text = empty(f"python -m docs.benchmarks.variants {which}")
+            if len(results):
+                runs = order_columns(results.assign(column=labels(results, [])), datasets)
+                runs = runs[_has_values(runs, measure)]
+                reference = DEFAULT if which == "parts" else None
+                text = comparison(runs, measure, reference) if len(runs) else "\n"
+            yield f"{which}_{measure}", text
+
+
+def profile_pages(results_folder):
+    """(name, text): seconds of a fit by part, beside MissForest, and the arithmetic reached."""
+    path = results_folder / "profile.csv"
+    if not path.exists():
+        yield "profile", empty("python -m docs.benchmarks.profile_fit")
+        return
+    results = pd.read_csv(path)
+    rows = [[what, part, f"{value:.4g}"] for what, part, value in results.iloc[:, :3].to_numpy()]
+    yield "profile", list_table(["", "", ""], rows)
+
+
 def mixture_pages(results_folder):
     """(name, text): methods against mechanisms."""
     path = results_folder / "mixture.csv"
@@ -182,7 +210,13 @@ def mixture_pages(results_folder):
 def main(results_folder=FOLDER / "results", out=FOLDER):
     tables = Path(out) / "tables"
     tables.mkdir(parents=True, exist_ok=True)
-    for make in (imputation_pages, generation_pages, mixture_pages):
+    for make in (
+        imputation_pages,
+        variants_pages,
+        profile_pages,
+        generation_pages,
+        mixture_pages,
+    ):
         for name, text in make(Path(results_folder)):
             (tables / f"{name}.inc").write_text(text)
     results = read(Path(results_folder) / "cost.csv")

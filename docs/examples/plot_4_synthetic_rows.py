@@ -27,12 +27,12 @@ print(f"{(~hidden.any(axis=1)).sum()} of {len(table)} rows are complete")
 # %%
 # Fit and sample
 # --------------
-# Several columns are skewed or lumpy. ``scaling="quantile"`` gives each a bell shape for the
+# Several columns are skewed or lumpy. Ranks give each a bell shape for the
 # training, and its own shape back in the rows that are generated.
 
 from skmissdiff import MissDiffSampler
 
-sampler = MissDiffSampler(scaling="quantile", random_state=0).fit(table)
+sampler = MissDiffSampler(random_state=0).fit(table)
 rows = sampler.sample(len(table))
 rows.head()
 
@@ -83,7 +83,7 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.model_selection import train_test_split
 
 train, test = train_test_split(np.arange(len(table)), test_size=0.3, random_state=0)
-sampler = MissDiffSampler(scaling="quantile", random_state=0).fit(table.iloc[train])
+sampler = MissDiffSampler(random_state=0).fit(table.iloc[train])
 sources = {
     "real rows, complete": complete.iloc[train],
     "generated rows": sampler.sample(len(train)),
