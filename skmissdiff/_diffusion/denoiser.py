@@ -205,6 +205,11 @@ class PreconditionedDenoiser(Denoiser):
         self.W.copy_(factors.W)
         self.psi.copy_(factors.psi)
 
+    def believe(self, alpha: Tensor, alpha_noised: Tensor) -> None:
+        """Set how far the networks are believed, code by code."""
+        self.alpha.copy_(alpha)
+        self.alpha_noised.copy_(alpha_noised)
+
     def correction(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """F of every network for means and logits, and F' for the medians of numeric codes.
 

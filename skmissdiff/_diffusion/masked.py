@@ -10,8 +10,9 @@ still be learnt from them, the joint distribution cannot: for generation the mis
 cells are drawn from the model again and again while it is trained (stochastic EM).
 """
 
+import math
+import time
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -31,7 +32,7 @@ from .loss import (
 from .preconditioning import FactorModel, choose_rank, fit_factor_analysis
 from .sampling import code_groups, complete_rows
 from .training import Callback, History, TrainingSettings, fit_loop
-from .validation import Checks, leave_out, validate, validation_checks
+from .validation import Checks, Validation, leave_out, validate, validation_checks
 
 MAX_POOL_CODES = 20_000_000  # pooled maskings of a small table: 6 arrays of this size at most
 MAX_COPIES = 64
@@ -41,6 +42,8 @@ MAX_WAVES = 512  # frequencies of all columns together
 REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
 MAX_GROUPS = 8  # of columns that are drawn in turn
 WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
+TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
+MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
 
 
 @dataclass(frozen=True)
@@ -149,23 +152,35 @@ class RowSource:
         return self.queue.pop()
 
 
-class Refresh:
-    """Stochastic EM: draws the missing cells anew, a few times after a warm start."""
+class StochasticEM:
+    """Draws the missing cells of the training rows anew, a few times after a warm start."""
 
     def __init__(self, source: RowSource, n_refreshes: int, generator: torch.Generator):
         self.source, self.generator = source, generator
         step = (1 - WARM_SHARE) / max(1, n_refreshes)
         self.due = [WARM_SHARE + i * step for i in range(n_refreshes)]
 
-    def __call__(self, denoiser: PreconditionedDenoiser, share_done: float) -> None:
-        if not self.due or share_done < self.due[0] or share_done >= 1:
-            return
-        self.due = [share for share in self.due if share > share_done]
+    def is_due(self, share_done: float) -> bool:
+        """Whether the time of one has come, and training goes on after it."""
+        return bool(self.due) and self.due[0] <= share_done < 1
+
+    def __call__(self, denoiser: PreconditionedDenoiser, seconds_left: float) -> None:
+        """Draw, unless that would take much of the time that is left."""
+        self.due = self.due[1:]
         x, mask, _ = self.source.rows
-        groups = code_groups(mask, self.source.layout.cell, MAX_GROUPS)
-        self.source.refill(
-            complete_rows(denoiser, x, mask, groups, REFRESH_EVALUATIONS, self.generator)
-        )
+        if math.isfinite(seconds_left):
+            few = (~mask).any(1).nonzero()[:TRIAL_ROWS, 0]
+            start = time.monotonic()
+            self.completed(denoiser, x[few], mask[few])
+            expected = (time.monotonic() - start) * len(x) / len(few)
+            if expected > MAX_REFRESH_SHARE * seconds_left:
+                return
+        self.source.refill(self.completed(denoiser, x, mask))
+
+    def completed(self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor) -> Tensor:
+        """The rows with their missing cells drawn."""
+        groups = code_groups(self.source.rows.mask, self.source.layout.cell, MAX_GROUPS)
+        return complete_rows(denoiser, x, mask, groups, REFRESH_EVALUATIONS, self.generator)
 
 
 def fit_masked(
@@ -194,8 +209,8 @@ def fit_masked(
     judged = fraction > 0
     if judged and not (len(held[0]) and all(mask[rows].any() for rows in held)):
         # Too few rows to judge a network: stay with the factor analysis.
-        denoiser.alpha.zero_()
-        denoiser.alpha_noised.zero_()
+        nothing = torch.zeros(n_codes)
+        denoiser.believe(nothing, nothing)
         return denoiser, History()
     check = None
     if judged:
@@ -213,18 +228,23 @@ def fit_masked(
             F, F_median = denoiser.correction(batch.inputs)
         return masked_loss(F.float(), F_median.float(), batch, denoiser)
 
+    def judge(denoiser: PreconditionedDenoiser) -> Validation:
+        assert check is not None
+        found = validate(denoiser, check, judge_draws=n_refreshes > 0)
+        denoiser.believe(found.alpha, found.alpha_noised)  # for the draws of a refresh
+        return found
+
     history, best = fit_loop(
         denoiser,
         lambda: to_device(source.next_batch(), device),
         loss,
         loop,
-        validate=partial(validate, checks=check, judge_draws=n_refreshes > 0) if check else None,
+        validate=judge if check else None,
         callback=callback,
-        after_step=Refresh(source, n_refreshes, generator),
+        refresh=StochasticEM(source, n_refreshes, generator),
     )
     if best is not None:
-        denoiser.alpha.copy_(best.alpha)
-        denoiser.alpha_noised.copy_(best.alpha_noised)
+        denoiser.believe(best.alpha, best.alpha_noised)
     return denoiser, history
 
 

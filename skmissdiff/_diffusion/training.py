@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +23,18 @@ Loss = Callable[[Any, Any], Tensor]
 Validate = Callable[[Any], Validation]
 # Called with the number of steps done and the last loss.
 Callback = Callable[[int, float], None]
+
+
+class Refresh(Protocol):
+    """Makes the training rows anew, a few times."""
+
+    def is_due(self, share_done: float) -> bool:
+        """Whether it is time, by the share of the training that is over."""
+        ...
+
+    def __call__(self, denoiser: Any, seconds_left: float) -> None:
+        """Make the rows with the denoiser of now, or leave them if time is too short."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,12 @@ class Clock:
             return by_steps
         return max(by_steps, (time.monotonic() - self.start) / self.settings.max_time)
 
+    def seconds_left(self) -> float:
+        """Until `max_time`."""
+        if self.settings.max_time is None:
+            return math.inf
+        return self.start + self.settings.max_time - time.monotonic()
+
 
 def learning_rate_factor(share_done: float) -> float:
     """A short linear warm-up, then a cosine to zero."""
@@ -93,11 +111,11 @@ def fit_loop(
     settings: TrainingSettings,
     validate: Validate | None = None,
     callback: Callback | None = None,
-    after_step: Callable[[Any, float], None] | None = None,
+    refresh: Refresh | None = None,
 ) -> tuple[History, Validation | None]:
     """Train in place, keep the averaged weights: the last, or the best by ``validate``.
 
-    ``after_step`` gets the denoiser and the share of the training that is over.
+    What was best before a refresh of the training rows is forgotten: it has not seen them.
     """
     optimiser = Optimiser(denoiser, settings.optimiser)
     history, clock = History(), Clock(settings)
@@ -122,8 +140,12 @@ def fit_loop(
                 best = found
                 best_state = [p.detach().clone() for p in optimiser.parameters]
             optimiser.swap()
-        if after_step is not None:
-            after_step(denoiser, share_done)
+        if refresh is not None and refresh.is_due(share_done):
+            optimiser.swap()  # the average is the better model to draw from
+            refresh(denoiser, clock.seconds_left())
+            optimiser.swap()
+            best, n_stale = None, 0
+            share_done = clock.share_done(n_steps + 1)
         if share_done >= 1 or n_stale >= settings.n_iter_no_change:
             break
     kept_weights = best_state or optimiser.average
