@@ -38,6 +38,7 @@ MAX_POOL_CODES = 20_000_000  # pooled maskings of a small table: 6 arrays of thi
 MAX_COPIES = 64
 CHUNK_ROWS = 8192  # rows masked in one call
 SMALL_TABLE = 2000
+JUDGED_TABLE = 10_000  # fewer rows are held out in part, so that means are judged
 MAX_WAVES = 512  # frequencies of all columns together
 REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
 MAX_GROUPS = 8  # of columns that are drawn in turn

@@ -14,6 +14,7 @@ from . import paper
 from .denoiser import Denoiser, NoisePredictor, PreconditionedDenoiser
 from .likelihood import score_rows, score_rows_of_paper
 from .masked import (
+    JUDGED_TABLE,
     MAX_WAVES,
     SMALL_TABLE,
     MaskedSettings,
@@ -171,6 +172,8 @@ class MaskedMethod:
         n_levels = sum(codes.stop - codes.start for codes in categorical_slices)
         n_numeric, n_columns = n_codes - n_levels, n_codes - n_levels + len(categorical_slices)
         small = n_rows < SMALL_TABLE
+        # Means of a few thousand rows can be learnt by heart; draws gain from more training.
+        judged = n_rows < (SMALL_TABLE if budget.n_refreshes else JUDGED_TABLE)
         n_networks = _unless_set(budget.n_networks, (4 if n_codes <= 32 else 2) if small else 1)
         wide = 128 if small else 192 if n_columns <= 12 else 256
         settings = MaskedSettings(
@@ -181,7 +184,7 @@ class MaskedMethod:
             n_frequencies=max(2, min(16, MAX_WAVES // max(n_numeric, 1))),
             max_rank=48 if small else 16,
             em_max_iter=200 if small else 50,
-            validation_fraction=_unless_set(budget.validation_fraction, 0.1 if small else 0.0),
+            validation_fraction=_unless_set(budget.validation_fraction, 0.1 if judged else 0.0),
             n_refreshes=budget.n_refreshes,
         )
         loop = TrainingSettings(
