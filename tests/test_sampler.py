@@ -1,15 +1,19 @@
 """What the sampler's documentation promises."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, _base
 from skmissdiff._diffusion.inference import CALL_ROWS
+from skmissdiff.missingness import ampute
 
 METHODS = ["masked", "missdiff"]
 LEVELS = ["low", "mid", "high"]
@@ -265,3 +269,22 @@ def test_the_imputer_of_a_sampler_is_the_fitted_imputer(method, frame):
 def test_generation_needs_no_missing_cells(method):
     X = np.nan_to_num(numbers())
     assert np.isfinite(build(method).fit(X).sample(4)).all()
+
+
+def test_drawn_cells_reach_the_model_of_a_small_table():
+    """Weights that were best before the first refresh are not kept."""
+    X, _ = ampute(load_iris().data, "mar", 0.4, strength=3, random_state=1)
+    rows = [
+        MissDiffSampler(max_iter=60, n_refreshes=n, random_state=1).fit(X).sample(20)
+        for n in (1, 4)
+    ]
+    assert not np.array_equal(*rows)
+
+
+def test_max_time_bounds_refreshes_too():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(6000, 12))
+    X[rng.random(X.shape) < 0.3] = np.nan
+    start = time.monotonic()
+    MissDiffSampler(max_time=2, random_state=0).fit(X)
+    assert time.monotonic() - start < 12  # a refresh alone takes longer

@@ -165,9 +165,11 @@ class StochasticEM:
         """Whether the time of one has come, and training goes on after it."""
         return bool(self.due) and self.due[0] <= share_done < 1
 
-    def __call__(self, denoiser: PreconditionedDenoiser, seconds_left: float) -> None:
+    def __call__(
+        self, denoiser: PreconditionedDenoiser, share_done: float, seconds_left: float
+    ) -> None:
         """Draw, unless that would take much of the time that is left."""
-        self.due = self.due[1:]
+        self.due = [share for share in self.due if share > share_done]
         x, mask, _ = self.source.rows
         if math.isfinite(seconds_left):
             few = (~mask).any(1).nonzero()[:TRIAL_ROWS, 0]

@@ -32,7 +32,7 @@ class Refresh(Protocol):
         """Whether it is time, by the share of the training that is over."""
         ...
 
-    def __call__(self, denoiser: Any, seconds_left: float) -> None:
+    def __call__(self, denoiser: Any, share_done: float, seconds_left: float) -> None:
         """Make the rows with the denoiser of now, or leave them if time is too short."""
         ...
 
@@ -142,7 +142,7 @@ def fit_loop(
             optimiser.swap()
         if refresh is not None and refresh.is_due(share_done):
             optimiser.swap()  # the average is the better model to draw from
-            refresh(denoiser, clock.seconds_left())
+            refresh(denoiser, share_done, clock.seconds_left())
             optimiser.swap()
             best, n_stale = None, 0
             share_done = clock.share_done(n_steps + 1)
