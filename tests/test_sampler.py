@@ -287,4 +287,4 @@ def test_max_time_bounds_refreshes_too():
     X[rng.random(X.shape) < 0.3] = np.nan
     start = time.monotonic()
     MissDiffSampler(max_time=2, random_state=0).fit(X)
-    assert time.monotonic() - start < 12  # a refresh alone takes longer
+    assert time.monotonic() - start < 8  # with its refreshes it would take twice that
