@@ -330,7 +330,7 @@ class MissDiffSampler(BaseMissDiff):
         self._check_ready()
         if n_samples is not None:
             check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        if keep_missing and not hasattr(self, "_mask_model"):
+        if keep_missing and self._mask_model is None:
             raise ValueError(
                 "keep_missing=True takes a model of which cells are missing, and this sampler "
                 "comes from an imputer, which learns none. Fit a MissDiffSampler."
