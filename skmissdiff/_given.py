@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from skmissdiff._columns import read_column
-from skmissdiff._dataframe import Table, column_index, is_frame
+from skmissdiff._dataframe import Table, column_index, is_frame, library_of
 from skmissdiff._dtypes import numpy_dtype, typed
 
 _N_LEVELS = 10  # that an error lists
@@ -73,6 +73,13 @@ def read_given(given, schema, categories, missing_values=np.nan):
                 f"{schema.label(j)}. Give as many of each, or one for all rows."
             )
     return _as_table(read, schema, n_rows), not lengths
+
+
+def pandas_index(given, n_rows):
+    """Return the index of partial rows in a pandas frame, None if there is none."""
+    if not is_frame(given) or library_of(given) != "pandas" or len(given) != n_rows:
+        return None
+    return getattr(given, "index", None)  # a narwhals frame shows none
 
 
 def _items(given, n_columns):

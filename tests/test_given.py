@@ -104,6 +104,17 @@ def test_whatever_has_a_length_holds_a_value_per_row(sampler, name, values):
     pd.testing.assert_frame_equal(rows, sampler.sample(given={name: as_list}))
 
 
+def test_partial_rows_keep_their_index(sampler):
+    given = pd.DataFrame({"x": [0.5, None, 1.5]}, index=pd.Index([7, 3, 5], name="patient"))
+    rows = sampler.sample(given=given)
+    pd.testing.assert_index_equal(rows.index, given.index)
+    batches = pd.concat(sampler.sample_batches(batch_size=2, given=given))
+    pd.testing.assert_frame_equal(batches, rows)
+    same = sampler.sample(given=given.reset_index(drop=True))
+    pd.testing.assert_frame_equal(rows.reset_index(drop=True), same)
+    assert sampler.sample(2, given=given[:1]).index.tolist() == [0, 1]
+
+
 def test_one_partial_row_serves_for_all(sampler):
     frame = pd.DataFrame({"x": [0.5]})
     rows = sampler.sample(7, given=frame)
