@@ -212,6 +212,7 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._has_missing = table.missing.any(axis=0)
         self._trained_with = self._training_settings()
+        self._mask_model = None  # not that of an earlier fit
         self._learn_more(table, codes)
 
     def _learn_more(self, table, codes):

@@ -7,7 +7,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from skmissdiff._columns import read_column
-from skmissdiff._dataframe import Table, column_index, is_frame
+from skmissdiff._dataframe import Table, column_index, is_frame, library_of
 from skmissdiff._dtypes import numpy_dtype, typed
 
 _N_LEVELS = 10  # that an error lists
@@ -75,6 +75,13 @@ def read_given(given, schema, categories, missing_values=np.nan):
     return _as_table(read, schema, n_rows), not lengths
 
 
+def pandas_index(given, n_rows):
+    """Return the index of partial rows in a pandas frame, None if there is none."""
+    if not is_frame(given) or library_of(given) != "pandas" or len(given) != n_rows:
+        return None
+    return getattr(given, "index", None)  # a narwhals frame shows none
+
+
 def _items(given, n_columns):
     """Pairs of a column's name or index and its value or values."""
     if isinstance(given, dict):
@@ -94,23 +101,42 @@ def _items(given, n_columns):
 def _as_source(value, label):
     """Return what `read_column` reads, and whether it is one value for all rows."""
     if isinstance(value, nw.Series):
-        return value, False
-    if nw.dependencies.is_into_series(value):
-        return nw.from_native(value, series_only=True), False
-    if isinstance(value, np.ndarray) and value.ndim:
         values = value
-    elif isinstance(value, list | tuple):
-        values = np.empty(len(value), dtype=object)
-        values[:] = value
+    elif nw.dependencies.is_into_series(value):
+        values = nw.from_native(value, series_only=True)
+    elif isinstance(value, str | bytes):
+        return _one(value), True
+    elif hasattr(value, "__array__"):
+        values = np.asarray(value)
+        if values.ndim == 0:
+            return _one(values.item()), True
+    elif hasattr(value, "__len__"):
+        values = _objects(value, label)
     else:
-        values = np.empty(1, dtype=object)
-        values[0] = value.item() if isinstance(value, np.generic | np.ndarray) else value
-        return values, True
-    if values.ndim != 1 or len(values) == 0:
+        return _one(value), True
+    if len(values.shape) != 1 or len(values) == 0:
         raise ValueError(
             f"given must hold one value or one per row for {label}, got shape {values.shape}."
         )
     return values, False
+
+
+def _one(value):
+    values = np.empty(1, dtype=object)
+    values[0] = value
+    return values
+
+
+def _objects(values, label):
+    """An array of what a list, a range or the like holds, whatever that is."""
+    if not hasattr(values, "__getitem__") or isinstance(values, dict):
+        raise TypeError(
+            f"given holds a {type(values).__name__} for {label}, which has no order of rows. Give "
+            "a list."
+        )
+    out = np.empty(len(values), dtype=object)
+    out[:] = list(values)
+    return out
 
 
 def _check_values(values, j, schema, categories):

@@ -1,7 +1,8 @@
 """Which cells of a row are missing, given the row: a chain of logistic regressions.
 
 As in `sklearn.multioutput.ClassifierChain` every column is predicted from the row and from
-which of the columns before it are missing. Only coefficients are kept, no row.
+which of the columns before it are missing. Of many predictors those count that go with its
+gaps most. Only coefficients are kept, no row.
 """
 
 import warnings
@@ -10,11 +11,13 @@ import numpy as np
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-MAX_ROWS = 5000  # of the table, enough for its coefficients
+MAX_ROWS = 2000  # of the table, enough for its coefficients
 _C = 0.1  # inverse strength of the penalty, for codes of unit variance
 # Missing cells often come together, by a rule: the penalty hardly holds for other columns' gaps.
 _GAP_WEIGHT = 10.0
 _LARGEST_LOGIT = 50.0
+# Predictors of a regression: its time grows with their square.
+_MAX_PREDICTORS = 64
 
 
 class MaskModel:
@@ -47,18 +50,31 @@ class MaskModel:
         first = [group[0] for group in self._groups]
         rates = missing[:, first].mean(axis=0)
         gaps = missing[np.ix_(rows, first)]
+        predictors = np.hstack([codes / scale, _GAP_WEIGHT * gaps])
+        centered = predictors - predictors.mean(axis=0)
+        spread = np.linalg.norm(centered, axis=0)
         for g, group in enumerate(self._groups):
             y = gaps[:, g]
             self._intercept[g] = _logit(rates[g])
             if y.all() or not y.any():
                 continue
-            others = ~np.isin(layout.column_of_code, group) / scale
-            features = np.hstack([codes * others, _GAP_WEIGHT * gaps[:, :g]])
-            model = _fit_logistic(features, y)
+            allowed = np.flatnonzero(
+                (spread > 0)
+                & np.append(~np.isin(layout.column_of_code, group), np.arange(n_groups) < g)
+            )
+            if len(allowed) > _MAX_PREDICTORS:
+                association = np.abs((y - y.mean()) @ centered)[allowed] / spread[allowed]
+                strongest = np.argsort(-association, kind="stable")[:_MAX_PREDICTORS]
+                allowed = np.sort(allowed[strongest])
+            if len(allowed) == 0:
+                continue
+            model = _fit_logistic(predictors[:, allowed], y)
             # An intercept without a penalty gives the rate of the chosen rows.
             self._intercept[g] += model.intercept_[0] - _logit(y.mean())
-            self._of_codes[g] = model.coef_[0, :n_codes] * others
-            self._of_gaps[g, :g] = model.coef_[0, n_codes:] * _GAP_WEIGHT
+            coefficients = np.zeros(n_codes + n_groups)
+            coefficients[allowed] = model.coef_[0]
+            self._of_codes[g] = coefficients[:n_codes] / scale
+            self._of_gaps[g] = coefficients[n_codes:] * _GAP_WEIGHT
 
     def draw(self, codes, uniforms, observed):
         """Draw which cells are missing.

@@ -13,7 +13,7 @@ from skmissdiff._diffusion.inference import (
     log_density,
     resolve_device,
 )
-from skmissdiff._given import read_given
+from skmissdiff._given import pandas_index, read_given
 from skmissdiff._mask_model import MAX_ROWS, MaskModel
 from skmissdiff._progress import Progress
 from skmissdiff._rebuild import build_table, gap_value
@@ -192,7 +192,8 @@ class MissDiffSampler(BaseMissDiff):
         Returns
         -------
         X : ndarray or dataframe of shape (n_samples, n_features_out)
-            A table of the kind, names and dtypes seen in `fit`.
+            A table of the kind, names and dtypes seen in `fit`; in pandas with the index of
+            the partial rows `given`.
 
         Raises
         ------
@@ -201,7 +202,7 @@ class MissDiffSampler(BaseMissDiff):
             a level that was not seen in `fit`, or has another number of rows.
         """
         n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
-        return self._table(draw, 0, n_samples)
+        return self._table(draw, 0, n_samples, pandas_index(given, n_samples))
 
     def sample_batches(
         self,
@@ -239,8 +240,9 @@ class MissDiffSampler(BaseMissDiff):
         """
         check_scalar(batch_size, "batch_size", Integral, min_val=1)
         n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
+        index = pandas_index(given, n_samples)
         return (
-            self._table(draw, start, min(start + batch_size, n_samples))
+            self._table(draw, start, min(start + batch_size, n_samples), index)
             for start in range(0, n_samples, batch_size)
         )
 
@@ -330,7 +332,7 @@ class MissDiffSampler(BaseMissDiff):
         self._check_ready()
         if n_samples is not None:
             check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        if keep_missing and not hasattr(self, "_mask_model"):
+        if keep_missing and self._mask_model is None:
             raise ValueError(
                 "keep_missing=True takes a model of which cells are missing, and this sampler "
                 "comes from an imputer, which learns none. Fit a MissDiffSampler."
@@ -351,7 +353,7 @@ class MissDiffSampler(BaseMissDiff):
             )
         return n_samples, partial(self._draw_columns, seed, table, keep_missing)
 
-    def _table(self, draw, start, stop):
+    def _table(self, draw, start, stop, index):
         """Rows ``start`` to ``stop`` of the endless sample, some calls of the network at a time."""
         progress = Progress("Sampling", stop - start, self.verbose)
         pieces = []
@@ -362,7 +364,10 @@ class MissDiffSampler(BaseMissDiff):
         progress.close()
         columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         encoder = self.encoder_
-        return build_table(encoder.schema_, columns, encoder.kept_columns_)
+        table = build_table(encoder.schema_, columns, encoder.kept_columns_)
+        if index is not None and encoder.schema_.library == "pandas":
+            table.index = index[start:stop]
+        return table
 
     def _draw_columns(self, seed, given, keep_missing, start, stop):
         """The columns of rows ``start`` to ``stop``, at most ``CALL_ROWS``."""

@@ -117,10 +117,11 @@ def _make_parser():
     _add_model_options(sample)
     sample.add_argument(
         "--n-refreshes",
-        type=_positive_int,
+        type=_whole_number,
         metavar="N",
-        help="draw the missing cells anew N times while training, say 6; takes three times as long and "
-        "is worth it where cells are missing at random but not completely at random",
+        help="draw the missing cells anew N times while training (default: 4); training takes "
+        "three times as long as with 0, and it is worth it where cells are missing at random but "
+        "not completely at random",
     )
     group = sample.add_argument_group("the report")
     group.add_argument(
@@ -226,7 +227,11 @@ def _run_sample(args):
     table, seed = _open_table(args)
     if args.report is not None:
         _check_report(args, table)
-    given = {name: table.value(name, text) for name, text in args.given}
+    given = {}
+    for name, text in args.given:
+        if name in given:
+            raise TableError(f"--given names column {name!r} twice; give it one value")
+        given[name] = table.value(name, text)
     wishes = {"given": given} if given else {}
     if args.keep_missing:
         wishes["keep_missing"] = True
@@ -367,6 +372,13 @@ def _positive_int(text):
     value = int(text) if text.strip().lstrip("+").isdecimal() else 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def _whole_number(text):
+    value = int(text) if text.strip().lstrip("+").isdecimal() else -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
     return value
 
 

@@ -265,6 +265,22 @@ def test_sampled_rows_have_what_is_given(table, tmp_path, capsys):
     assert [line.split(",")[:3] for line in lines[1:]] == [["012", "1.9", "2"]] * 3
 
 
+@pytest.mark.usefixtures("median")
+def test_a_column_cannot_be_given_twice(table, tmp_path, capsys):
+    given = ["--given", "code=007", "--given", "code=012"]
+    options = ["--ignore", "id,day", *given]
+    status, line = fails(capsys, "sample", table, "-n", 3, "-o", tmp_path / "out.csv", *options)
+    assert (status, "--given names column 'code' twice" in line) == (2, True), line
+
+
+def test_the_missing_cells_need_not_be_drawn_anew(table, tmp_path, capsys):
+    out = tmp_path / "out.csv"
+    options = ["--ignore", "id,day", "-q", "--n-refreshes", 0, *QUICK]
+    assert run(capsys, "sample", table, "-n", 3, "-o", out, *options) == (0, "")
+    status, line = fails(capsys, "sample", table, "-n", 3, "-o", out, "--n-refreshes", "-1")
+    assert (status, "'-1' is not a whole number from 0" in line) == (2, True), line
+
+
 def test_sampled_rows_keep_the_gaps(table, tmp_path, capsys):
     out = tmp_path / "out.csv"
     options = ["--ignore", "id,day", "--keep-missing", *QUICK]

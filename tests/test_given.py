@@ -84,6 +84,37 @@ def test_infrequent_levels_stay_themselves():
     assert sampler.sample(20, given={"c": "l17"})["c"].tolist() == ["l17"] * 20
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("count", range(1, 4)),
+        ("count", pd.Index([1, 2, 3])),
+        ("count", pd.array([1, 2, 3])),
+        ("x", pd.array([1.0, None, 3.0], dtype="Float64")),
+        ("size", pd.Categorical(["big", "small", "big"])),
+        ("size", pd.array(["big", None, "big"], dtype="string")),
+        ("size", pd.Index(["big", "small", "big"])),
+        ("flag", pd.array([True, False, None])),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_has_a_length_holds_a_value_per_row(sampler, name, values):
+    rows = sampler.sample(given={name: values})
+    as_list = [None if pd.isna(value) else value for value in values]
+    pd.testing.assert_frame_equal(rows, sampler.sample(given={name: as_list}))
+
+
+def test_partial_rows_keep_their_index(sampler):
+    given = pd.DataFrame({"x": [0.5, None, 1.5]}, index=pd.Index([7, 3, 5], name="patient"))
+    rows = sampler.sample(given=given)
+    pd.testing.assert_index_equal(rows.index, given.index)
+    batches = pd.concat(sampler.sample_batches(batch_size=2, given=given))
+    pd.testing.assert_frame_equal(batches, rows)
+    same = sampler.sample(given=given.reset_index(drop=True))
+    pd.testing.assert_frame_equal(rows.reset_index(drop=True), same)
+    assert sampler.sample(2, given=given[:1]).index.tolist() == [0, 1]
+
+
 def test_one_partial_row_serves_for_all(sampler):
     frame = pd.DataFrame({"x": [0.5]})
     rows = sampler.sample(7, given=frame)
@@ -150,6 +181,10 @@ def test_batches_come_one_at_a_time(sampler, monkeypatch):
         ({"x": [1.0, 2.0, 3.0], "half": [1.0, 2.0]}, ValueError, "3 values of column 'x', but 2"),
         ({"half": np.ones((2, 2))}, ValueError, "one per row for column 'half'"),
         ({"x": []}, ValueError, "one per row for column 'x'"),
+        (pd.DataFrame({"x": []}), ValueError, "one per row for column 'x'"),
+        (pl.DataFrame({"size": []}), ValueError, "one per row for column 'size'"),
+        ({"x": pd.Series([], dtype=float)}, ValueError, "one per row for column 'x'"),
+        ({"x": {1.0, 2.0}}, TypeError, "a set for column 'x'.*Give a list"),
         ([1.0, 2.0], ValueError, "array of partial rows with 5 columns, got list of shape"),
         (3, ValueError, "given must be a dict of columns"),
     ],

@@ -109,6 +109,14 @@ def test_a_sampler_of_an_imputer_knows_no_gaps():
         sampler.sample(3, keep_missing=True)
 
 
+def test_a_refit_forgets_the_gaps_of_the_first_fit():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    imputer = MissDiffSampler(max_iter=0).fit(np.where(X > 1, np.nan, X)).to_imputer()
+    sampler = imputer.fit(X[:, :1]).to_sampler()
+    with pytest.raises(ValueError, match="Fit a MissDiffSampler"):
+        sampler.sample(3, keep_missing=True)
+
+
 def test_a_table_without_gaps_gets_none():
     X = np.random.default_rng(0).normal(size=(30, 2))
     sampler = MissDiffSampler(max_iter=0, random_state=0).fit(X)
@@ -153,3 +161,23 @@ def test_rates_are_those_of_all_rows_and_rules_hold():
     assert (drawn[:, 1] & ~drawn[:, 0]).mean() < 0.003
     assert drawn[codes[:, 1] > 1, 0].mean() > 0.85
     assert drawn[codes[:, 1] < -1, 0].mean() < 0.15
+
+
+def test_few_of_many_predictors_count():
+    rng = np.random.default_rng(0)
+    n_columns = 300
+    layout = CodeLayout((1,) * n_columns, (False,) * n_columns)
+    codes = rng.normal(size=(2000, n_columns))
+    missing = np.zeros(codes.shape, dtype=bool)
+    missing[:, 0] = rng.random(2000) < expit(2 * codes[:, 250] - 1)
+    missing[:, 1] = missing[:, 0] & (rng.random(2000) < 0.5)
+    missing[:, 2:8] = rng.random((2000, 6)) < 0.2
+    model = MaskModel(missing, np.arange(2000), codes, layout)
+    assert ((model._of_codes != 0).sum(axis=1) <= 64).all()
+    fresh = rng.normal(size=(4000, n_columns))
+    drawn = model.draw(fresh, rng.random(fresh.shape), np.zeros(fresh.shape, dtype=bool))
+    assert_allclose(drawn.mean(axis=0), missing.mean(axis=0), atol=0.025)
+    truth = expit(2 * fresh[:, 250] - 1)
+    for side in (fresh[:, 250] > 1, fresh[:, 250] < -1):
+        assert drawn[side, 0].mean() == pytest.approx(truth[side].mean(), abs=0.06)
+    assert (drawn[:, 1] & ~drawn[:, 0]).mean() < 0.005

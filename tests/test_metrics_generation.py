@@ -272,8 +272,25 @@ def test_identical_levels_cover_each_other():
     rng = np.random.default_rng(0)
     rows = rng.choice(list("abc"), size=(300, 3))
     precision, recall = alpha_precision_beta_recall(rows, rows[rng.permutation(300)])
-    assert precision > 0.4
+    assert precision > 0.9
     assert recall > 0.9
+
+
+def test_ties_are_broken_at_random():
+    real, fresh = np.random.default_rng(0).choice(list("ab"), size=(2, 1000, 1))
+    scores = alpha_precision_beta_recall(real, fresh, random_state=0)
+    assert min(scores) > 0.9
+    assert scores == alpha_precision_beta_recall(real, fresh, random_state=0)
+    collapsed = alpha_precision_beta_recall(real, np.full_like(real, "a"), random_state=0)
+    assert max(collapsed) < 0.6
+
+
+def test_numbers_too_close_for_bins():
+    close = np.where(np.arange(60) % 2, 1.0, np.nextafter(1, 2))
+    table = pd.DataFrame({"x": close, "c": np.where(np.arange(60) % 2, "u", "v")})
+    assert pair_trend_score(table, table) == 1.0
+    swapped = table.assign(x=close[::-1])
+    assert pair_trend_score(table, swapped) == 0.0
 
 
 def test_scores_of_a_real_table():

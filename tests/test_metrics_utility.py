@@ -119,5 +119,22 @@ def test_wrong_names_are_refused(test_rows, train_rows):
         utility(test_rows, train_rows, "z")
     with pytest.raises(ValueError, match=r"learners has \['svm'\]"):
         utility(test_rows, train_rows, "y", learners=["svm"])
+    with pytest.raises(ValueError, match="learners is empty"):
+        utility(test_rows, train_rows, "y", learners=[])
+    empty = train_rows[["x", "y"]].assign(x=np.nan)
+    with pytest.raises(ValueError, match="no value in any column besides column 'y'"):
+        utility(test_rows[["x", "y"]], empty, "y")
     with pytest.raises(ValueError, match="no column besides the target"):
         utility(test_rows[["y"]], train_rows[["y"]], "y")
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 6, 12, 21])
+def test_few_rows_or_one_of_a_level(test_rows, train_rows, n_rows):
+    few = train_rows[:n_rows].copy()
+    regression = utility(test_rows, few, "y", learners=["mlp"], random_state=0)
+    assert np.isfinite(regression["mlp"]["rmse"])
+    few["label"] = np.where(np.arange(n_rows) == 0, "once", few["label"].astype(str))
+    scores = utility(test_rows.astype({"label": str}), few, "label", learners=["mlp"])
+    assert 0 <= scores["mlp"]["accuracy"] <= 1
+    many = pd.DataFrame({"x": np.arange(40.0), "level": [f"l{i}" for i in range(20)] * 2})
+    assert utility(many, many, "level", learners=["mlp"])["mlp"]["accuracy"] < 1

@@ -29,8 +29,8 @@ _MEAN_OF_PAIRS = {"average": [StrOptions({"pairs"}), None]}
 # HistGradientBoosting takes at most 255 levels; rarer ones share the last.
 _MOST_LEVELS = 255
 _N_CHUNK = 500
-# Distances of codes are of the order of 1; equal ones may come out this far apart.
-_ROUNDING = 1e-6
+# Codes are moved by so much, in standard deviations, to break ties: more than rounding does.
+_JITTER = 1e-4
 
 
 @validate_params({**ROWS, **_MEAN}, prefer_skip_nested_validation=True)
@@ -280,6 +280,7 @@ def alpha_precision_beta_recall(
     Rows are compared as codes, numbers in standard deviations and two different levels 1
     apart, without the embedding by a neural network of [1]_. A missing cell is put in the
     middle of its column, and a table without one is given those of the other, as in `c2st`.
+    Equal distances, as levels have them, are put in an order at random.
     Nearest neighbours cover by chance: at beta = 1, rows of the same
     distribution cover the share ``1 - 2 ** -n_neighbors``. So beta-recall falls short of 1
     even for real rows, by half with `n_neighbors` of 1, which some libraries use. Compare with
@@ -299,7 +300,7 @@ def alpha_precision_beta_recall(
         Rows that are drawn of each table where there are more, since time grows with the
         square of them.
     random_state : int, RandomState instance or None, default=None
-        Draws these rows.
+        Draws these rows and the order of equal distances.
 
     Returns
     -------
@@ -338,6 +339,10 @@ def alpha_precision_beta_recall(
         distance_codes(encoder, with_missing_of(table, other, rng))
         for table, other in ((real, synthetic), (synthetic, real))
     )
+    # Equal codes become small clouds, in which ranks are as those of a density.
+    real, synthetic = (
+        codes + _JITTER * rng.standard_normal(codes.shape) for codes in (real, synthetic)
+    )
     to_center = np.linalg.norm(real - real.mean(axis=0), axis=1)
     precision = np.linalg.norm(synthetic - real.mean(axis=0), axis=1)
     # The share of real rows within each generated row's distance: alpha-precision is how
@@ -362,7 +367,7 @@ def _covered_at(real, synthetic, n_neighbors):
     covered_at = np.full(len(real), 2.0)
     for start in range(0, len(real), _N_CHUNK):
         rows = slice(start, start + _N_CHUNK)
-        near = cdist(real[rows], ordered) <= radius[rows, None] + _ROUNDING
+        near = cdist(real[rows], ordered) <= radius[rows, None]
         found = near.any(axis=1)
         covered_at[rows][found] = (near.argmax(axis=1)[found] + 1) / len(ordered)
     return covered_at

@@ -33,8 +33,8 @@ class PairColumns:
         known = columns[0][~np.isnan(columns[0])]
         if len(known) == 0:
             return [np.full(len(column), -1) for column in columns]
-        edges = np.histogram_bin_edges(known, bins=n_bins)
-        edges[[0, -1]] = -np.inf, np.inf
+        # Of numbers too close for as many bins, edges coincide, as np.digitize allows.
+        edges = np.linspace(known.min(), known.max(), n_bins + 1)[1:-1]
         return [np.where(np.isnan(c), -1, np.digitize(c, edges)) for c in columns]
 
     def known(self, table, i, j):

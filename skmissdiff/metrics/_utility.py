@@ -1,6 +1,8 @@
 """What generated rows are worth for training."""
 
+import math
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
@@ -33,6 +35,8 @@ from skmissdiff._encoding import TableEncoder
 from skmissdiff.metrics._inputs import read_alike, subsample
 from skmissdiff.metrics._options import MAX_ROWS, RANDOM_STATE, ROWS
 
+# Of the training rows, held out to stop the MLP early.
+_VALIDATION = 0.1
 LEARNERS = ("decision_tree", "adaboost", "linear", "mlp", "random_forest", "boosting")
 
 
@@ -60,7 +64,8 @@ def utility(
 ):
     """How well models that are trained on generated rows predict real ones.
 
-    The six learners of MissDiff [1]_ with scikit-learn's settings (the MLP stops early):
+    The six learners of MissDiff [1]_ with scikit-learn's settings (the MLP stops early where
+    there are two rows of each level, and enough to hold some of each out):
     decision tree, AdaBoost, logistic or linear regression, MLP, random forest and XGBoost.
     Where xgboost is not installed, ``"boosting"`` is scikit-learn's
     ``HistGradientBoosting``, in another implementation the same method. Give real training
@@ -109,6 +114,11 @@ def utility(
         r2
             Higher is better, up to 1; 0 for always predicting the mean.
 
+    Raises
+    ------
+    ValueError
+        If there is no learner, no row with a target, or no other column with a generated value.
+
     References
     ----------
     .. [1] Y. Ouyang, L. Xie, C. Li, G. Cheng, "MissDiff: Training Diffusion Models on Tabular
@@ -131,6 +141,8 @@ def utility(
     if len(names) < 2:
         raise ValueError("There is no column besides the target to predict it from.")
     wanted = LEARNERS if learners is None else tuple(learners)
+    if not wanted:
+        raise ValueError(f"learners is empty. Give some of {list(LEARNERS)}, or None for all.")
     unknown = [name for name in wanted if name not in LEARNERS]
     if unknown:
         raise ValueError(f"learners has {unknown}, but the learners are {list(LEARNERS)}.")
@@ -138,6 +150,11 @@ def utility(
         subsample(_with_target(table, j, name), max_rows, rng)
         for name, table in (("X_test", test), ("X_synthetic", train))
     )
+    if train.missing[:, np.arange(len(names)) != j].all():
+        raise ValueError(
+            f"X_synthetic has no value in any column besides {train.schema.label(j)}, the target, "
+            "to predict it from, in rows where the target is known."
+        )
     y_test, y_train = test.columns[j], train.columns[j]
     encoder = TableEncoder().fit_table(train)
     others = encoder.layout_.column_of_code != j
@@ -172,7 +189,7 @@ def _classify(name, X_train, y_train, X_test, y_test, seed):
     y_train, y_test = (np.array([levels[v] for v in y]) for y in (y_train, y_test))
     n_known = y_train.max() + 1
     # A single level leaves nothing to learn, and most learners refuse it.
-    model = _classifier(name, seed) if n_known > 1 else DummyClassifier()
+    model = _classifier(name, seed, y_train) if n_known > 1 else DummyClassifier()
     _fit(model, X_train, y_train)
     chances = np.zeros((len(X_test), len(levels)))
     chances[:, :n_known] = model.predict_proba(X_test)
@@ -191,7 +208,8 @@ def _classify(name, X_train, y_train, X_test, y_test, seed):
 
 def _regress(name, X_train, y_train, X_test, y_test, seed):
     # The MLP needs a target of about unit variance; the other learners do not mind.
-    model = TransformedTargetRegressor(_regressor(name, seed), transformer=StandardScaler())
+    regressor = _regressor(name, seed, y_train)
+    model = TransformedTargetRegressor(regressor, transformer=StandardScaler())
     _fit(model, X_train, y_train)
     guess = model.predict(X_test)
     return {
@@ -207,24 +225,39 @@ def _fit(model, X, y):
         model.fit(X, y)
 
 
-def _classifier(name, seed):
+def _can_stop_early(y, classify):
+    """Whether rows can be held out: two at least, and of each level one here and one there."""
+    n_held_out = math.ceil(_VALIDATION * len(y))
+    if not classify:
+        return n_held_out > 1
+    counts = np.bincount(y)
+    return bool(counts.min() > 1 and len(counts) <= n_held_out)
+
+
+def _classifier(name, seed, y):
+    early = {"early_stopping": _can_stop_early(y, True), "validation_fraction": _VALIDATION}
+    # Left to itself it stops early from 10,000 rows on.
+    boosting = HistGradientBoostingClassifier
+    if not early["early_stopping"]:
+        boosting = partial(boosting, early_stopping=False)
     models = {
         "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),
         "adaboost": lambda: AdaBoostClassifier(random_state=seed),
         "linear": lambda: LogisticRegression(max_iter=200),
-        "mlp": lambda: MLPClassifier(early_stopping=True, random_state=seed),
+        "mlp": lambda: MLPClassifier(**early, random_state=seed),
         "random_forest": lambda: RandomForestClassifier(random_state=seed),
-        "boosting": lambda: _boosting("XGBClassifier", HistGradientBoostingClassifier, seed),
+        "boosting": lambda: _boosting("XGBClassifier", boosting, seed),
     }
     return models[name]()
 
 
-def _regressor(name, seed):
+def _regressor(name, seed, y):
+    early = {"early_stopping": _can_stop_early(y, False), "validation_fraction": _VALIDATION}
     models = {
         "decision_tree": lambda: DecisionTreeRegressor(random_state=seed),
         "adaboost": lambda: AdaBoostRegressor(random_state=seed),
         "linear": LinearRegression,
-        "mlp": lambda: MLPRegressor(early_stopping=True, random_state=seed),
+        "mlp": lambda: MLPRegressor(**early, random_state=seed),
         "random_forest": lambda: RandomForestRegressor(random_state=seed),
         "boosting": lambda: _boosting("XGBRegressor", HistGradientBoostingRegressor, seed),
     }
