@@ -360,24 +360,30 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 )
         return values
 
-    def log_volume(self, table, uniforms):
-        """Return what turns log densities of codes into those of the table's own values.
+    def encode_for_density(self, table, uniforms):
+        """Encode a table, and return what turns densities of its codes into those of its values.
 
         Parameters
         ----------
         table : Table
             What `validate_table` returns.
         uniforms : ndarray of shape (n_rows, n_columns)
-            Those that the table is encoded with.
+            As in `encode`.
 
         Returns
         -------
-        ndarray of shape (n_rows,)
+        codes : ndarray of shape (n_rows, n_codes)
+            As those of `encode`, but for extremes: their codes have a density.
+        log_volume : ndarray of shape (n_rows,)
             Summed over the observed cells: the log of the slope of numeric codes, and the log
             of a level's share among those that have the same code.
         """
+        codes = self.encode(table, uniforms)
         total = np.zeros(table.n_rows)
         if self.scaler_ is not None:
+            limits = self.scaler_.density_limits()
+            numbers = self.layout_.numeric_codes
+            codes[:, numbers] = codes[:, numbers].clip(-limits, limits)
             slopes = self.scaler_.log_slope(self._numbers(table), uniforms[:, self._numeric])
             total += slopes.sum(axis=1)
         for j, levels in enumerate(self.categories_):
@@ -386,7 +392,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             shares = log_shares(self._level_counts[j], self._code_of_level[j])
             share_of = dict(zip(levels, shares, strict=True))
             total += [share_of.get(value, 0.0) for value in table.columns[j]]
-        return total
+        return codes, total
 
     def known_cells(self, table):
         """Return the columns of a `Table`, None where a level was not seen in `fit`.

@@ -286,8 +286,7 @@ class MissDiffSampler(BaseMissDiff):
         keys = RowKeys(SCORE_SEED).of_contents(row_contents(encoder.known_cells(table)))
         # Values that occur often are spread over their ranks: a bound on their probability.
         uniforms = self._noise(keys).uniform(encoder.layout_.n_columns)
-        scores = encoder.log_volume(table, uniforms)
-        codes = encoder.encode(table, uniforms)
+        codes, scores = encoder.encode_for_density(table, uniforms)
         if encoder.scaler_ is not None:
             codes[:, encoder.layout_.numeric_codes[encoder.scaler_.is_constant_]] = np.nan
         parts = zip(in_calls(codes), in_calls(keys), strict=True)

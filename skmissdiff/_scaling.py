@@ -7,9 +7,15 @@ from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardSca
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, check_is_fitted, validate_data
 
+from skmissdiff._ranks import (
+    known_quantiles,
+    known_values,
+    largest_density_code,
+    log_density,
+    normal_code,
+)
+
 _N_QUANTILES = 1000
-_LEAST_WINDOW, _WINDOW_POINTS = 0.01, 5  # of ranks, to either side of a slope
-_LEAST_RANK = 1e-7  # keeps the codes of the extremes within about 5.2
 
 
 class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -90,6 +96,12 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.is_constant_ = low == high
         varying = self._unit(X)[:, ~self.is_constant_]
         self.scaler_ = self._make_scaler(len(X)).fit(varying) if varying.shape[1] else None
+        self._n_observed = observed.sum(axis=0)
+        if self.strategy == "quantile":
+            self._known = {
+                j: known_quantiles(X[observed[:, j], j], self.scaler_.references_)
+                for j in np.flatnonzero(~self.is_constant_)
+            }
         return self
 
     def transform(self, X):
@@ -180,14 +192,21 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 values[:, varying] = self.scaler_.inverse_transform(values[:, varying])
             values = _finite(np.ldexp(values, self._spread), np.float64) + self._center
             values = np.ldexp(values, self._magnitude)
+        if self.strategy == "quantile":
+            # Shift and power of two cost the last digits, and values that are equal have to
+            # come back as they are.
+            for j, known in self._known.items():
+                exact = known_values(X[:, j], known, self.scaler_.references_)
+                values[:, j] = np.where(np.isnan(exact), values[:, j], exact)
         return _finite(values, X.dtype)
 
     def log_slope(self, X, uniforms):
         """Log of how much a code changes per unit of its column, which scales densities.
 
-        Under "quantile" a value that fills ranks of its own, as zeros of an amount do, stands
-        for those ranks: it gets what turns the density of its code into a probability. For
-        others the slope is taken over a window of ranks, as in a nearest-neighbour estimate.
+        Under "quantile" a value that holds a twentieth of its column or more, as zeros of an
+        amount do, stands for its ranks: it gets what turns the density of its code into a
+        probability. For others it is a slope over a window of ranks, and exponential tails
+        beyond the observed range. It goes with codes within `density_limits`.
 
         Parameters
         ----------
@@ -206,21 +225,32 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         slope = np.zeros(X.shape)
         varying = np.flatnonzero(~self.is_constant_)
         powers = np.log(2) * (self._magnitude + self._spread)
-        unit = self._unit(X)
+        unit, limits = self._unit(X), self.density_limits()
         for place, j in enumerate(varying):
             if self.strategy == "quantile":
-                slope[:, j] = log_slope_of_ranks(
-                    unit[:, j],
-                    self.scaler_.quantiles_[:, place],
-                    self.scaler_.references_,
-                    uniforms[:, j],
-                    powers[j],
-                )
+                quantiles, ranks = self.scaler_.quantiles_[:, place], self.scaler_.references_
+                density, is_share = log_density(unit[:, j], quantiles, ranks, self._n_observed[j])
+                code = normal_code(unit[:, j], quantiles, ranks, uniforms[:, j])
+                code = code.clip(-limits[j], limits[j])
+                slope[:, j] = density - np.where(is_share, 0.0, powers[j]) - norm.logpdf(code)
             else:
                 scale = self.scaler_.scale_[place]
                 factor = 1 / scale if self.strategy == "standard" else scale
                 slope[:, j] = np.log(factor) - powers[j]
         return np.where(np.isnan(X), 0.0, slope)
+
+    def density_limits(self):
+        """Largest absolute code of each column whose density `log_slope` scales.
+
+        Returns
+        -------
+        limits : ndarray of shape (n_features,)
+            Under "quantile" the code above which half a value's share lies, else infinite.
+        """
+        check_is_fitted(self)
+        if self.strategy != "quantile":
+            return np.full(self.n_features_in_, np.inf)
+        return largest_density_code(np.maximum(self._n_observed, 2))
 
     def _check(self, X, reset):
         # Validation adds numbers up, and meets inf - inf where they are huge.
@@ -253,44 +283,6 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def normal_code(x, quantiles, ranks, uniforms):
-    """Quantiles of the standard normal at the ranks of ``x``, at ``uniforms`` between ties.
-
-    ``x`` and ``uniforms`` have shape (n_rows,), ``quantiles`` and ``ranks`` one entry per
-    quantile that is known.
-    """
-    lowest, highest = ranks_of(x, quantiles, ranks)
-    rank = lowest + uniforms * (highest - lowest)
-    return norm.ppf(rank.clip(_LEAST_RANK, 1 - _LEAST_RANK))
-
-
-def ranks_of(x, quantiles, ranks):
-    """First and last rank that each value fills, equal unless it occurs often."""
-    highest = np.interp(x, quantiles, ranks)
-    lowest = -np.interp(-x, -quantiles[::-1], -ranks[::-1])
-    return np.minimum(lowest, highest), np.maximum(lowest, highest)
-
-
-def log_slope_of_ranks(x, quantiles, ranks, uniforms, log_unit):
-    """Log of d code / d x, or for values that fill ranks of d code times their number.
-
-    Of d rank / d x and d rank / d code, the normal density; ``log_unit`` is the log of the unit
-    of ``x``. Shapes as in `normal_code`.
-    """
-    lowest, highest = ranks_of(x, quantiles, ranks)
-    code = normal_code(x, quantiles, ranks, uniforms)
-    width = max(_LEAST_WINDOW, _WINDOW_POINTS / len(ranks))
-    ends = np.clip(lowest - width, 0, 1), np.clip(highest + width, 0, 1)
-    gap = np.interp(ends[1], ranks, quantiles) - np.interp(ends[0], ranks, quantiles)
-    density = np.log(ends[1] - ends[0]) - np.log(np.maximum(gap, 1e-9)) - log_unit
-    # Neighbouring quantiles are equal: rounding alone makes no tie.
-    share = highest - lowest
-    is_tie = share > 0.5 / len(ranks)
-    return np.where(is_tie, np.log(share, where=is_tie, out=density.copy()), density) - (
-        norm.logpdf(code)
-    )
 
 
 def _exponent(values):

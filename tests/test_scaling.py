@@ -159,3 +159,17 @@ def test_log_slope_of_ranks():
     np.testing.assert_allclose(density[0], np.log(0.4), atol=0.05)  # a probability
     np.testing.assert_allclose(density[1:3], np.log(0.6 / 7), atol=0.3)
     assert slope[3] == 0
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e300, 1e-300, 3e9])
+def test_values_that_occur_often_come_back_as_they_are(unit):
+    rng = np.random.default_rng(0)
+    x = np.where(rng.random(500) < 0.5, 0.1, rng.exponential(size=500) + 0.2) * unit
+    X = np.column_stack([x, np.where(rng.random(500) < 0.2, np.nan, -x)])
+    scaler = NumericScaler("quantile").fit(X)
+    often = np.abs(X) == x.min()
+    ends = (X == np.nanmin(X, axis=0)) | (X == np.nanmax(X, axis=0))
+    for codes in scaler.transform(X), scaler.jittered(X, rng.random(X.shape)):
+        back = scaler.inverse_transform(codes)
+        np.testing.assert_array_equal(back[often | ends], X[often | ends])
+        np.testing.assert_array_equal(np.isnan(back), np.isnan(X))

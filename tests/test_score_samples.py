@@ -197,3 +197,19 @@ def test_a_grid_search_maximises_the_likelihood():
     assert np.isfinite(scores).all()
     assert search.best_params_ == {"max_iter": 150}
     assert scores[1] > scores[0] + 0.2
+
+
+def test_scores_of_ranks_are_a_density():
+    x = np.random.default_rng(0).normal(size=(300, 1))
+    sampler = MissDiffSampler(max_iter=0, scaling="quantile", random_state=0).fit(x)
+    grid = np.concatenate([np.linspace(-50, -5, 200), np.linspace(-5, 5, 600)[1:-1]])
+    grid = np.concatenate([grid, np.linspace(5, 50, 200)])
+    density = np.exp(sampler.score_samples(grid[:, None]))
+    assert np.trapezoid(density, grid) == pytest.approx(1, abs=0.15)
+
+
+def test_rows_beyond_the_observed_range_score_ever_lower():
+    X = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 300)
+    sampler = MissDiffSampler(max_iter=0, scaling="quantile", random_state=0).fit(X)
+    scores = sampler.score_samples(np.array([[0, 0], [3, 3], [6, 6], [50, 50], [1e6, 1e6]]))
+    assert (np.diff(scores) < -2).all()
