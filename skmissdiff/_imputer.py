@@ -104,7 +104,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Whether "masked" holds out rows, stops when their hidden cells are no longer
         predicted better, keeps the weights that predicted them best, and shrinks each
         column towards the factor analysis as far as they ask for. "auto" does so for
-        tables of fewer than 10,000 rows, or 2,000 with `n_refreshes`.
+        tables of fewer than 2,000 rows or, without `n_refreshes`, 100 per code.
     validation_fraction : float, default=0.1
         Share of rows held out, for each network.
     n_iter_no_change : int, default=5

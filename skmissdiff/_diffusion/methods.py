@@ -14,7 +14,7 @@ from . import paper
 from .denoiser import Denoiser, NoisePredictor, PreconditionedDenoiser
 from .likelihood import score_rows, score_rows_of_paper
 from .masked import (
-    JUDGED_TABLE,
+    FEW_ROWS_PER_CODE,
     MAX_WAVES,
     SMALL_TABLE,
     MaskedSettings,
@@ -172,8 +172,9 @@ class MaskedMethod:
         n_levels = sum(codes.stop - codes.start for codes in categorical_slices)
         n_numeric, n_columns = n_codes - n_levels, n_codes - n_levels + len(categorical_slices)
         small = n_rows < SMALL_TABLE
-        # Means of a few thousand rows can be learnt by heart; draws gain from more training.
-        judged = n_rows < (SMALL_TABLE if budget.n_refreshes else JUDGED_TABLE)
+        # Wide tables are learnt by heart, which costs means; generation gains from more training.
+        few = n_rows < FEW_ROWS_PER_CODE * n_codes
+        judged = small or (few and not budget.n_refreshes)
         n_networks = _unless_set(budget.n_networks, (4 if n_codes <= 32 else 2) if small else 1)
         wide = 128 if small else 192 if n_columns <= 12 else 256
         settings = MaskedSettings(
