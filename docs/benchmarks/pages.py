@@ -207,16 +207,13 @@ def mixture_pages(results_folder):
         yield f"mixture_{measure}", text
 
 
+PAGES = (imputation_pages, variants_pages, profile_pages, generation_pages, mixture_pages)
+
+
 def main(results_folder=FOLDER / "results", out=FOLDER):
     tables = Path(out) / "tables"
     tables.mkdir(parents=True, exist_ok=True)
-    for make in (
-        imputation_pages,
-        variants_pages,
-        profile_pages,
-        generation_pages,
-        mixture_pages,
-    ):
+    for make in PAGES:
         for name, text in make(Path(results_folder)):
             (tables / f"{name}.inc").write_text(text)
     results = read(Path(results_folder) / "cost.csv")
