@@ -146,9 +146,6 @@ class MissDiffSampler(BaseMissDiff):
        Tabular Data with Missing Values", arXiv:2307.00467, 2023.
     .. [2] A. Lugmayr et al., "RePaint: Inpainting using Denoising Diffusion Probabilistic
        Models", CVPR 2022.
-    .. [3] D. P. Kingma, T. Salimans, B. Poole, J. Ho, "Variational Diffusion Models",
-       NeurIPS 2021.
-    .. [4] X. Kong, R. Brekelmans, G. Ver Steeg, "Information-Theoretic Diffusion", ICLR 2023.
 
     Examples
     --------
@@ -251,8 +248,9 @@ class MissDiffSampler(BaseMissDiff):
 
         For levels it is the log probability given the levels before. For numbers, given
         the levels, it is the log density of the factor analysis plus what the network adds,
-        an integral of squared errors over the noise levels [3]_ [4]_. Only observed cells
-        count, as in Theorem 2 of [1]_.
+        an integral of squared errors over the noise levels [1]_ [2]_. Only observed cells
+        count, as in Theorem 2 of MissDiff. Under scaling "quantile" the slope of the ranks is
+        an estimate, so that it bounds up to the error of that.
 
         Parameters
         ----------
@@ -272,6 +270,13 @@ class MissDiffSampler(BaseMissDiff):
         ------
         ValueError
             If method is "missdiff" and there are categorical columns.
+
+        References
+        ----------
+        .. [1] D. P. Kingma, T. Salimans, B. Poole, J. Ho, "Variational Diffusion Models",
+           NeurIPS 2021.
+        .. [2] X. Kong, R. Brekelmans, G. Ver Steeg, "Information-Theoretic Diffusion",
+           ICLR 2023.
         """
         self._check_ready()
         if self.method == "missdiff" and self.encoder_.layout_.categorical_slices:
