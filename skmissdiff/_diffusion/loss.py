@@ -165,8 +165,9 @@ def training_batch(
     borrowed = borrow_patterns(mask, patterns, generator)
     use = one_pass & (chance[3] < mixture.borrowed_share)
     hidden = torch.where((use & borrowed.any(1))[:, None], borrowed, hidden)
-    rest = hide_the_rest(mask, layout, generator)
-    hidden = torch.where((begun & rest.any(1))[:, None], rest, hidden)
+    if mixture.begun_share:
+        rest = hide_the_rest(mask, layout, generator)
+        hidden = torch.where((begun & rest.any(1))[:, None], rest, hidden)
     # Levels are known or absent: only numbers are noised.
     hidden &= is_numeric | one_pass[:, None]
     row_sigma = random_sigma(n_rows, generator).masked_fill(one_pass, math.inf)

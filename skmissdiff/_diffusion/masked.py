@@ -167,7 +167,7 @@ class StochasticEM:
 
     def __call__(
         self, denoiser: PreconditionedDenoiser, share_done: float, seconds_left: float
-    ) -> None:
+    ) -> bool:
         """Draw, unless that would take much of the time that is left."""
         self.due = [share for share in self.due if share > share_done]
         x, mask, _ = self.source.rows
@@ -177,8 +177,9 @@ class StochasticEM:
             self.completed(denoiser, x[few], mask[few])
             expected = (time.monotonic() - start) * len(x) / len(few)
             if expected > MAX_REFRESH_SHARE * seconds_left:
-                return
+                return False
         self.source.refill(self.completed(denoiser, x, mask))
+        return True
 
     def completed(self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor) -> Tensor:
         """The rows with their missing cells drawn."""

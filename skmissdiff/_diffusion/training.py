@@ -32,8 +32,8 @@ class Refresh(Protocol):
         """Whether it is time, by the share of the training that is over."""
         ...
 
-    def __call__(self, denoiser: Any, share_done: float, seconds_left: float) -> None:
-        """Make the rows with the denoiser of now, or leave them if time is too short."""
+    def __call__(self, denoiser: Any, share_done: float, seconds_left: float) -> bool:
+        """Make the rows with the denoiser of now, or leave them (False) if time is too short."""
         ...
 
 
@@ -142,9 +142,9 @@ def fit_loop(
             optimiser.swap()
         if refresh is not None and refresh.is_due(share_done):
             optimiser.swap()  # the average is the better model to draw from
-            refresh(denoiser, share_done, clock.seconds_left())
+            if refresh(denoiser, share_done, clock.seconds_left()):
+                best, best_state, n_stale = None, [], 0
             optimiser.swap()
-            best, n_stale = None, 0
             share_done = clock.share_done(n_steps + 1)
         if share_done >= 1 or n_stale >= settings.n_iter_no_change:
             break

@@ -77,31 +77,45 @@ def validation_checks(
 
 
 def agreement(denoiser: PreconditionedDenoiser, batch: Batch, n_rows: int = 512) -> Tensor:
-    """|mean F|^2 / mean |F|^2 over hidden cells: 1 if the networks agree, 1/K if they do not.
+    """E[F_k mean(F)] / E[F_k^2] over hidden cells: 1 if networks agree, 1/K if they do not.
 
-    The error of the averaged networks is predicted from those of single ones:
-    held-out rows are held out from one network only.
+    The error of the averaged networks is predicted from those of single ones: the rows of
+    network k are held out from it alone. The others agree too well on rows they know, so they
+    are compared with network k only.
     """
     K = denoiser.n_networks
     size = max(1, n_rows // K)
     inputs = Inputs(*(part[:, :size].flatten(0, 1).expand(K, -1, -1) for part in batch.inputs))
     F, _ = denoiser.correction(inputs)
-    F = F * inputs.s * (inputs.w < 1)
-    return F.mean(0).square().sum(0) / F.square().mean(0).sum(0).clamp_min(1e-12)
+    F = (F * inputs.s * (inputs.w < 1)).unflatten(1, (K, -1))
+    own = F.diagonal(dim1=0, dim2=1).movedim(-1, 0)
+    shared = (own * F.mean(0)).sum((0, 1)) / own.square().sum((0, 1)).clamp_min(1e-12)
+    return shared.clamp(1 / K, 1)
+
+
+class Judged(NamedTuple):
+    """A batch, what the networks say about it, and how far they agree."""
+
+    batch: Batch
+    F: Tensor  # (K, n_rows, n_codes)
+    agreed: Tensor  # (n_codes,)
+
+
+def judged(denoiser: PreconditionedDenoiser, batch: Batch) -> Judged:
+    """Ask the networks."""
+    F, _ = denoiser.correction(batch.inputs)
+    return Judged(batch, F, agreement(denoiser, batch))
 
 
 def judge_numbers(
-    denoiser: PreconditionedDenoiser, batch: Batch, unit: Tensor | float = 1.0
+    said: Judged, codes: Tensor, unit: Tensor | float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Alpha and relative error of each numeric code, in closed form.
 
     The error of alpha is base - 2 alpha cross + alpha^2 power; a code's own alpha is pooled
     towards a common one.
     """
-    inputs, hidden, x_0 = batch
-    codes = denoiser.numeric_codes
-    F, _ = denoiser.correction(inputs)
-    agreed = agreement(denoiser, batch)
+    (inputs, hidden, x_0), F, agreed = said
     residual = ((x_0 - inputs.g) / unit * hidden)[..., codes]
     step = (inputs.s / unit * F * hidden)[..., codes]
     cross = (residual * step).sum((0, 1))
@@ -113,13 +127,13 @@ def judge_numbers(
     return own, (base - 2 * own * cross + own.square() * power) / base
 
 
-def judge_levels(denoiser: PreconditionedDenoiser, batch: Batch) -> tuple[list[float], Tensor]:
+def judge_levels(
+    said: Judged, categorical_slices: tuple[slice, ...]
+) -> tuple[list[float], Tensor]:
     """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
-    inputs, hidden, x_0 = batch
-    F, _ = denoiser.correction(inputs)
-    agreed = agreement(denoiser, batch)
+    (inputs, hidden, x_0), F, agreed = said
     alphas, surprises = [], []
-    for levels in denoiser.categorical_slices:
+    for levels in categorical_slices:
         g, step = inputs.g[..., levels], F[..., levels]
         seen = hidden[..., levels.start]
         losses = torch.stack(
@@ -130,9 +144,7 @@ def judge_levels(denoiser: PreconditionedDenoiser, batch: Batch) -> tuple[list[f
         )
         best = int(losses.argmin())
         # As in closed form above: the averaged networks deserve 1 / agreement more.
-        # Networks that say nothing (a single level) agree on nothing: at least 1 / K then.
-        agreement_of_levels = max(agreed[levels].mean().item(), 1 / denoiser.n_networks)
-        alphas.append(min(1.0, ALPHA_GRID[best] / agreement_of_levels))
+        alphas.append(min(1.0, ALPHA_GRID[best] / agreed[levels].mean().item()))
         unseen = losses[0] <= 0
         surprises.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9)))
     return alphas, torch.stack(surprises)
@@ -146,26 +158,27 @@ def validate(
 
     That of means, or (``judge_draws``) the mean of it and that of draws.
     """
-    absent, noised = checks
+    absent = judged(denoiser, checks.absent)
     alpha = torch.ones_like(denoiser.alpha)
     alpha_noised = torch.ones_like(denoiser.alpha)
     codes = denoiser.numeric_codes
     errors = []
-    if noised is not None:
-        alpha[codes], error = judge_numbers(denoiser, absent)
+    if checks.noised is not None:
+        alpha[codes], error = judge_numbers(absent, codes)
         if error.mean() > 1 - MIN_IMPROVEMENT:
             alpha[codes], error = torch.zeros_like(error), torch.ones_like(error)
         errors.append(error)
         # In units of s, as in training: draws are made at the small noise levels.
-        alpha_noised[codes], draw_error = judge_numbers(denoiser, noised, noised.inputs.s)
+        noised = judged(denoiser, checks.noised)
+        alpha_noised[codes], draw_error = judge_numbers(noised, codes, checks.noised.inputs.s)
     if denoiser.categorical_slices:
-        alphas, error = judge_levels(denoiser, absent)
+        alphas, error = judge_levels(absent, denoiser.categorical_slices)
         if error.mean() > 1 - MIN_IMPROVEMENT:
             alphas, error = [0.0] * len(alphas), torch.ones_like(error)
         for levels, own in zip(denoiser.categorical_slices, alphas, strict=True):
             alpha[levels] = own
         errors.append(error)
     value = torch.cat(errors).mean().item()
-    if judge_draws and noised is not None:
+    if judge_draws and checks.noised is not None:
         value = (value + draw_error.mean().item()) / 2
     return Validation(value, alpha, alpha_noised)
