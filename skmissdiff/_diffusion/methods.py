@@ -175,7 +175,7 @@ class MaskedMethod:
         # Wide tables are learnt by heart, which costs means; generation gains from more training.
         few = n_rows < FEW_ROWS_PER_CODE * n_codes
         judged = small or (few and not budget.n_refreshes)
-        n_networks = _unless_set(budget.n_networks, (4 if n_codes <= 32 else 2) if small else 1)
+        n_networks = _unless_set(budget.n_networks, (4 if n_codes <= 64 else 2) if small else 1)
         wide = 128 if small else 192 if n_columns <= 12 else 256
         settings = MaskedSettings(
             batch_size=_unless_set(budget.batch_size, min(512, 2 * n_rows) if small else 2048),

@@ -11,11 +11,10 @@ from .loss import Batch, Layout, corrupt, hide_cells, random_sigma, stacked
 from .preconditioning import FactorModel
 
 ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
-MAX_HELD_ROWS, MAX_MASKINGS = 8192, 8  # for one network
+MAX_HELD_ROWS, MAX_MASKINGS = 8192, 24  # for one network
 # Numeric columns, or categorical ones, that gain less than this on average keep the factor
 # analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
 MIN_IMPROVEMENT = 0.02
-PSEUDO_CELLS = 20  # weight of the common alpha in a column's own
 
 
 class Validation(NamedTuple):
@@ -55,16 +54,17 @@ def validation_checks(
     layout: Layout,
     held_rows: list[Tensor],
     generator: torch.Generator,
-    *,
-    fraction: float = 0.3,
 ) -> Checks:
-    """Many maskings of the held-out rows of each network: a criterion without noise."""
+    """Many maskings of the held-out rows of each network: a criterion without noise.
+
+    A masking hides one cell of a row. Under MCAR the others are then missing as often as beside
+    a cell that is missing by nature: networks are believed as far as they deserve it there.
+    """
     absent, noised = [], []
     for rows in held_rows:
         rows = rows[:MAX_HELD_ROWS]
         rows = rows.repeat(max(1, min(MAX_MASKINGS, MAX_HELD_ROWS // len(rows))))
-        share = torch.full((len(rows), 1), fraction)
-        hidden = hide_cells(mask[rows], layout.cell, share, generator)
+        hidden = hide_cells(mask[rows], layout.cell, torch.zeros(len(rows), 1), generator)
         row_sigma = torch.full((len(rows),), math.inf)
         absent.append(corrupt(model, x[rows], mask[rows], hidden, row_sigma, generator))
         row_sigma = random_sigma(len(rows), generator)
@@ -112,8 +112,8 @@ def judge_numbers(
 ) -> tuple[Tensor, Tensor]:
     """Alpha and relative error of each numeric code, in closed form.
 
-    The error of alpha is base - 2 alpha cross + alpha^2 power; a code's own alpha is pooled
-    towards a common one.
+    The error of alpha is base - 2 alpha cross + alpha^2 power. Cells are few: a code's alpha is
+    halfway between its own and a common one.
     """
     (inputs, hidden, x_0), F, agreed = said
     residual = ((x_0 - inputs.g) / unit * hidden)[..., codes]
@@ -122,9 +122,8 @@ def judge_numbers(
     power = step.square().sum((0, 1)) * agreed[codes]
     base = residual.square().sum((0, 1)).clamp_min(1e-9)
     common = ((cross / base).sum() / (power / base).sum().clamp_min(1e-9)).clamp(0, 1)
-    prior = PSEUDO_CELLS * power / hidden[..., codes].sum((0, 1)).clamp_min(1)
-    own = ((cross + prior * common) / (power + prior).clamp_min(1e-12)).clamp(0, 1)
-    return own, (base - 2 * own * cross + own.square() * power) / base
+    alpha = ((cross / power.clamp_min(1e-12) + common) / 2).clamp(0, 1)
+    return alpha, (base - 2 * alpha * cross + alpha.square() * power) / base
 
 
 def judge_levels(
