@@ -95,10 +95,6 @@ def without_muon(seed):
     return with_optimiser(seed, muon_learning_rate=None)
 
 
-def without_borrowed_gaps(seed):
-    return with_mixture(seed, borrowed_share=0.0)
-
-
 def without_draws(seed):
     """Every row a one-pass row: a model of means alone."""
     return with_mixture(seed, mean_share=1.0)
@@ -122,7 +118,6 @@ PARTS = {
     "without held-out rows": without_selection,
     "without averaged weights": without_averaged_weights,
     "AdamW instead of Muon": without_muon,
-    "without borrowed gaps": without_borrowed_gaps,
     "without training for draws": without_draws,
 }
 AGGREGATES = {"mean": default, "median": default_median, "mode": mode, "a draw": one_draw}

@@ -46,7 +46,6 @@ class Mixture(NamedTuple):
     mean_share : one-pass rows, whose hidden cells are absent; of the others half are noised
         in all numbers (generation) and half in some (conditioning), at one sigma per row.
     max_hidden : the hidden fraction of a one-pass row is uniform on (0, max_hidden).
-    borrowed_share : one-pass rows that hide what another row misses instead.
     begun_share : one-pass rows that know no number and only the first of their categorical
         columns, as rows do while they are generated.
     completed_share : conditioning rows that come with their missing cells drawn, once there
@@ -56,7 +55,6 @@ class Mixture(NamedTuple):
 
     mean_share: float = 0.75
     max_hidden: float = 0.6
-    borrowed_share: float = 0.5
     begun_share: float = 0.0
     completed_share: float = 0.6
 
@@ -89,12 +87,6 @@ def hide_cells(
     draw = torch.rand(len(mask), n_cells, generator=generator)[:, cell_of_code]
     draw = draw.masked_fill(~mask, 2.0)
     return (draw <= torch.maximum(fraction, draw.amin(1, keepdim=True))) & mask
-
-
-def borrow_patterns(mask: Tensor, patterns: Tensor, generator: torch.Generator) -> Tensor:
-    """Hide in each row what a random other row misses: the table's own missingness."""
-    others = torch.randint(len(patterns), (len(mask),), generator=generator)
-    return mask & ~patterns[others]
 
 
 def hide_the_rest(mask: Tensor, layout: Layout, generator: torch.Generator) -> Tensor:
@@ -138,18 +130,14 @@ class Rows(NamedTuple):
 def training_batch(
     model: FactorModel,
     rows: Rows,
-    patterns: Tensor,
     layout: Layout,
     mixture: Mixture,
     generator: torch.Generator,
 ) -> Batch:
-    """Draw a kind, a noise level and hidden cells for each row.
-
-    ``patterns`` are the masks of all training rows.
-    """
+    """Draw a kind, a noise level and hidden cells for each row."""
     x, mask, completed = rows
     n_rows, is_numeric = len(x), layout.is_numeric
-    chance = torch.rand(4, n_rows, generator=generator)
+    chance = torch.rand(3, n_rows, generator=generator)
     one_pass = chance[0] < mixture.mean_share
     one_pass |= ~(mask & is_numeric).any(1)
     begun = one_pass & (chance[1] < mixture.begun_share)
@@ -162,9 +150,6 @@ def training_batch(
     fraction = torch.where(one_pass, mixture.max_hidden, 1.0)[:, None] * fraction
     fraction = fraction.masked_fill(generation[:, None], 1.0)
     hidden = hide_cells(mask, layout.cell, fraction, generator)
-    borrowed = borrow_patterns(mask, patterns, generator)
-    use = one_pass & (chance[3] < mixture.borrowed_share)
-    hidden = torch.where((use & borrowed.any(1))[:, None], borrowed, hidden)
     if mixture.begun_share:
         rest = hide_the_rest(mask, layout, generator)
         hidden = torch.where((begun & rest.any(1))[:, None], rest, hidden)

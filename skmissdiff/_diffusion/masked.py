@@ -114,7 +114,6 @@ class RowSource:
                 training_batch(
                     self.model,
                     self.rows_at(chunk),
-                    self.rows.mask,
                     self.layout,
                     self.settings.mixture,
                     self.generator,
