@@ -382,6 +382,19 @@ def some_results():
     return pd.DataFrame(lines, columns=["column", "seed", "method", "status", "rmse"])
 
 
+def test_a_method_with_the_easy_seeds_only_is_not_the_best():
+    runs = [("good", seed, rmse) for seed, rmse in enumerate([0.1, 0.3, 0.5])]
+    runs += [("easy", 0, 0.11)]
+    results = pd.DataFrame(runs, columns=["method", "seed", "rmse"])
+    results = results.assign(column="a", status="ok")
+    text = comparison(results, "rmse", "good")
+    assert "**0.300 (0.200)**" in text
+    assert "**0.11" not in text
+    # It is 10 % behind on the seed that both ran; 10 % ahead it would be the best.
+    results.loc[3, "rmse"] = 0.09
+    assert "**0.0900, 1 seed**" in comparison(results, "rmse", "good")
+
+
 def test_comparison():
     results = some_results()
     text = comparison(results, "rmse", "good", published={"Paper": {"a": "0.1"}})

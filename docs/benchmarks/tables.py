@@ -66,8 +66,7 @@ def comparison(results, measure, reference=None, higher=False, apart=(), publish
     methods = list(dict.fromkeys(results["method"]))
     runs = results[results["status"].eq("ok") & results[measure].notna()]
     seeds = runs.groupby("column")["seed"].nunique()
-    means = runs.groupby(["method", "column"])[measure].mean().unstack("column")
-    means = means.reindex(index=methods, columns=columns)
+    means = comparable_means(runs, measure, reference).reindex(index=methods, columns=columns)
     ranked = means.drop(index=[name for name in apart if name in methods])
     best = ranked.max() if higher else ranked.min()
     ranks = _ranks(ranked, higher)
@@ -95,6 +94,23 @@ def comparison(results, measure, reference=None, higher=False, apart=(), publish
         cells = [figures.get(column, "-") for column in columns]
         rows.append([f"{method} (published)", *cells, "-"] + (["-"] if tests else []))
     return list_table(header, rows)
+
+
+def comparable_means(runs, measure, reference):
+    """Means by method and column, as if all had run the seeds of the reference.
+
+    A method with other seeds gets the mean of the reference, times the ratio of the two on the
+    seeds that they share: splits differ more than methods do.
+    """
+    wide = runs.pivot_table(index=["column", "seed"], columns="method", values=measure)
+    means = wide.groupby(level="column").mean().T
+    if reference not in wide:
+        return means
+    for method in wide.columns.drop(reference):
+        pairs = wide[[method, reference]].dropna().groupby(level="column").mean()
+        scaled = pairs[method] / pairs[reference] * means.loc[reference]
+        means.loc[method] = scaled.fillna(means.loc[method])
+    return means
 
 
 def reason(runs):
