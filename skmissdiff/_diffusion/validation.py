@@ -107,9 +107,7 @@ def judged(denoiser: PreconditionedDenoiser, batch: Batch) -> Judged:
     return Judged(batch, F, agreement(denoiser, batch))
 
 
-def judge_numbers(
-    said: Judged, codes: Tensor, unit: Tensor | float = 1.0
-) -> tuple[Tensor, Tensor]:
+def judge_numbers(said: Judged, codes: Tensor, unit: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
     """Alpha and relative error of each numeric code, in closed form.
 
     The error of alpha is base - 2 alpha cross + alpha^2 power. Cells are few: a code's alpha is
@@ -126,9 +124,7 @@ def judge_numbers(
     return alpha, (base - 2 * alpha * cross + alpha.square() * power) / base
 
 
-def judge_levels(
-    said: Judged, categorical_slices: tuple[slice, ...]
-) -> tuple[list[float], Tensor]:
+def judge_levels(said: Judged, categorical_slices: tuple[slice, ...]) -> tuple[list[float], Tensor]:
     """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
     (inputs, hidden, x_0), F, agreed = said
     alphas, surprises = [], []
