@@ -19,7 +19,7 @@ from docs.benchmarks import cost, generation, imputation, pages, pinned
 from docs.benchmarks.command import run_table
 from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
 from docs.benchmarks.generators import CEILING, GENERATORS
-from docs.benchmarks.imputers import IMPUTERS, OnCodes
+from docs.benchmarks.imputers import IMPUTERS, BoostingPerColumn, OnCodes
 from docs.benchmarks.limits import PEERS_PYTHON, NotRun, run_limited
 from docs.benchmarks.protocols import protocol_d, protocol_t, protocol_t_complete
 from docs.benchmarks.results import NO_PEERS, Results
@@ -380,6 +380,15 @@ def some_results():
                 lines.append((column, seed, method, "ok", value))
         lines.append((column, 0, "slow", "over budget of 300 s", np.nan))
     return pd.DataFrame(lines, columns=["column", "seed", "method", "status", "rmse"])
+
+
+def test_boosting_per_column_takes_a_level_that_occurs_once():
+    """With more than 10,000 rows it stops early, by a split in which every level has two rows."""
+    number = np.arange(10_100.0)
+    kind = np.where(number % 2 == 0, "even", "odd").astype(object)
+    kind[5], kind[8] = "once", None
+    frame = pd.DataFrame({"number": number, "parity": number % 2, "kind": kind})
+    assert BoostingPerColumn(0).fit(frame).transform(frame).loc[8, "kind"] == "even"
 
 
 def test_a_method_with_the_easy_seeds_only_is_not_the_best():

@@ -61,6 +61,8 @@ class BoostingPerColumn(TransformerMixin, BaseEstimator):
         codes, self.models_ = self._codes(X), []
         for j, column in enumerate(X):
             observed = X[column].notna().to_numpy()
+            if self.text_[j]:  # its early stopping cannot split a class of one
+                observed = observed & X[column].duplicated(keep=False).to_numpy()
             others = np.arange(X.shape[1]) != j
             kind = (
                 HistGradientBoostingClassifier if self.text_[j] else HistGradientBoostingRegressor
