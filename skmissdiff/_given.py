@@ -46,11 +46,6 @@ def read_given(given, schema, categories, missing_values=np.nan):
         j = column_index(key, names, "given")
         if j in read:
             raise ValueError(f"given names {schema.label(j)} twice, by name and by index.")
-        if schema.columns[j].n_observed == 0:
-            raise ValueError(
-                f"given sets {schema.label(j)}, which had no observed value in fit: the other "
-                "columns cannot be drawn given it. Leave it out of given."
-            )
         source, is_scalar = _as_source(value, schema.label(j))
         values, missing, _ = read_column(
             source, names[j], j, missing_values=missing_values, fitted=schema.columns[j]
@@ -60,7 +55,13 @@ def read_given(given, schema, categories, missing_values=np.nan):
                 f"given sets {schema.label(j)} to {value!r}, which is a missing value. Leave the "
                 "column out of given to have it drawn."
             )
-        _check_values(values[~missing], j, schema, categories)
+        if schema.columns[j].n_observed == 0 and not missing.all():
+            raise ValueError(
+                f"given sets {schema.label(j)}, which had no observed value in fit: the other "
+                "columns cannot be drawn given it. Leave it empty, or out of given."
+            )
+        values = np.array(values)  # not the caller's own
+        values[~missing] = _checked(values[~missing], j, schema, categories)
         read[j] = values, missing
         scalars += [j] * is_scalar
     lengths = {j: len(values) for j, (values, _) in read.items() if j not in scalars}
@@ -139,11 +140,14 @@ def _objects(values, label):
     return out
 
 
-def _check_values(values, j, schema, categories):
-    """Raise for values that the column cannot hold, or that nothing was learnt about."""
+def _checked(values, j, schema, categories):
+    """The values, levels as they were seen in fit.
+
+    Raises for those that the column cannot hold, or that nothing was learnt about.
+    """
     column, label = schema.columns[j], schema.label(j)
     if column.is_categorical:
-        known = set(categories[j])
+        known = {level: level for level in categories[j]}
         for value in dict.fromkeys(values):
             if value not in known:
                 levels = ", ".join(map(repr, categories[j][:_N_LEVELS]))
@@ -152,7 +156,8 @@ def _check_values(values, j, schema, categories):
                     f"given sets {label} to {value!r}, a level that was not seen in fit. The "
                     f"levels are {levels}{more}."
                 )
-        return
+        # True is 1 for Python, but not for every frame.
+        return _objects([known[value] for value in values], label)
     dtype = np.dtype(schema.array_dtype) if schema.array_dtype else numpy_dtype(column)
     if dtype.kind in "iu":
         wrong = values[typed(values, column, dtype) != values]
@@ -161,6 +166,7 @@ def _check_values(values, j, schema, categories):
                 f"given sets {label} to {wrong[0]:g}, which its dtype {dtype} cannot hold. Give a "
                 f"whole number from {np.iinfo(dtype).min} to {np.iinfo(dtype).max}."
             )
+    return values
 
 
 def _as_table(read, schema, n_rows):

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
 MAX_ROWS = 2000  # of the table, enough for its coefficients
-_C = 0.1  # inverse strength of the penalty, for codes of unit variance
+_C = 1.0  # inverse strength of the penalty, for codes of unit variance
 # Missing cells often come together, by a rule: the penalty hardly holds for other columns' gaps.
 _GAP_WEIGHT = 10.0
 _LARGEST_LOGIT = 50.0

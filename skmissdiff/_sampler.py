@@ -1,5 +1,6 @@
 """Generation of complete rows."""
 
+import copy
 from functools import partial
 from numbers import Integral
 
@@ -236,10 +237,11 @@ class MissDiffSampler(BaseMissDiff):
             As in `sample`, before the first table is asked for.
         """
         check_scalar(batch_size, "batch_size", Integral, min_val=1)
-        n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
+        fitted = copy.copy(self)  # of now, whatever becomes of this one meanwhile
+        n_samples, draw = fitted._prepare(n_samples, given, keep_missing, random_state)
         index = pandas_index(given, n_samples)
         return (
-            self._table(draw, start, min(start + batch_size, n_samples), index)
+            fitted._table(draw, start, min(start + batch_size, n_samples), index)
             for start in range(0, n_samples, batch_size)
         )
 
@@ -369,8 +371,8 @@ class MissDiffSampler(BaseMissDiff):
         columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
         encoder = self.encoder_
         table = build_table(encoder.schema_, columns, encoder.kept_columns_)
-        if index is not None and encoder.schema_.library == "pandas":
-            table.index = index[start:stop]
+        if encoder.schema_.library == "pandas":
+            table.index = table.index + start if index is None else index[start:stop]
         return table
 
     def _draw_columns(self, seed, given, keep_missing, start, stop):

@@ -138,7 +138,7 @@ class SyntheticReport:
     def _compare(self, X_real, table, X, drawing):
         """The measures that draw rows, NaN where there are too few of them."""
         names = ("c2st", "alpha_precision", "beta_recall")
-        if min(self._real.n_rows, table.n_rows) < _FEWEST_ROWS:
+        if min(self._real.n_rows, table.n_rows, drawing["max_rows"] or np.inf) < _FEWEST_ROWS:
             return dict.fromkeys(names, np.nan)
         pair = alpha_precision_beta_recall(X_real, X, **drawing)
         return dict(zip(names, (c2st(X_real, X, n_splits=_FOLDS, **drawing), *pair), strict=True))

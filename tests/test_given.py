@@ -146,7 +146,7 @@ def test_rows_depend_on_neither_batch_nor_neighbours(sampler):
 def test_batches_are_the_sample_in_pieces(sampler, given, batch_size):
     batches = list(sampler.sample_batches(25, batch_size, given=given))
     assert [len(batch) for batch in batches][:-1] == [batch_size] * (len(batches) - 1)
-    joined = pd.concat(batches, ignore_index=True)
+    joined = pd.concat(batches)
     pd.testing.assert_frame_equal(joined, sampler.sample(25, given=given))
 
 
@@ -256,3 +256,28 @@ def test_conditional_distribution_of_a_contingency_table():
         drawn = sampler.sample(1500, given={0: level})[:, 1]
         shares = [(drawn == other).mean() for other in "stuv"]
         assert_allclose(shares, table[i] / table[i].sum(), atol=0.1)
+
+
+def test_partial_rows_may_have_a_column_that_was_empty():
+    X = make_frame().assign(empty=np.nan)
+    with pytest.warns(UserWarning, match="empty"):
+        sampler = fit(X)
+    assert len(sampler.sample(given=X.head(2))) == 2
+    with pytest.raises(ValueError, match="'empty', which had no observed value in fit"):
+        sampler.sample(given=X.head(2).assign(empty=1.0))
+
+
+def test_a_given_level_comes_back_as_the_level_seen_in_fit():
+    """True equals 1, and pandas finds no True among the levels 1, 2 and 3."""
+    X = pd.DataFrame({"c": pd.Categorical([1, 2, 3] * 20), "v": np.arange(60.0)})
+    assert fit(X).sample(2, given={"c": True})["c"].tolist() == [1, 1]
+
+
+def test_batches_are_of_the_fit_that_was_asked():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    sampler = fit(X)
+    whole = sampler.sample(6)
+    batches = sampler.sample_batches(6, 3)
+    first = next(batches)
+    sampler.fit(X + 1000)
+    assert_array_equal(np.concatenate([first, next(batches)]), whole)

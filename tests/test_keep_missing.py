@@ -181,3 +181,16 @@ def test_few_of_many_predictors_count():
     for side in (fresh[:, 250] > 1, fresh[:, 250] < -1):
         assert drawn[side, 0].mean() == pytest.approx(truth[side].mean(), abs=0.06)
     assert (drawn[:, 1] & ~drawn[:, 0]).mean() < 0.005
+
+
+def test_a_rule_of_gaps_shows_in_few_rows():
+    """The second column is missing exactly where the first is large."""
+    rng = np.random.default_rng(0)
+    layout = CodeLayout((1, 1), (False, False))
+    codes = rng.normal(size=(100, 2))
+    missing = np.column_stack([np.zeros(100, dtype=bool), codes[:, 0] > 1])
+    model = MaskModel(missing, np.arange(100), codes, layout)
+    fresh = rng.normal(size=(4000, 2))
+    drawn = model.draw(fresh, rng.random(fresh.shape), np.zeros(fresh.shape, dtype=bool))
+    assert drawn[fresh[:, 0] > 1.5, 1].mean() > 0.7
+    assert drawn[fresh[:, 0] < 0.5, 1].mean() < 0.05

@@ -228,6 +228,12 @@ def test_matplotlib_is_asked_for_by_name(report, monkeypatch):
         report.plot()
 
 
+def test_too_few_drawn_rows_are_not_compared(tables):
+    real, synthetic, _ = tables
+    report = SyntheticReport(real, synthetic, max_rows=5)
+    assert np.isnan(report.scores_["c2st"]["synthetic"])
+
+
 def test_wrong_input_is_refused(tables):
     real, synthetic, _ = tables
     with pytest.raises(ValueError, match="X_synthetic has 3 columns"):
