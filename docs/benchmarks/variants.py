@@ -45,11 +45,6 @@ def with_optimiser(seed, **changes):
     return default(seed)
 
 
-def with_mixture(seed, **changes):
-    masked.MaskedSettings.mixture = property(lambda settings: Mixture(**changes))
-    return default(seed)
-
-
 def start_from_means(seed):
     """Means and variances of the columns instead of a factor analysis."""
 
@@ -97,7 +92,8 @@ def without_muon(seed):
 
 def without_draws(seed):
     """Every row a one-pass row: a model of means alone."""
-    return with_mixture(seed, mean_share=1.0)
+    masked.MaskedSettings.mixture = Mixture(mean_share=1.0)
+    return default(seed)
 
 
 def mode(seed):
