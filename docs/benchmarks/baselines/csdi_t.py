@@ -18,7 +18,7 @@ from docs.benchmarks.baselines.tokens import Tokens
 from skmissdiff import TableEncoder
 
 BETA_START, BETA_END = 1e-4, 0.5
-ROWS_PER_CALL = 1024
+ROWS_PER_CALL = 256  # attention of more does not fit the cache
 
 
 class ResidualLayer(nn.Module):
