@@ -19,7 +19,13 @@ from skmissdiff._levels import (
     share_codes,
     shared_code,
 )
-from skmissdiff._plausible import make_plausible, plausible_bounds, plausible_values
+from skmissdiff._plausible import (
+    avoid_marker,
+    make_plausible,
+    plausible_bounds,
+    plausible_values,
+    stand_ins,
+)
 from skmissdiff._rebuild import build_table, default_value
 from skmissdiff._scaling import NumericScaler
 
@@ -169,6 +175,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         categorical = np.asarray(schema.is_categorical)
         self._ranges = plausible_bounds(schema, self.bounds)
         self._observed = plausible_values(table, self.snap, self._ranges)
+        self._stand_ins = stand_ins(table, self.missing_values, self._ranges)
         self.schema_ = schema
         self.kept_columns_ = known | self.keep_empty_features
         self.categories_ = [None] * table.n_columns
@@ -349,14 +356,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     )
                 )
             else:
+                plausible = make_plausible(
+                    next(numbers),
+                    column,
+                    self._ranges[j],
+                    self._observed[j],
+                    is_draw=uniforms is not None,
+                )
                 values.append(
-                    make_plausible(
-                        next(numbers),
-                        column,
-                        self._ranges[j],
-                        self._observed[j],
-                        is_draw=uniforms is not None,
-                    )
+                    avoid_marker(plausible, column, self.missing_values, self._stand_ins[j])
                 )
         return values
 
