@@ -443,11 +443,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress = Progress("Imputing", max(1, len(incomplete)), self.verbose)
         pieces = []
         # The loop runs once also when nothing is missing: no rows give empty columns.
-        for start in range(0, max(1, len(incomplete)), chunk):
-            rows = incomplete[start : start + chunk]
-            part = table.take(rows)
+        for first, last in progress.over(0, max(1, len(incomplete)), chunk):
+            part = table.take(incomplete[first:last])
             pieces.append(estimate(part, self.encoder_.encode(part)))
-            progress(start + len(rows))
         progress.close()
         return [
             [self._spread(parts, incomplete, table.n_rows) for parts in zip(*version, strict=True)]
