@@ -4,7 +4,6 @@ Both kinds of file give the same view: ``frame``, the columns that a model can u
 dtype for each kind of column, and ``missing``, where the file has no value.
 """
 
-import contextlib
 import shutil
 
 import numpy as np
@@ -18,6 +17,7 @@ from skmissdiff._files import (
     import_pandas,
     read_text,
 )
+from skmissdiff._parquet import nullable_dtype, read_parquet, write_parquet
 
 # Stacked completed tables are numbered in the column that R's mice uses for it.
 DRAW_COLUMN = ".imp"
@@ -187,7 +187,7 @@ class _Table:
     def _write_otherwise(self, temporary, path, frames, draws, completed):
         parts = self._parts(frames, draws, completed)
         if path.endswith(".parquet"):
-            _write_parquet(temporary, parts)
+            write_parquet(temporary, parts)
             return
         with binary_output(temporary, path.endswith(".gz")) as stream:
             for number, part in enumerate(parts):
@@ -316,9 +316,9 @@ class ParquetTable(_Table):
 
     def __init__(self, path, kinds, ignore):
         import_pandas()
-        table = _read_parquet(path)
+        table = read_parquet(path)
         self._schema = table.schema
-        self._whole = table.to_pandas(types_mapper=_nullable_dtype).reset_index(drop=True)
+        self._whole = table.to_pandas(types_mapper=nullable_dtype).reset_index(drop=True)
         super().__init__(path, [str(name) for name in self._schema.names], [*kinds, *ignore])
         if table.num_rows == 0:
             raise TableError(f"{path}: the table has no rows")
@@ -370,49 +370,4 @@ class ParquetTable(_Table):
         fields = [self._schema.field(name) for name in (self.names if completed else self.frame)]
         number = [pyarrow.field(DRAW_COLUMN, pyarrow.int64())] * draws
         parts = self._parts(frames, draws, completed)
-        _write_parquet(temporary, parts, pyarrow.schema(number + fields))
-
-
-def _write_parquet(path, parts, schema=None):
-    """Write frames one below the other, by the schema of the first one if there is none."""
-    import pyarrow
-    from pyarrow import parquet
-
-    with contextlib.ExitStack() as stack:
-        writer = None
-        for part in parts:
-            table = pyarrow.Table.from_pandas(part, schema=schema, preserve_index=False)
-            if writer is None:
-                schema = table.schema
-                writer = stack.enter_context(parquet.ParquetWriter(path, schema))
-            writer.write_table(table)
-
-
-def _read_parquet(path):
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise TableError(
-            'Parquet files take pyarrow, which is not installed: pip install "skmissdiff[cli]"'
-        ) from None
-    try:
-        return parquet.ParquetFile(path).read()
-    except FileNotFoundError:
-        raise TableError(f"{path}: there is no such file") from None
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise TableError(f"{path}: cannot be read as Parquet ({reason})") from None
-
-
-def _nullable_dtype(arrow_type):
-    """Integers and booleans keep their dtype beside missing values; floats need no other."""
-    import pyarrow
-
-    pandas = import_pandas()
-    if pyarrow.types.is_boolean(arrow_type):
-        return pandas.BooleanDtype()
-    if pyarrow.types.is_integer(arrow_type):
-        name = str(arrow_type)  # "int64", "uint8"
-        return pandas.api.types.pandas_dtype(name.replace("uint", "UInt").replace("int", "Int"))
-    return None
+        write_parquet(temporary, parts, pyarrow.schema(number + fields))
