@@ -67,7 +67,7 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
         element = Element.NUMBER
     else:
         values, missing = _levels(source, marker)
-        element = _element(values[~missing], family, label)
+        element = _element(values[~missing], family, label, fitted)
     n_observed = len(missing) - int(np.count_nonzero(missing))
     natural = _natural_kind(family, element)
     if fitted is not None and fitted.n_observed > 0:
@@ -209,8 +209,10 @@ def _is_marker(value, marker):
     return isinstance(value, Real) and not isinstance(value, bool) and bool(value == marker)
 
 
-def _element(observed, family, label):
+def _element(observed, family, label, fitted):
     """What the observed values of a column of levels or objects are."""
+    if fitted is not None and fitted.element is Element.OTHER and fitted.n_observed > 0:
+        return Element.OTHER  # levels of any type, such as intervals
     if family in ("boolean", "text"):
         return Element.BOOLEAN if family == "boolean" else Element.TEXT
     if len(observed) == 0:

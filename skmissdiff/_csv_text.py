@@ -6,6 +6,7 @@ quotation marks and all, and joined again with only some of them replaced.
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
@@ -65,12 +66,14 @@ class CsvText:
     newline: str
     byte_order_mark: str
 
-    def join(self, columns, header=None):
-        """The text of a file written like this one, with these raw cells."""
+    def first_line(self, header):
+        """How a file written like this one begins, with these raw names of columns."""
+        return self.byte_order_mark + self.lines([[name] for name in header])
+
+    def lines(self, columns):
+        """Lines written like those of this file, with these raw cells."""
         rows = zip(*columns, strict=True)
-        lines = [self.delimiter.join(self.header if header is None else header)]
-        lines += map(self.delimiter.join, rows)
-        return self.byte_order_mark + self.newline.join(lines) + self.newline
+        return "".join(self.delimiter.join(row) + self.newline for row in rows)
 
 
 def split_csv(text, delimiter=",", name="the file"):
@@ -225,6 +228,13 @@ def parse_column(name, raw, missing_spellings, kind=None):
         raise TableError(f"column {name!r} holds {infinite[0]!r}; no imputer can use it")
     if kind is None and any(_LEADING_ZERO.match(text) for text in observed):
         return column
+    too_long = [text for text in observed if _is_too_long(text)]
+    if kind is None and too_long:
+        column.remark = (
+            f"column {name!r} is read as categories because it holds {min(too_long)}, which has "
+            f"more digits than a number keeps; to have it rounded, add --numeric={name}"
+        )
+        return column
     column.kind = "number"
     column.whole = all(_is_whole(float(text)) for text in observed)
     if not any("e" in text or "E" in text for text in observed):
@@ -245,6 +255,12 @@ def _decimal(value, fewest, most):
 
 def _is_whole(value):
     return value.is_integer() and abs(value) < _LARGEST_WHOLE
+
+
+def _is_too_long(text):
+    """Whether a number without exponent would be read as another whole number."""
+    value = float(text)
+    return abs(value) >= _LARGEST_WHOLE and "e" not in text.lower() and Decimal(text) != value
 
 
 def _looks_numeric(name, contents, missing, matches, odd):

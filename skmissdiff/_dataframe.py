@@ -77,6 +77,14 @@ def is_frame(X):
     return nw.dependencies.is_into_dataframe(X)
 
 
+def refuse_lazy(X, name):
+    """Raise if `X` is a frame whose cells are not there yet."""
+    if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        raise TypeError(
+            f"Lazy frames are not supported, got {type(X)}. Call {name}.collect() first."
+        )
+
+
 def validate_table(
     estimator, X, *, reset, missing_values=np.nan, categorical_features="from_dtype", schema=None
 ):
@@ -162,10 +170,7 @@ def missing_cells(X):
 def _check_container(X, missing_values, estimator):
     """An array or an eager frame of at least one row and one column."""
     if not is_frame(X):
-        if isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
-            raise TypeError(
-                f"Lazy frames are not supported, got {type(X)}. Call X.collect() first."
-            )
+        refuse_lazy(X, "X")
         return _check_array(X, missing_values, estimator)
     X = nw.to_native(X, pass_through=True)
     library = library_of(X)
@@ -242,7 +247,8 @@ def _read_checked(X, missing_values, categorical_features, schema):
         masks.append(missing)
         descriptions.append(description)
     library, dtype = ("array", str(X.dtype)) if is_array else (library_of(X), None)
-    own = TableSchema(library, tuple(descriptions), dtype)
+    index_names = tuple(X.columns.names) if library == "pandas" else (None,)
+    own = TableSchema(library, tuple(descriptions), dtype, index_names)
     return Table(tuple(columns), np.stack(masks, axis=1), own, X, schema)
 
 

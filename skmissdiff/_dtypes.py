@@ -1,6 +1,7 @@
 """Columns made from scratch: values in the dtype that a `ColumnSchema` describes."""
 
 import importlib
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,7 @@ _NUMPY_NAMES = {
     "int128": "int64",
     "uint128": "uint64",
 }
+_DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
 
 
 def make_column(library, column, values):
@@ -124,7 +126,7 @@ def _pandas_dtype(pd, column):
         return pd.CategoricalDtype(levels, ordered=column.ordered)
     if column.storage == "arrow":
         pa = importlib.import_module("pyarrow")
-        return pd.ArrowDtype(pa.type_for_alias(column.dtype.removesuffix("[pyarrow]")))
+        return pd.ArrowDtype(_arrow_type(pa, column.dtype.removesuffix("[pyarrow]")))
     if column.dtype in ("str", "string"):
         null = np.nan if column.dtype == "str" else pd.NA
         return pd.StringDtype(column.storage, na_value=null)
@@ -168,6 +170,13 @@ def _arrow_array(pa, column, values):
     items[~gaps] = typed(values[~gaps], column, numpy_dtype(column)).astype(object)
     if column.dtype == "null":
         return pa.array(items.tolist())
-    if column.dtype.startswith("dictionary"):
-        return pa.array(items.tolist()).dictionary_encode()
-    return pa.array(items.tolist(), type=pa.type_for_alias(column.dtype))
+    return pa.array(items.tolist(), type=_arrow_type(pa, column.dtype))
+
+
+def _arrow_type(pa, name):
+    """Return the Arrow type of this name."""
+    match = _DICTIONARY.fullmatch(name)
+    if match is None:
+        return pa.type_for_alias(name)
+    values, indices, ordered = match.groups()
+    return pa.dictionary(_arrow_type(pa, indices), _arrow_type(pa, values), ordered == "1")

@@ -19,8 +19,15 @@ from skmissdiff._levels import (
     share_codes,
     shared_code,
 )
-from skmissdiff._plausible import make_plausible, plausible_bounds, plausible_values
+from skmissdiff._plausible import (
+    avoid_marker,
+    make_plausible,
+    plausible_bounds,
+    plausible_values,
+    stand_ins,
+)
 from skmissdiff._rebuild import build_table, default_value
+from skmissdiff._relative_error import constant_errors
 from skmissdiff._scaling import NumericScaler
 
 # Codes beyond this many standard deviations carry no information that a model could use, and
@@ -72,6 +79,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Kinds, names and dtypes of the table.
     kept_columns_ : ndarray of bool, shape (`n_features_in_`,)
         The columns that come out of `inverse_transform`.
+    constant_errors_ : ndarray of shape (`n_features_in_`,)
+        Error of a constant fill of each column: its standard deviation, or the error rate of its
+        most frequent level.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
@@ -169,6 +179,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         categorical = np.asarray(schema.is_categorical)
         self._ranges = plausible_bounds(schema, self.bounds)
         self._observed = plausible_values(table, self.snap, self._ranges)
+        self._stand_ins = stand_ins(table, self.missing_values, self._ranges)
         self.schema_ = schema
         self.kept_columns_ = known | self.keep_empty_features
         self.categories_ = [None] * table.n_columns
@@ -186,9 +197,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if len(self._numeric):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
             self.scaler_ = scaler.fit(self._numbers(table))
-        self._constant_error = np.array(
-            [self._error_of_constant(table, j) for j in range(table.n_columns)]
-        )
+        self.constant_errors_ = constant_errors(table, self._level_counts)
         return self
 
     def transform(self, X):
@@ -349,14 +358,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     )
                 )
             else:
+                plausible = make_plausible(
+                    next(numbers),
+                    column,
+                    self._ranges[j],
+                    self._observed[j],
+                    is_draw=uniforms is not None,
+                )
                 values.append(
-                    make_plausible(
-                        next(numbers),
-                        column,
-                        self._ranges[j],
-                        self._observed[j],
-                        is_draw=uniforms is not None,
-                    )
+                    avoid_marker(plausible, column, self.missing_values, self._stand_ins[j])
                 )
         return values
 
@@ -441,55 +451,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 stacklevel=3,
             )
 
-    def relative_error(self, table, values, hidden):
-        """Return the mean over columns of how far values are from the hidden cells.
-
-        Parameters
-        ----------
-        table : Table
-            The truth.
-        values : sequence of ndarray of shape (n_rows,)
-            What is compared with it, one array per column.
-        hidden : ndarray of bool, shape (n_rows, n_columns)
-            The cells to compare.
-
-        Returns
-        -------
-        float
-            Root mean squared errors in standard deviations, error rates in units of that of
-            the most frequent level: about 1 for a constant fill.
-        """
-        errors = []
-        # A column that was constant in fit has no scale to measure errors by.
-        for j in np.flatnonzero(hidden.any(axis=0) & (self._constant_error > 0)):
-            cells = hidden[:, j]
-            truth, guess = table.columns[j][cells], values[j][cells]
-            if self.schema_.columns[j].is_categorical:
-                wrong = np.mean([a != b for a, b in zip(truth, guess, strict=True)])
-                error = wrong / self._constant_error[j]
-            else:
-                unit = self._constant_error[j]
-                error = np.sqrt(np.mean((truth / unit - guess / unit) ** 2))
-            errors.append(error)
-        if not errors:
-            raise ValueError(
-                "There is no hidden cell to compare: X has too few observed cells, or only columns "
-                "that were constant in fit."
-            )
-        return float(np.mean(errors))
-
     def _numbers(self, table):
         return np.column_stack([table.columns[j] for j in self._numeric])
-
-    def _error_of_constant(self, table, j):
-        """Return the error of a constant fill of column `j`: an sd or an error rate."""
-        if self.layout_.widths[j] == 0:
-            return 0.0
-        if self.categories_[j] is not None:
-            return 1 - self._level_counts[j].max() / self._level_counts[j].sum()
-        values = table.columns[j][~table.missing[:, j]]
-        largest = np.abs(values).max() or 1.0
-        return largest * np.std(values / largest)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

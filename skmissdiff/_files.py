@@ -76,6 +76,18 @@ def check_writable(path):
 
 
 @contextlib.contextmanager
+def binary_output(path, gzipped):
+    """Open a file to write bytes to, packed if wanted."""
+    with open(path, "wb") as stream:
+        if not gzipped:
+            yield stream
+            return
+        # No name and no time inside: the same table, the same file.
+        with gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed:
+            yield packed
+
+
+@contextlib.contextmanager
 def atomic_output(path):
     """Give a temporary path beside ``path`` and move it there if all went well."""
     target = os.path.realpath(path)

@@ -7,10 +7,12 @@ import narwhals.stable.v2 as nw
 import numpy as np
 
 from skmissdiff._columns import read_column
-from skmissdiff._dataframe import Table, column_index, is_frame, library_of
+from skmissdiff._dataframe import Table, column_index, is_frame, library_of, refuse_lazy
 from skmissdiff._dtypes import numpy_dtype, typed
 
 _N_LEVELS = 10  # that an error lists
+# From here on a float64 no longer tells neighbouring whole numbers apart.
+_LARGEST_WHOLE = 2**53
 
 
 def read_given(given, schema, categories, missing_values=np.nan):
@@ -62,10 +64,12 @@ def read_given(given, schema, categories, missing_values=np.nan):
             )
         values = np.array(values)  # not the caller's own
         values[~missing] = _checked(values[~missing], j, schema, categories)
+        if not schema.columns[j].is_categorical:
+            _check_exact(values, source, schema.label(j))
         read[j] = values, missing
         scalars += [j] * is_scalar
     lengths = {j: len(values) for j, (values, _) in read.items() if j not in scalars}
-    n_rows = max(lengths.values(), default=1)
+    n_rows = max(lengths.values(), default=given.shape[0] if is_frame(given) else 1)
     for j, length in lengths.items():
         if length not in (1, n_rows):
             longest = max(lengths, key=lengths.get)
@@ -73,7 +77,7 @@ def read_given(given, schema, categories, missing_values=np.nan):
                 f"given holds {n_rows} values of {schema.label(longest)}, but {length} of "
                 f"{schema.label(j)}. Give as many of each, or one for all rows."
             )
-    return _as_table(read, schema, n_rows), not lengths
+    return _as_table(read, schema, n_rows), not (lengths or is_frame(given))
 
 
 def pandas_index(given, n_rows):
@@ -87,11 +91,15 @@ def _items(given, n_columns):
     """Pairs of a column's name or index and its value or values."""
     if isinstance(given, dict):
         return list(given.items())
+    refuse_lazy(given, "given")
+    is_table = is_frame(given) or isinstance(given, np.ndarray)
+    rows = given if is_table else np.array(given, dtype=object)
+    if len(rows.shape) == 2 and rows.shape[0] == 0:
+        raise ValueError("given has no rows. Give at least one, or leave given out.")
     if is_frame(given):
         frame = nw.from_native(given, eager_only=True)
         return list(zip(frame.columns, frame.iter_columns(), strict=True))
-    rows = given if isinstance(given, np.ndarray) else np.array(given, dtype=object)
-    if rows.ndim != 2 or rows.shape[1] != n_columns:
+    if len(rows.shape) != 2 or rows.shape[1] != n_columns:
         raise ValueError(
             "given must be a dict of columns, a frame, or an array of partial rows with "
             f"{n_columns} columns, got {type(given).__name__} of shape {rows.shape}."
@@ -166,7 +174,28 @@ def _checked(values, j, schema, categories):
                 f"given sets {label} to {wrong[0]:g}, which its dtype {dtype} cannot hold. Give a "
                 f"whole number from {np.iinfo(dtype).min} to {np.iinfo(dtype).max}."
             )
+    if dtype.kind == "f":
+        wrong = values[np.abs(values) > np.finfo(dtype).max]
+        if len(wrong):
+            raise ValueError(
+                f"given sets {label} to {wrong[0]:g}, which its dtype {dtype} cannot hold. Give a "
+                f"number of at most {np.finfo(dtype).max:g}."
+            )
     return values
+
+
+def _check_exact(values, source, label):
+    """Raise for a whole number that would come back as another one."""
+    huge = np.flatnonzero(np.abs(values) >= _LARGEST_WHOLE)
+    cells = source[huge]
+    cells = cells.tolist() if isinstance(cells, np.ndarray) else cells.to_list()
+    for value, exact in zip(values[huge].tolist(), cells, strict=True):
+        if value != exact:  # exact in Python, not in NumPy
+            raise ValueError(
+                f"given sets {label} to {exact}, but numbers are kept as float64, in which the "
+                f"nearest one is {int(value)}. Give that, or list the column in "
+                "categorical_features, whose levels are kept as they are."
+            )
 
 
 def _as_table(read, schema, n_rows):

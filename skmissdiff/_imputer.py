@@ -19,6 +19,7 @@ from skmissdiff._rebuild import (
     to_array,
     to_container,
 )
+from skmissdiff._relative_error import relative_error
 from skmissdiff._row_noise import RowKeys, row_contents
 
 # `score` hides these cells: always the same ones, so that scores can be compared.
@@ -339,7 +340,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         hidden = chance < max(SCORE_FRACTION, np.nextafter(chance.min(), 1.0))  # one at least
         hidden &= ~table.missing
         spoiled = table.hide(hidden)
-        return -self.encoder_.relative_error(table, self._values(spoiled), hidden)
+        unit = self.encoder_.constant_errors_
+        return -relative_error(table, self._values(spoiled), hidden, unit)
 
     def to_sampler(self):
         """The same fit as a sampler of complete rows, without training again.
@@ -443,11 +445,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress = Progress("Imputing", max(1, len(incomplete)), self.verbose)
         pieces = []
         # The loop runs once also when nothing is missing: no rows give empty columns.
-        for start in range(0, max(1, len(incomplete)), chunk):
-            rows = incomplete[start : start + chunk]
-            part = table.take(rows)
+        for first, last in progress.over(0, max(1, len(incomplete)), chunk):
+            part = table.take(incomplete[first:last])
             pieces.append(estimate(part, self.encoder_.encode(part)))
-            progress(start + len(rows))
         progress.close()
         return [
             [self._spread(parts, incomplete, table.n_rows) for parts in zip(*version, strict=True)]

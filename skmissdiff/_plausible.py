@@ -1,8 +1,12 @@
 """Imputed numbers that could have been observed: within bounds, whole, or seen before."""
 
+from numbers import Real
+
 import numpy as np
 
+from skmissdiff._columns import is_nan_like
 from skmissdiff._dataframe import column_index
+from skmissdiff._dtypes import numpy_dtype
 
 
 def plausible_bounds(schema, bounds):
@@ -72,6 +76,47 @@ def plausible_values(table, snap, ranges):
                 "observed values to snap to. Widen them or leave the column out of snap."
             )
     return observed
+
+
+def stand_ins(table, marker, ranges):
+    """Return for each column the observed value nearest to `marker`, within bounds if one is.
+
+    Parameters
+    ----------
+    table : Table
+        The table seen in `fit`.
+    marker : object
+        What stands for a missing cell.
+    ranges : ndarray of shape (n_columns, 2)
+        See `plausible_bounds`.
+
+    Returns
+    -------
+    list of (float or None)
+        None in columns where no number reads as missing.
+    """
+    found = [None] * table.n_columns
+    if not isinstance(marker, Real) or isinstance(marker, bool) or is_nan_like(marker):
+        return found
+    for index, column in enumerate(table.schema.columns):
+        if column.is_categorical or column.n_observed == 0:
+            continue
+        values = table.columns[index][~table.missing[:, index]]
+        low, high = ranges[index]
+        inside = values[(low <= values) & (values <= high)]
+        values = inside if len(inside) else values
+        found[index] = float(values[np.abs(values - marker).argmin()])
+    return found
+
+
+def avoid_marker(values, column, marker, stand_in):
+    """Return numbers with `stand_in` for those that would read as missing, if it is not None."""
+    if stand_in is None:
+        return values
+    dtype = numpy_dtype(column)
+    with np.errstate(over="ignore"):
+        held = values.astype(dtype) if dtype.kind == "f" else values
+    return np.where(held == float(marker), stand_in, values)
 
 
 def make_plausible(values, column, bounds, observed, *, is_draw):

@@ -44,6 +44,13 @@ class Progress:
         else:
             print(text, file=sys.stderr, flush=True)
 
+    def over(self, start, stop, size):
+        """Yield the ends of at most ``size`` steps at a time, and show each as done."""
+        for first in range(start, stop, size):
+            last = min(first + size, stop)
+            yield first, last
+            self(last)
+
     def close(self):
         """End the line of the bar."""
         if self.verbose and self._is_terminal:

@@ -109,7 +109,18 @@ def build_table(schema, columns, keep=None):
     if schema.library == "array":
         return _build_array(schema, [columns[j] for j in kept], kept)
     made = [make_column(schema.library, schema.columns[j], columns[j]) for j in kept]
-    return _assemble(schema.library, made, [schema.names[j] for j in kept], None)
+    names = [schema.names[j] for j in kept]
+    if schema.library == "pandas":
+        names = _column_index(names, schema.index_names)
+    return _assemble(schema.library, made, names, None)
+
+
+def _column_index(names, level_names):
+    """Return the column index of a pandas frame."""
+    pd = importlib.import_module("pandas")
+    if len(level_names) == 1:
+        return pd.Index(names, name=level_names[0], tupleize_cols=False)
+    return pd.MultiIndex.from_tuples(names, names=level_names)
 
 
 def blank_cells(native, hidden):

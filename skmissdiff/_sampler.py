@@ -200,7 +200,8 @@ class MissDiffSampler(BaseMissDiff):
             a level that was not seen in `fit`, or has another number of rows.
         """
         n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
-        return self._table(draw, 0, n_samples, pandas_index(given, n_samples))
+        (table,) = self._tables(draw, n_samples, n_samples, pandas_index(given, n_samples))
+        return table
 
     def sample_batches(
         self,
@@ -239,11 +240,7 @@ class MissDiffSampler(BaseMissDiff):
         check_scalar(batch_size, "batch_size", Integral, min_val=1)
         fitted = copy.copy(self)  # of now, whatever becomes of this one meanwhile
         n_samples, draw = fitted._prepare(n_samples, given, keep_missing, random_state)
-        index = pandas_index(given, n_samples)
-        return (
-            fitted._table(draw, start, min(start + batch_size, n_samples), index)
-            for start in range(0, n_samples, batch_size)
-        )
+        return fitted._tables(draw, n_samples, batch_size, pandas_index(given, n_samples))
 
     def score_samples(self, X):
         """How likely each row is: a bound on the log density of its observed cells.
@@ -359,21 +356,19 @@ class MissDiffSampler(BaseMissDiff):
             )
         return n_samples, partial(self._draw_columns, seed, table, keep_missing)
 
-    def _table(self, draw, start, stop, index):
-        """Rows ``start`` to ``stop`` of the endless sample, some calls of the network at a time."""
-        progress = Progress("Sampling", stop - start, self.verbose)
-        pieces = []
-        for first in range(start, stop, CALL_ROWS):
-            last = min(first + CALL_ROWS, stop)
-            pieces.append(draw(first, last))
-            progress(last - start)
-        progress.close()
-        columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+    def _tables(self, draw, n_samples, batch_size, index):
+        """Tables of ``batch_size`` rows, each drawn in calls of the network."""
         encoder = self.encoder_
-        table = build_table(encoder.schema_, columns, encoder.kept_columns_)
-        if encoder.schema_.library == "pandas":
-            table.index = table.index + start if index is None else index[start:stop]
-        return table
+        progress = Progress("Sampling", n_samples, self.verbose)
+        for start in range(0, n_samples, batch_size):
+            stop = min(start + batch_size, n_samples)
+            pieces = [draw(*ends) for ends in progress.over(start, stop, CALL_ROWS)]
+            columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
+            table = build_table(encoder.schema_, columns, encoder.kept_columns_)
+            if encoder.schema_.library == "pandas":
+                table.index = table.index + start if index is None else index[start:stop]
+            yield table
+        progress.close()
 
     def _draw_columns(self, seed, given, keep_missing, start, stop):
         """The columns of rows ``start`` to ``stop``, at most ``CALL_ROWS``."""

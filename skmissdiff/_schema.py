@@ -83,11 +83,14 @@ class TableSchema:
         One per column.
     array_dtype : str or None
         The dtype of an array, None for a frame.
+    index_names : tuple
+        Names of the levels of a pandas frame's column index, more than one for a MultiIndex.
     """
 
     library: str
     columns: tuple[ColumnSchema, ...]
     array_dtype: str | None = None
+    index_names: tuple = (None,)
 
     @property
     def names(self):

@@ -38,14 +38,16 @@ def summarize_imputation(table, frames):
     return "\n".join(lines + _aligned(rows) + _left_out(table))
 
 
-def summarize_sample(table, frame):
+def summarize_sample(table, frame, n_samples):
     """Lines on generated rows beside the rows they were learnt from.
 
     Parameters
     ----------
     table : CsvTable or ParquetTable
     frame : pandas.DataFrame
-        The generated rows.
+        The first of the generated rows.
+    n_samples : int
+        Number of all of them.
 
     Returns
     -------
@@ -54,7 +56,9 @@ def summarize_sample(table, frame):
     rows = [("column", "observed", "generated")]
     for name in table.frame:
         rows.append((name, _describe(table.frame[name].dropna()), _describe(frame[name].dropna())))
-    head = f"{table.path}: {table.n_rows} rows; generated {len(frame)}"
+    head = f"{table.path}: {table.n_rows} rows; generated {n_samples}"
+    if len(frame) < n_samples:
+        head += f", of which the first {len(frame)} are described"
     return "\n".join([head, *_aligned(rows), *_left_out(table, "not generated")])
 
 

@@ -4,13 +4,20 @@ Both kinds of file give the same view: ``frame``, the columns that a model can u
 dtype for each kind of column, and ``missing``, where the file has no value.
 """
 
-import gzip
 import shutil
 
 import numpy as np
 
 from skmissdiff._csv_text import MISSING_SPELLINGS, parse_column, split_csv, unquote
-from skmissdiff._files import TableError, atomic_output, file_kind, import_pandas, read_text
+from skmissdiff._files import (
+    TableError,
+    atomic_output,
+    binary_output,
+    file_kind,
+    import_pandas,
+    read_text,
+)
+from skmissdiff._parquet import nullable_dtype, read_parquet, write_parquet
 
 # Stacked completed tables are numbered in the column that R's mice uses for it.
 DRAW_COLUMN = ".imp"
@@ -80,17 +87,28 @@ class _Table:
                     f"{self.path}: there is no column {name!r}; there are {', '.join(self.names)}"
                 )
 
-    def value(self, name, text):
-        """The value of a column that a text stands for, refused if no cell could hold it."""
+    def give(self, name, text, rows):
+        """The value that generated rows are to have in a column, refused if none has it.
+
+        Parameters
+        ----------
+        name, text : str
+            The column and what the user has written.
+        rows : pandas.DataFrame
+            The rows of ``frame`` that are learnt from.
+        """
         self.require_columns([name])
         if name not in self.frame:
             raise TableError(f"column {name!r} cannot be given: the model does not see it")
-        column = self.frame[name].dropna()
+        column = rows[name].dropna()
         if column.dtype.kind not in "iuf":
             levels = {str(level): level for level in column.unique()}
             if text not in levels:
                 found = ", ".join(sorted(levels)[:10]) + (", ..." if len(levels) > 10 else "")
-                raise TableError(f"column {name!r} has no level {text!r}; there are {found}")
+                held_out = "" if len(rows) == self.n_rows else " in the rows not held out"
+                raise TableError(
+                    f"column {name!r} has no level {text!r}{held_out}; there are {found}"
+                )
             return levels[text]
         try:
             number = float(text)
@@ -100,7 +118,7 @@ class _Table:
             raise TableError(f"column {name!r} holds numbers, not {text!r}")
         if column.dtype.kind in "iu" and not number.is_integer():
             raise TableError(f"column {name!r} holds whole numbers, not {text!r}")
-        return number
+        return int(text) if text.lstrip("+-").isdecimal() else number
 
     @property
     def n_rows(self):
@@ -141,17 +159,21 @@ class _Table:
         ----------
         path : str
             Where to write; its ending says how.
-        frames : list of pandas.DataFrame
-            Frames with the columns of ``frame``.
+        frames : iterable of pandas.DataFrame
+            Frames with the columns of ``frame``, written one after another.
         draws : bool
             Whether to number the tables in a leading column.
         completed : bool
             Whether the rows are this table's own, so that ignored columns are written, too.
         """
+        with atomic_output(path) as temporary:
+            self.write_to(temporary, path, frames, draws=draws, completed=completed)
+
+    def write_to(self, temporary, path, frames, *, draws=False, completed=True):
+        """Write as `write` does, to a file that is not yet in its place."""
         alike = file_kind(path) == self.kind
         write = self._write_alike if alike else self._write_otherwise
-        with atomic_output(path) as temporary:
-            write(temporary, str(path).lower(), frames, draws, completed)
+        write(temporary, str(path).lower(), frames, draws, completed)
 
     def copy(self, path):
         """Write the table as it is: byte by byte, if the kind of file stays the same."""
@@ -163,21 +185,21 @@ class _Table:
             shutil.copyfile(self.path, temporary)
 
     def _write_otherwise(self, temporary, path, frames, draws, completed):
-        whole = self._stacked(frames, draws, completed)
+        parts = self._parts(frames, draws, completed)
         if path.endswith(".parquet"):
-            whole.to_parquet(temporary, index=False)
-        else:
-            gzipped = {"method": "gzip", "mtime": 0} if path.endswith(".gz") else None
-            whole.to_csv(temporary, index=False, compression=gzipped)
+            write_parquet(temporary, parts)
+            return
+        with binary_output(temporary, path.endswith(".gz")) as stream:
+            for number, part in enumerate(parts):
+                stream.write(part.to_csv(index=False, header=number == 0).encode())
 
-    def _stacked(self, frames, draws, completed):
-        """The tables to write as one frame."""
-        pandas = import_pandas()
-        parts = [self._merge(frame) if completed else self._restore(frame) for frame in frames]
-        if draws:
-            for number, part in enumerate(parts, 1):
+    def _parts(self, frames, draws, completed):
+        """The tables to write, one after another."""
+        for number, frame in enumerate(frames, 1):
+            part = self._merge(frame) if completed else self._restore(frame)
+            if draws:
                 part.insert(0, DRAW_COLUMN, number)
-        return parts[0] if len(parts) == 1 else pandas.concat(parts, ignore_index=True)
+            yield part
 
 
 class CsvTable(_Table):
@@ -210,28 +232,29 @@ class CsvTable(_Table):
         self.frame = pandas.DataFrame(series, index=range(len(self._text.columns[0])))
         self._finish()
 
+    def give(self, name, text, rows):
+        value = super().give(name, text, rows)
+        if self._columns[name].kind == "number":
+            # Every generated row has this number, written as precisely as the user has.
+            own = parse_column(name, [text], set(), "number")
+            self._columns[name].decimals = own.decimals
+        return value
+
     def _write_alike(self, temporary, path, frames, draws, completed):
         names = self.names if completed else list(self._columns)
-        columns = {name: [] for name in names}
-        for frame in frames:
-            for name in names:
-                if name in self._columns:
-                    columns[name] += self._cells(
-                        name, frame[name].to_numpy(dtype=object), completed
-                    )
-                else:
-                    columns[name] += self._raw[name]
         header = dict(zip(self.names, self._text.header, strict=True))
-        if draws:
-            numbers = np.repeat(np.arange(1, len(frames) + 1), self.n_rows)
-            columns = {DRAW_COLUMN: numbers.astype(str).tolist()} | columns
-            header[DRAW_COLUMN] = DRAW_COLUMN
-        raw_header = [header[name] for name in columns]
-        data = self._text.join(columns.values(), raw_header).encode()
-        if path.endswith(".gz"):
-            data = gzip.compress(data, mtime=0)  # no time inside: the same table, the same file
-        with open(temporary, "wb") as stream:
-            stream.write(data)
+        first_line = self._text.first_line([DRAW_COLUMN] * draws + [header[name] for name in names])
+        with binary_output(temporary, path.endswith(".gz")) as stream:
+            stream.write(first_line.encode())
+            for number, frame in enumerate(frames, 1):
+                columns = [
+                    self._cells(name, frame[name].to_numpy(dtype=object), completed)
+                    if name in self._columns
+                    else self._raw[name]
+                    for name in names
+                ]
+                numbers = [[str(number)] * len(frame)] * draws
+                stream.write(self._text.lines(numbers + columns).encode())
 
     def _cells(self, name, values, completed):
         """Raw cells: every one from ``values``, or only the missing ones."""
@@ -293,9 +316,9 @@ class ParquetTable(_Table):
 
     def __init__(self, path, kinds, ignore):
         import_pandas()
-        table = _read_parquet(path)
+        table = read_parquet(path)
         self._schema = table.schema
-        self._whole = table.to_pandas(types_mapper=_nullable_dtype).reset_index(drop=True)
+        self._whole = table.to_pandas(types_mapper=nullable_dtype).reset_index(drop=True)
         super().__init__(path, [str(name) for name in self._schema.names], [*kinds, *ignore])
         if table.num_rows == 0:
             raise TableError(f"{path}: the table has no rows")
@@ -343,42 +366,8 @@ class ParquetTable(_Table):
 
     def _write_alike(self, temporary, path, frames, draws, completed):
         import pyarrow
-        from pyarrow import parquet
 
-        whole = self._stacked(frames, draws, completed)
-        fields = [self._schema.field(name) for name in whole if name != DRAW_COLUMN]
-        if draws:
-            fields = [pyarrow.field(DRAW_COLUMN, pyarrow.int64()), *fields]
-        schema = pyarrow.schema(fields)
-        table = pyarrow.Table.from_pandas(whole, schema=schema, preserve_index=False)
-        parquet.write_table(table, temporary)
-
-
-def _read_parquet(path):
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise TableError(
-            'Parquet files take pyarrow, which is not installed: pip install "skmissdiff[cli]"'
-        ) from None
-    try:
-        return parquet.ParquetFile(path).read()
-    except FileNotFoundError:
-        raise TableError(f"{path}: there is no such file") from None
-    except (OSError, pyarrow.ArrowException) as error:
-        reason = " ".join(str(error).split())
-        raise TableError(f"{path}: cannot be read as Parquet ({reason})") from None
-
-
-def _nullable_dtype(arrow_type):
-    """Integers and booleans keep their dtype beside missing values; floats need no other."""
-    import pyarrow
-
-    pandas = import_pandas()
-    if pyarrow.types.is_boolean(arrow_type):
-        return pandas.BooleanDtype()
-    if pyarrow.types.is_integer(arrow_type):
-        name = str(arrow_type)  # "int64", "uint8"
-        return pandas.api.types.pandas_dtype(name.replace("uint", "UInt").replace("int", "Int"))
-    return None
+        fields = [self._schema.field(name) for name in (self.names if completed else self.frame)]
+        number = [pyarrow.field(DRAW_COLUMN, pyarrow.int64())] * draws
+        parts = self._parts(frames, draws, completed)
+        write_parquet(temporary, parts, pyarrow.schema(number + fields))

@@ -10,9 +10,17 @@ import time
 import warnings
 
 from skmissdiff import __version__
-from skmissdiff._files import TableError, atomic_output, check_writable, file_kind
+from skmissdiff._files import (
+    TableError,
+    atomic_output,
+    check_writable,
+    file_kind,
+    import_pandas,
+)
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+# Generated rows that the summary and the report are made from, the first ones. All are written.
+LOOKED_AT = 100_000
 
 _DESCRIPTION = """\
 Trains a diffusion model on a table with missing cells, and uses it to fill them (impute) or to
@@ -23,9 +31,9 @@ a header and one row per line.
 _EPILOG = """\
 A missing cell of a CSV file is an empty one, or NA, N/A, NaN, NULL, null, None, #N/A and the
 other spellings that pandas.read_csv knows. A column is numeric if all its other cells are numbers
-without leading zeros, else it is categorical. Observed cells are written back as they are,
-character by character. Filled cells have as many decimals as the column's most precise cell, and
-a column of whole numbers gets whole numbers.
+without leading zeros and without more digits than a float64 keeps, else it is categorical. Observed
+cells are written back as they are, character by character. Filled cells have as many decimals as
+the column's most precise cell, and a column of whole numbers gets whole numbers.
 
 exit status: 0 done, 1 failed while running, 2 wrong options or unusable input, 130 interrupted
 """
@@ -166,7 +174,7 @@ def _add_table_options(command, output):
     )
     columns = {"type": _names, "action": "extend", "default": [], "metavar": "COL,.."}
     add("--categorical", **columns, help="columns of numbers that stand for categories")
-    add("--numeric", **columns, help="columns of numbers written with leading zeros")
+    add("--numeric", **columns, help="columns of numbers with leading zeros or many digits")
     add("--ignore", **columns, help="columns to leave out of the model, such as row names")
     values = {"type": _names, "action": "extend", "default": [], "metavar": "TEXT,.."}
     add("--missing-values", **values, help="more spellings of a missing CSV cell, such as ?")
@@ -227,39 +235,59 @@ def _run_sample(args):
     table, seed = _open_table(args)
     if args.report is not None:
         _check_report(args, table)
-    given = {}
-    for name, text in args.given:
-        if name in given:
-            raise TableError(f"--given names column {name!r} twice; give it one value")
-        given[name] = table.value(name, text)
+    train, holdout = _split(table, args.holdout, seed)
+    given = _read_given(args.given, table, train)
     wishes = {"given": given} if given else {}
     if args.keep_missing:
         wishes["keep_missing"] = True
     start = time.perf_counter()
-    train, holdout = _split(table, args.holdout, seed)
     sampler = _make_estimator("MissDiffSampler", args, table, seed).fit(train)
-    rows = sampler.sample(args.n_samples, random_state=seed, **wishes)
-    page = None
-    if args.report is not None:
-        from skmissdiff.report import SyntheticReport
+    batches = sampler.sample_batches(args.n_samples, random_state=seed, **wishes)
+    first = []
+    with atomic_output(args.output) as path:
+        table.write_to(path, args.output, _keep_first(batches, first), completed=False)
+        rows = import_pandas().concat(first)
+        if args.report is not None:
+            from skmissdiff.report import SyntheticReport
 
-        written = table.as_written(rows)
-        page = SyntheticReport(train, written, holdout, random_state=seed)
-        # Made before anything is written, so that there are both files or none.
-        page = page.to_html()
-    table.write(args.output, [rows], completed=False)
-    if page is not None:
-        with atomic_output(args.report) as path, open(path, "w", encoding="utf-8") as stream:
-            stream.write(page)
+            # Before the table is moved to its place, so that there are both files or none.
+            report = SyntheticReport(train, table.as_written(rows), holdout, random_state=seed)
+            report.to_html(args.report)
     if args.quiet:
         return
     from skmissdiff._summary import summarize_sample
 
-    _say(summarize_sample(table, rows))
-    if page is not None:
+    _say(summarize_sample(table, rows, args.n_samples))
+    if args.report is not None:
         held_out = "" if holdout is None else f" and {len(holdout)} held-out ones"
         _say(f"wrote {args.report}: the generated rows beside the real ones{held_out}")
     _say(f"wrote {args.output} in {time.perf_counter() - start:.1f} s (seed {seed})")
+
+
+def _read_given(options, table, train):
+    """What --given says by column, checked before the long work."""
+    from skmissdiff._encoding import TableEncoder
+    from skmissdiff._given import read_given
+
+    given = {}
+    for name, text in options:
+        if name in given:
+            raise TableError(f"--given names column {name!r} twice; give it one value")
+        given[name] = table.give(name, text, train)
+    if given:
+        encoder = TableEncoder().fit(train)
+        read_given(given, encoder.schema_, encoder.categories_)
+    return given
+
+
+def _keep_first(batches, kept):
+    """Pass tables on, and put the first ``LOOKED_AT`` of their rows into a list."""
+    room = LOOKED_AT
+    for rows in batches:
+        if room > 0:
+            kept.append(rows[:room])
+            room -= len(rows)
+        yield rows
 
 
 def _check_report(args, table):

@@ -39,8 +39,9 @@ class MedianEstimator:
     def multiple_impute(self, frame, n_imputations, random_state):
         return [self.transform(frame, pick=draw) for draw in range(n_imputations)]
 
-    def sample(self, n_samples, random_state):
-        return self.transform(self.frame).iloc[np.arange(n_samples) % len(self.frame)]
+    def sample_batches(self, n_samples, random_state, **wishes):
+        rows = self.transform(self.frame).iloc[np.arange(n_samples) % len(self.frame)]
+        return (rows.assign(**wishes.get("given", {}))[i : i + 3] for i in range(0, n_samples, 3))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "parts": set(),
     "diffusion": set(),
 }
-COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text"}
+COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text", "_parquet"}
 REPORTS = {"report", "_report_html", "_report_plots"}
 # Within the torch backend: a module imports from those with a lower number.
 DIFFUSION_RANKS = {

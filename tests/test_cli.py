@@ -4,6 +4,7 @@ import gzip
 import pathlib
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -298,18 +299,71 @@ def test_sampled_rows_keep_the_gaps(table, tmp_path, capsys):
         ("age=3", "there is no column 'age'"),
         ("code=7", "column 'code' has no level '7'; there are 007, 012"),
         ("height=tall", "column 'height' holds numbers, not 'tall'"),
+        ("height=1e999", "column 'height' holds numbers, not '1e999'"),
+        ("height=+-1", "column 'height' holds numbers, not '+-1'"),
+        ("height=9007199254740993", "given sets column 'height' to 9007199254740993"),
+        ("children=9007199254740993", "given sets column 'children' to 9007199254740993"),
         ("children=1.5", "column 'children' holds whole numbers, not '1.5'"),
         ("id=1", "column 'id' cannot be given"),
         ("height", "COL=VALUE"),
     ],
 )
 @pytest.mark.usefixtures("median")
-def test_what_cannot_be_given(given, reason, table, tmp_path, capsys):
+def test_what_cannot_be_given(given, reason, table, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(MedianEstimator, "fit", None)  # there is an error before
     out = tmp_path / "out.csv"
     options = ["--ignore", "id,day", "--given", given]
     status, line = fails(capsys, "sample", table, "-n", 3, "-o", out, *options)
     assert (status, reason in line) == (2, True), line
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        ("height=3.14159", "3.14159"),
+        ("height=1.9", "1.9"),
+        ("height=1.2e-7", "1.2e-07"),
+        ("children=1.0", "1.0"),
+        ("children=-20", "-20"),
+        ("code=012", "012"),
+    ],
+)
+@pytest.mark.usefixtures("median")
+def test_a_given_value_is_written_as_it_is_given(given, written, table, tmp_path, capsys):
+    options = ["-n", 4, "--ignore", "id,day", "-q", "--given", given]
+    out, other = tmp_path / "out.csv", tmp_path / "out.parquet"
+    assert run(capsys, "sample", table, "-o", out, *options) == (0, "")
+    name = given.partition("=")[0]
+    assert pd.read_csv(out, dtype=str)[name].tolist() == [written] * 4
+    assert run(capsys, "sample", table, "-o", other, *options) == (0, "")
+    value = written if name == "code" else float(written)
+    assert pd.read_parquet(other)[name].tolist() == [value] * 4
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_batches_are_written_one_by_one(ending, table, tmp_path, capsys, monkeypatch):
+    made = []
+
+    class Watched(MedianEstimator):
+        def sample_batches(self, n_samples, random_state):
+            for rows in super().sample_batches(n_samples, random_state):
+                # The writer and this loop may still hold one each.
+                assert sum(ref() is not None for ref in made) <= 2
+                rows = rows.copy()
+                made.append(weakref.ref(rows))
+                yield rows
+
+    monkeypatch.setitem(vars(skmissdiff), "MissDiffSampler", Watched)
+    monkeypatch.setattr(cli, "LOOKED_AT", 7)
+    out = tmp_path / f"out.{ending}"
+    for source in (table, tmp_path / "in.parquet"):
+        status, err = run(capsys, "sample", source, "-n", 31, "-o", out, "--ignore", "id,day")
+        assert status == 0
+        assert "generated 31, of which the first 7 are described" in err
+        read = pd.read_parquet if ending == "parquet" else pd.read_csv
+        assert read(out)["height"].tolist() == ([1.1, 1.7, 1.85, 1.7, 1.6] * 7)[:31]
+        pd.read_csv(table, dtype={"code": str}).to_parquet(tmp_path / "in.parquet")
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the repository")

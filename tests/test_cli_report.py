@@ -60,9 +60,9 @@ def test_held_out_rows_are_not_trained_on(people, tmp_path, capsys, monkeypatch)
 @pytest.mark.usefixtures("median")
 def test_numbers_are_compared_as_they_are_written(people, tmp_path, capsys, monkeypatch):
     class Precise(MedianEstimator):
-        def sample(self, n_samples, random_state):
-            rows = super().sample(n_samples, random_state)
-            return rows.assign(height=rows["height"] + 0.001)
+        def sample_batches(self, n_samples, random_state):
+            for rows in super().sample_batches(n_samples, random_state):
+                yield rows.assign(height=rows["height"] + 0.001)
 
     monkeypatch.setitem(vars(skmissdiff), "MissDiffSampler", Precise)
     page = tmp_path / "page.html"
@@ -107,6 +107,20 @@ def test_a_column_that_would_be_held_out_whole(tmp_path, capsys, monkeypatch):
             assert not (tmp_path / "page.html").exists() or seed > 0
             return
     pytest.fail("twenty seeds have held out every other row")
+
+
+@pytest.mark.usefixtures("median")
+def test_a_given_level_may_be_held_out(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"a": list("uvvvvvvvvv"), "b": range(10)}).to_csv("in.csv", index=False)
+    monkeypatch.setattr(MedianEstimator, "fit", None)  # there is an error before, or this one
+    args = ["sample", "in.csv", "-n", 5, "-o", "out.csv", "--report", "page.html", "-q"]
+    args += ["--holdout", "0.5", "--given", "a=u", "--seed"]
+    lines = [fails(capsys, *args, seed)[1] for seed in range(20)]
+    held_out = [line for line in lines if "NoneType" not in line]
+    assert 0 < len(held_out) < 20
+    for line in held_out:
+        assert "column 'a' has no level 'u' in the rows not held out; there are v" in line
 
 
 @pytest.mark.usefixtures("median")

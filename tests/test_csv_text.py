@@ -26,7 +26,7 @@ from skmissdiff._files import TableError
 )
 def test_join_gives_the_text_back(text):
     table = split_csv(text)
-    assert table.join(table.columns) == text
+    assert table.first_line(table.header) + table.lines(table.columns) == text
 
 
 @settings(max_examples=300, deadline=None)
@@ -92,7 +92,10 @@ def _column(*cells, kind=None, spellings=MISSING_SPELLINGS):
         (["1_000", "2"], "category", False),
         (["007", "12"], "category", False),
         (["yes", "no"], "category", False),
-        (["9007199254740993", "2"], "number", False),
+        (["9007199254740992", "2"], "number", False),
+        (["9007199254740993", "2"], "category", False),
+        (["-900719925474099.3", "1e23"], "number", False),
+        (["9" * 400, "2"], "category", False),
         (["", "null", "nan"], "empty", False),
     ],
 )
@@ -111,6 +114,10 @@ def test_asked_for_kinds():
 
 
 def test_remark_on_numbers_that_became_categories():
+    column = _column("1", "9007199254740993")
+    assert "it holds 9007199254740993" in column.remark
+    assert "--numeric=x" in column.remark
+    assert _column("1", "9007199254740993", kind="number").kind == "number"
     assert "--missing-values=?" in _column("1", "2", "?").remark
     assert not _column("yes", "no", "2").remark
 

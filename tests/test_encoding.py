@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skmissdiff import TableEncoder
 from skmissdiff._dataframe import read_table
 from skmissdiff._rebuild import fill_table
+from skmissdiff._relative_error import relative_error
 
 DATA = {
     "age": [20.0, None, 40.0, 30.0],
@@ -234,15 +235,15 @@ def test_relative_error():
     frame = pd.DataFrame({"x": [0.0, 2.0, 4.0], "s": ["a", "a", "b"], "c": [1.0, 1.0, 1.0]})
     encoder = TableEncoder().fit(frame)
     table = read_table(frame, schema=encoder.schema_)
-    hidden = np.ones((3, 3), dtype=bool)
+    hidden, unit = np.ones((3, 3), dtype=bool), encoder.constant_errors_
     constant = [np.full(3, 2.0), np.array(["a"] * 3, dtype=object), np.ones(3)]
-    assert encoder.relative_error(table, constant, hidden) == pytest.approx(1.0)
+    assert relative_error(table, constant, hidden, unit) == pytest.approx(1.0)
     # A constant column has no scale: however wrong, it does not count.
     far = [*constant[:2], np.full(3, 1e6)]
-    assert encoder.relative_error(table, far, hidden) == pytest.approx(1.0)
-    assert encoder.relative_error(table, list(table.columns), hidden) == 0.0
+    assert relative_error(table, far, hidden, unit) == pytest.approx(1.0)
+    assert relative_error(table, list(table.columns), hidden, unit) == 0.0
     with pytest.raises(ValueError, match="no hidden cell"):
-        encoder.relative_error(table, constant, hidden & False)
+        relative_error(table, constant, hidden & False, unit)
 
 
 def test_wrong_number_of_codes(frame):

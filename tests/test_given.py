@@ -125,6 +125,31 @@ def test_one_partial_row_serves_for_all(sampler):
 
 def test_nothing_given_is_plain_sampling(sampler):
     pd.testing.assert_frame_equal(sampler.sample(4, given={}), sampler.sample(4))
+    rows = sampler.sample(given=pd.DataFrame(index=list("abcd")))
+    assert rows.index.tolist() == list("abcd")
+    assert rows["half"].nunique() == 4
+
+
+def test_whole_numbers_that_a_float_holds_may_be_large(sampler):
+    x = [-(2**53), 2**60, 2**53 - 1]
+    assert sampler.sample(given={"x": x})["x"].tolist() == x
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [pd.interval_range(0, 4), pd.date_range("2024-01-01", periods=4)],
+    ids=["intervals", "times"],
+)
+def test_levels_of_any_type_are_given_one_by_one(levels):
+    X = pd.DataFrame({"c": pd.Categorical(levels.repeat(10)), "v": np.arange(40.0)})
+    sampler = fit(X)
+    assert sampler.sample(2, given={"c": levels[1]})["c"].tolist() == [levels[1]] * 2
+    assert sampler.sample(given={"c": list(levels[:2])})["c"].tolist() == list(levels[:2])
+    if isinstance(levels, pd.DatetimeIndex):
+        rows = sampler.sample(2, given={"c": levels[1].to_pydatetime()})
+        assert rows["c"].tolist() == [levels[1]] * 2
+    with pytest.raises(ValueError, match="column 'c' to 'b', a level that was not seen"):
+        sampler.sample(given={"c": "b"})
 
 
 def test_rows_depend_on_neither_batch_nor_neighbours(sampler):
@@ -181,8 +206,14 @@ def test_batches_come_one_at_a_time(sampler, monkeypatch):
         ({"x": [1.0, 2.0, 3.0], "half": [1.0, 2.0]}, ValueError, "3 values of column 'x', but 2"),
         ({"half": np.ones((2, 2))}, ValueError, "one per row for column 'half'"),
         ({"x": []}, ValueError, "one per row for column 'x'"),
-        (pd.DataFrame({"x": []}), ValueError, "one per row for column 'x'"),
-        (pl.DataFrame({"size": []}), ValueError, "one per row for column 'size'"),
+        (pd.DataFrame({"x": []}), ValueError, "given has no rows"),
+        (pl.DataFrame({"size": []}), ValueError, "given has no rows"),
+        (np.ones((0, 5)), ValueError, "given has no rows"),
+        (pl.LazyFrame({"x": [1.0]}), TypeError, r"not supported.*given.collect\(\)"),
+        ({"half": 1e300}, ValueError, "column 'half' to 1e.300.*float32 cannot.*at most 3.4"),
+        ({"x": 2**53 + 1}, ValueError, "column 'x' to 9007199254740993.*nearest one is 90.*92"),
+        ({"x": pl.Series([1, 2**60 + 1])}, ValueError, "column 'x' to 1152921504606846977"),
+        ({"x": np.array([1, 2**60 + 1])}, ValueError, "column 'x' to 1152921504606846977"),
         ({"x": pd.Series([], dtype=float)}, ValueError, "one per row for column 'x'"),
         ({"x": {1.0, 2.0}}, TypeError, "a set for column 'x'.*Give a list"),
         ([1.0, 2.0], ValueError, "array of partial rows with 5 columns, got list of shape"),

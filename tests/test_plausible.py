@@ -91,6 +91,18 @@ def test_make_plausible(table):
     np.testing.assert_array_equal(plausible(x, INF, np.array([7.0])), [7.0] * 5 + [np.nan])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+@pytest.mark.parametrize("bounds", [None, (-3, 9), (-1, 9), "observed"])
+def test_no_number_is_the_one_that_stands_for_missing_cells(dtype, bounds):
+    X = pd.DataFrame({"x": np.array([-5, 0, 3, 7, -1], dtype=dtype)})
+    encoder = TableEncoder(missing_values=-1, bounds=bounds).fit(X)
+    marker = encoder.scaler_.transform([[-1.0]])
+    codes = np.concatenate([np.linspace(-2, 2, 500)[:, None], marker, marker * (1 + 1e-10)])
+    out = encoder.inverse_transform(codes)
+    assert np.isfinite(encoder.transform(out)).all()
+    assert out["x"].iloc[-2] == 0
+
+
 def test_means_are_whole_where_the_dtype_is():
     frame = pd.DataFrame({"f": [1.0, 4.0], "i": [1, 4]})
     whole_float, integer = read_table(frame).schema.columns

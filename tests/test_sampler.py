@@ -161,6 +161,13 @@ def test_prefix_of_a_frame(method, frame):
     assert sampler.sample(3).equals(sampler.sample(9)[:3])
 
 
+def test_batches_have_one_progress(capsys):
+    sampler = build(n_steps=2).fit(numbers()).set_params(verbose=1)
+    assert len(list(sampler.sample_batches(25, 10))) == 3
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["Sampling: 25/25"]
+
+
 def test_seeds(method, frame):
     sampler = build(method).fit(frame)
     own = sampler.sample(5)

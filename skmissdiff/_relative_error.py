@@ -1,0 +1,63 @@
+"""How far values are from hidden cells, where a constant fill is off by about 1."""
+
+import numpy as np
+
+
+def constant_errors(table, level_counts):
+    """Return the error of a constant fill of each column.
+
+    Parameters
+    ----------
+    table : Table
+    level_counts : sequence of (ndarray or None)
+        How often each level of a categorical column occurs in it, None for numeric ones.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+        A standard deviation or an error rate, 0 for columns without any value.
+    """
+    errors = np.zeros(table.n_columns)
+    for j, counts in enumerate(level_counts):
+        values = table.columns[j][~table.missing[:, j]]
+        if len(values) and counts is not None:
+            errors[j] = 1 - counts.max() / counts.sum()
+        elif len(values):
+            largest = np.abs(values).max() or 1.0
+            errors[j] = largest * np.std(values / largest)
+    return errors
+
+
+def relative_error(table, values, hidden, unit):
+    """Return the mean over columns of how far values are from the hidden cells.
+
+    Parameters
+    ----------
+    table : Table
+        The truth.
+    values : sequence of ndarray of shape (n_rows,)
+        What is compared with it, one array per column.
+    hidden : ndarray of bool, shape (n_rows, n_columns)
+        The cells to compare.
+    unit : ndarray of shape (n_columns,)
+        What errors are measured in, see `constant_errors`. Columns where it is 0 do not count.
+
+    Returns
+    -------
+    float
+        Of root mean squared errors and error rates.
+    """
+    errors = []
+    for j in np.flatnonzero(hidden.any(axis=0) & (unit > 0)):
+        truth, guess = table.columns[j][hidden[:, j]], values[j][hidden[:, j]]
+        if table.schema.columns[j].is_categorical:
+            error = np.mean([a != b for a, b in zip(truth, guess, strict=True)]) / unit[j]
+        else:
+            error = np.sqrt(np.mean((truth / unit[j] - guess / unit[j]) ** 2))
+        errors.append(error)
+    if not errors:
+        raise ValueError(
+            "There is no hidden cell to compare: X has too few observed cells, or only columns "
+            "that were constant in fit."
+        )
+    return float(np.mean(errors))
