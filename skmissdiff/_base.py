@@ -197,6 +197,7 @@ class BaseMissDiff(BaseEstimator):
             missing_values=self.missing_values,
             bounds=self.bounds,
             snap=self.snap,
+            determined=self._draws_determined(),
             keep_empty_features=self.keep_empty_features,
         ).fit_table(table)
         warn_empty(table.schema, encoder.kept_columns_)
@@ -255,6 +256,10 @@ class BaseMissDiff(BaseEstimator):
 
     def _scaling(self):
         return "standard" if self.scaling == "auto" else self.scaling
+
+    def _draws_determined(self):
+        """Whether numbers that a level tells are drawn as levels."""
+        return False
 
     def _validation_fraction(self):
         if self.early_stopping == "auto":

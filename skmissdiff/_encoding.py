@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
 
 from skmissdiff._dataframe import is_nan_like, validate_table
+from skmissdiff._determined import decode_values, determined_numbers, encode_values
 from skmissdiff._layout import CodeLayout
 from skmissdiff._levels import (
     count_levels,
@@ -61,6 +62,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     snap : bool or array-like, default=False
         Whether numbers that come out are the nearest ones observed in `fit`: in every numeric
         column or in the listed ones, by name or index.
+    determined : bool, default=False
+        Whether a number of few values that a categorical column tells, such as the years
+        beside the name of a degree, becomes one code per value, as levels do. Other numbers
+        in such a column count as the nearest one.
     keep_empty_features : bool, default=False
         Whether `inverse_transform` returns the columns that had no observed value in `fit`,
         filled with 0, False or "missing_value".
@@ -114,6 +119,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         "missing_values": [MissingValues()],
         "bounds": [dict, tuple, list, StrOptions({"observed"}), None],
         "snap": ["boolean", "array-like"],
+        "determined": ["boolean"],
         "keep_empty_features": ["boolean"],
     }
 
@@ -126,6 +132,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         missing_values=np.nan,
         bounds=None,
         snap=False,
+        determined=False,
         keep_empty_features=False,
     ):
         self.categorical_features = categorical_features
@@ -134,6 +141,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.missing_values = missing_values
         self.bounds = bounds
         self.snap = snap
+        self.determined = determined
         self.keep_empty_features = keep_empty_features
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -191,8 +199,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             self.categories_[j], self._level_counts[j] = levels, counts
             self._code_of_level[j] = share_codes(counts, self.max_categories)
             widths[j] = self._code_of_level[j].max(initial=-1) + 1
-        self.layout_ = CodeLayout(tuple(widths.tolist()), tuple(categorical.tolist()))
-        self._numeric = np.flatnonzero(known & ~categorical)
+        self._values = [None] * table.n_columns
+        for j in determined_numbers(table) if self.determined else []:
+            self._values[j] = np.unique(table.columns[j][~table.missing[:, j]])
+            widths[j] = len(self._values[j])
+        one_hot = categorical | [values is not None for values in self._values]
+        self.layout_ = CodeLayout(tuple(widths.tolist()), tuple(one_hot.tolist()))
+        self._numeric = np.flatnonzero(known & ~one_hot)
         self.scaler_ = None
         if len(self._numeric):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
@@ -260,6 +273,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         names = []
         for j, name in enumerate(_check_feature_names_in(self, input_features)):
+            if self._values[j] is not None:
+                names += [f"{name}_{value:g}" for value in self._values[j]]
+                continue
             if not self.schema_.columns[j].is_categorical:
                 names += [name] * self.layout_.widths[j]
                 continue
@@ -308,14 +324,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             scaled[:, self.scaler_.is_constant_] *= 0.0
             codes[:, self.layout_.numeric_codes] = scaled.clip(-_LARGEST_CODE, _LARGEST_CODE)
         for j, codes_of_column in enumerate(self.layout_.slices):
-            if self.categories_[j] is None or self.layout_.widths[j] == 0:
-                continue
-            encode_levels(
-                table.columns[j],
-                self.categories_[j],
-                self._code_of_level[j],
-                out=codes[:, codes_of_column],
-            )
+            values, out = table.columns[j], codes[:, codes_of_column]
+            if self._values[j] is not None:
+                encode_values(values, self._values[j], out)
+            elif self.categories_[j] is not None and out.shape[1] > 0:
+                encode_levels(values, self.categories_[j], self._code_of_level[j], out)
         return codes
 
     def decode(self, codes, uniforms=None):
@@ -358,8 +371,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     )
                 )
             else:
+                own = self._values[j]
                 plausible = make_plausible(
-                    next(numbers),
+                    next(numbers)
+                    if own is None
+                    else decode_values(codes[:, self.layout_.slices[j]], own),
                     column,
                     self._ranges[j],
                     self._observed[j],

@@ -55,7 +55,9 @@ class MissDiffSampler(BaseMissDiff):
         How numbers become codes; from the observed cells of the training table only. "auto"
         is "quantile" for "masked" and "standard" for "missdiff".
         "quantile" maps ranks to those of a normal distribution, so that skewed columns,
-        heavy tails and values that fill half of a column come back as they were.
+        heavy tails and values that fill half of a column come back as they were. "auto" of
+        "masked" also draws a number of few values that a categorical column tells, such as
+        the years beside the name of a degree, as one of these values.
         "masked" expects codes of about unit variance, as the first two give them.
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come
@@ -165,6 +167,9 @@ class MissDiffSampler(BaseMissDiff):
         if self.scaling == "auto" and self.method == "masked":
             return "quantile"
         return super()._scaling()
+
+    def _draws_determined(self):
+        return self.scaling == "auto" and self.method == "masked"
 
     def sample(self, n_samples=None, *, given=None, keep_missing=False, random_state=None):
         """Complete synthetic rows like those of the training table.

@@ -13,6 +13,7 @@ networks; hidden (K, n_rows, hidden_size).
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,9 @@ from .preconditioning import WHOLE_WIDTH, FactorModel, gaussian_posterior
 MIN_PROBABILITY = 1e-4
 EMBEDDING_SIZE = 8
 TIME_FEATURES = 64
+
+# Activations (K, n_rows, hidden_size) to those with some units left out.
+Dropout = Callable[[Tensor], Tensor]
 
 
 class Inputs(NamedTuple):
@@ -84,9 +88,10 @@ class ResidualBlock(nn.Module):
         self.expand = BatchedLinear(n_networks, size, size, generator)
         self.project = BatchedLinear(n_networks, size, size, generator)
 
-    def forward(self, hidden: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, dropout: Dropout | None = None) -> Tensor:
         normed = nn.functional.layer_norm(hidden, hidden.shape[-1:]) * self.gain
-        return hidden + self.project(nn.functional.silu(self.expand(normed)))
+        active = nn.functional.silu(self.expand(normed))
+        return hidden + self.project(active if dropout is None else dropout(active))
 
 
 class PeriodicEmbedding(nn.Module):
@@ -210,7 +215,7 @@ class PreconditionedDenoiser(Denoiser):
         self.alpha.copy_(alpha)
         self.alpha_noised.copy_(alpha_noised)
 
-    def correction(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
+    def correction(self, inputs: Inputs, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
         """F of every network for means and logits, and F' for the medians of numeric codes.
 
         Inputs (K, n_rows, n_codes); F (K, n_rows, n_codes), F' (K, n_rows, n_numeric).
@@ -221,7 +226,7 @@ class PreconditionedDenoiser(Denoiser):
             parts.append(self.periodic(inputs.scaled[..., codes], inputs.w[..., codes]))
         hidden = self.first(torch.cat(parts, dim=-1))
         for block in self.blocks:
-            hidden = block(hidden)
+            hidden = block(hidden, dropout)
         F = self.last(hidden)
         return F[..., : len(self.mu)], F[..., len(self.mu) :]
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .denoiser import PreconditionedDenoiser
+from .denoiser import Dropout, Inputs, PreconditionedDenoiser
 from .loss import (
     Batch,
     Layout,
@@ -60,6 +60,7 @@ class MaskedSettings:
     em_max_iter: int
     validation_fraction: float  # of the rows, per network; 0: no selection, no shrinkage
     n_refreshes: int = 0  # of the drawn missing cells
+    dropout: float = 0.0  # share of the hidden units that rows without noise lack
     frequency_scale: float = 2.0
     ridge: float = 2.0
     min_psi: float = 1e-4
@@ -227,8 +228,9 @@ def fit_masked(
     kind = torch.device(device).type
 
     def loss(denoiser: PreconditionedDenoiser, batch: Batch) -> Tensor:
+        drop = dropout(batch.inputs, settings.dropout, generator) if settings.dropout else None
         with torch.autocast(kind, torch.bfloat16, enabled=loop.optimiser.bfloat16):
-            F, F_median = denoiser.correction(batch.inputs)
+            F, F_median = denoiser.correction(batch.inputs, drop)
         return masked_loss(F.float(), F_median.float(), batch, denoiser)
 
     def judge(denoiser: PreconditionedDenoiser) -> Validation:
@@ -249,6 +251,21 @@ def fit_masked(
     if best is not None:
         denoiser.believe(best.alpha, best.alpha_noised)
     return denoiser, history
+
+
+def dropout(inputs: Inputs, rate: float, generator: torch.Generator) -> Dropout:
+    """Leave hidden units out at random, in rows without noise.
+
+    There the networks name levels, and can learn by heart which rows there are; where numbers
+    are noised the noise keeps them from it, and draws need them exact.
+    """
+    spared = ((inputs.w > 0) & (inputs.w < 1)).any(-1, keepdim=True)
+
+    def drop(active: Tensor) -> Tensor:
+        keep = torch.empty(active.shape).bernoulli_(1 - rate, generator=generator)
+        return active * torch.where(spared, 1.0, keep.to(active.device) / (1 - rate))
+
+    return drop
 
 
 def start_from_factors(

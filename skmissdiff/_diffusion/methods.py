@@ -28,6 +28,12 @@ from .training import Callback, History, TrainingSettings, fit_loop
 
 Noise = Callable[[], Tensor]
 
+LARGE_BATCH = 2048
+MAX_EPOCHS = 500  # for generation; more of them copy rows
+# Keeps generation from copying rows of levels; means are judged by held-out rows where rows
+# are few.
+DROPOUT = 0.4
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -154,8 +160,11 @@ class MaskedMethod:
         """
         large = min(max(50 * n_columns, 2000 // max(n_columns, 1), 400), 1000)
         automatic = 400 if n_rows < SMALL_TABLE else large
-        # Draws of whole rows have more to learn than means.
-        return _unless_set(budget.max_iter, automatic * (3 if budget.n_refreshes else 1))
+        if budget.n_refreshes:  # draws of whole rows have more to learn than means
+            automatic *= 3
+            if n_rows >= SMALL_TABLE:  # and there is no more in few rows than this
+                automatic = min(automatic, MAX_EPOCHS * n_rows // LARGE_BATCH)
+        return _unless_set(budget.max_iter, automatic)
 
     def train(
         self,
@@ -178,7 +187,9 @@ class MaskedMethod:
         n_networks = _unless_set(budget.n_networks, (4 if n_codes <= 64 else 2) if small else 1)
         wide = 128 if small else 192 if n_columns <= 12 else 256
         settings = MaskedSettings(
-            batch_size=_unless_set(budget.batch_size, min(512, 2 * n_rows) if small else 2048),
+            batch_size=_unless_set(
+                budget.batch_size, min(512, 2 * n_rows) if small else LARGE_BATCH
+            ),
             n_networks=n_networks,
             hidden_size=_unless_set(budget.hidden_size, wide),
             n_layers=budget.n_layers,
@@ -187,6 +198,7 @@ class MaskedMethod:
             em_max_iter=200 if small else 50,
             validation_fraction=_unless_set(budget.validation_fraction, 0.1 if judged else 0.0),
             n_refreshes=budget.n_refreshes,
+            dropout=DROPOUT if budget.n_refreshes and n_levels else 0.0,
         )
         loop = TrainingSettings(
             max_iter=self.max_iter(budget, n_rows, n_columns),
