@@ -59,8 +59,8 @@ def test_gaussian_pair_means_and_draws():
     rows = np.isnan(spoiled[:, 1])
     mean = imputer.transform(spoiled)[rows]
     central = np.abs(mean[:, 0]) < 2
-    # .022 at 300 steps and .021 at the default length: the sines leave small waves in the line.
-    assert np.abs(mean[:, 1] - 0.9 * mean[:, 0])[central].mean() < 0.025
+    # There is nothing for a network to add to the factor analysis: it has to stay out.
+    assert np.abs(mean[:, 1] - 0.9 * mean[:, 0])[central].mean() < 0.01
     # Several draws and the rows that were seen whole: what is left is not the noise of either.
     drawn = np.vstack([table[rows] for table in imputer.multiple_impute(spoiled, 4)])
     correlation, slope, residual = of_pair(drawn)
@@ -68,7 +68,7 @@ def test_gaussian_pair_means_and_draws():
     assert correlation == pytest.approx(0.9, abs=0.01)
     assert slope == pytest.approx(0.9, abs=0.02)
     # The rows that were seen tell their own residual variance to .014.
-    assert residual / seen_residual == pytest.approx(1, abs=0.04)
+    assert residual / seen_residual == pytest.approx(1, abs=0.03)
 
 
 def of_pair(X):

@@ -32,7 +32,7 @@ from .loss import (
 from .preconditioning import FactorModel, choose_rank, fit_factor_analysis
 from .sampling import code_groups, complete_rows
 from .training import Callback, History, TrainingSettings, fit_loop
-from .validation import Checks, Validation, leave_out, validate, validation_checks
+from .validation import Checks, Validation, earned, leave_out, validate, validation_checks
 
 MAX_POOL_CODES = 20_000_000  # pooled maskings of a small table: 6 arrays of this size at most
 MAX_COPIES = 64
@@ -43,6 +43,7 @@ MAX_WAVES = 512  # frequencies of all columns together
 REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
 MAX_GROUPS = 8  # of columns that are drawn in turn
 WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
+MAX_KNOWN_ROWS = 4096  # on which a network that was not judged has to gain something
 TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
 MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
 
@@ -58,6 +59,7 @@ class MaskedSettings:
     n_frequencies: int
     max_rank: int
     em_max_iter: int
+    em_tol: float
     validation_fraction: float  # of the rows, per network; 0: no selection, no shrinkage
     n_refreshes: int = 0  # of the drawn missing cells
     dropout: float = 0.0  # share of the hidden units that rows without noise lack
@@ -210,18 +212,20 @@ def fit_masked(
     layout = layout_of(n_codes, categorical_slices)
     fraction = min(settings.validation_fraction, 1 / settings.n_networks)
     kept, held = leave_out(n_rows, settings.n_networks, fraction, generator)
+
+    def checks_of(rows: list[Tensor]) -> Checks:
+        absent, noised = validation_checks(fast, x, mask, layout, rows, generator)
+        return Checks(
+            to_device(absent, device), None if noised is None else to_device(noised, device)
+        )
+
     judged = fraction > 0
     if judged and not (len(held[0]) and all(mask[rows].any() for rows in held)):
         # Too few rows to judge a network: stay with the factor analysis.
         nothing = torch.zeros(n_codes)
         denoiser.believe(nothing, nothing)
         return denoiser, History()
-    check = None
-    if judged:
-        absent, noised = validation_checks(fast, x, mask, layout, held, generator)
-        check = Checks(
-            to_device(absent, device), None if noised is None else to_device(noised, device)
-        )
+    check = checks_of(held) if judged else None
     source = RowSource(fast, Rows(x, mask), layout, kept, settings, generator)
     denoiser.to(device)
     n_refreshes = 0 if mask.all() else settings.n_refreshes
@@ -250,6 +254,9 @@ def fit_masked(
     )
     if best is not None:
         denoiser.believe(best.alpha, best.alpha_noised)
+    elif not judged:
+        known = torch.randperm(n_rows, generator=generator)[:MAX_KNOWN_ROWS]
+        denoiser.believe(*earned(denoiser, checks_of([known] * settings.n_networks)))
     return denoiser, history
 
 
@@ -279,7 +286,9 @@ def start_from_factors(
     codes = x.double()
     prior = {"ridge": settings.ridge, "min_psi": settings.min_psi}
     rank = choose_rank(codes, mask, max_rank=settings.max_rank, generator=generator, **prior)
-    factors, _ = fit_factor_analysis(codes, mask, rank, max_iter=settings.em_max_iter, **prior)
+    factors, _ = fit_factor_analysis(
+        codes, mask, rank, max_iter=settings.em_max_iter, tol=settings.em_tol, **prior
+    )
     denoiser = PreconditionedDenoiser(
         x.shape[1],
         rank,

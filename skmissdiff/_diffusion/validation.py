@@ -1,6 +1,7 @@
 """Held-out cells: how far every column may believe the networks, and which weights to keep."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,9 @@ MAX_HELD_ROWS, MAX_MASKINGS = 8192, 24  # for one network
 # Numeric columns, or categorical ones, that gain less than this on average keep the factor
 # analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
 MIN_IMPROVEMENT = 0.02
+# A code of a table without held-out rows that gains less than this on the rows that the
+# networks know keeps the factor analysis: they have nothing but noise to add.
+MIN_KNOWN_GAIN = 0.01
 
 
 class Validation(NamedTuple):
@@ -126,20 +130,12 @@ def judge_numbers(said: Judged, codes: Tensor, unit: Tensor | float = 1.0) -> tu
 
 def judge_levels(said: Judged, categorical_slices: tuple[slice, ...]) -> tuple[list[float], Tensor]:
     """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
-    (inputs, hidden, x_0), F, agreed = said
     alphas, surprises = [], []
     for levels in categorical_slices:
-        g, step = inputs.g[..., levels], F[..., levels]
-        seen = hidden[..., levels.start]
-        losses = torch.stack(
-            [
-                -(x_0[..., levels] * level_logits(g, a * step).log_softmax(-1))[seen].sum()
-                for a in ALPHA_GRID
-            ]
-        )
+        losses = level_losses(said, levels, ALPHA_GRID)
         best = int(losses.argmin())
         # As in closed form above: the averaged networks deserve 1 / agreement more.
-        alphas.append(min(1.0, ALPHA_GRID[best] / agreed[levels].mean().item()))
+        alphas.append(min(1.0, ALPHA_GRID[best] / said.agreed[levels].mean().item()))
         unseen = losses[0] <= 0
         surprises.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9)))
     return alphas, torch.stack(surprises)
@@ -177,3 +173,46 @@ def validate(
     if judge_draws and checks.noised is not None:
         value = (value + draw_error.mean().item()) / 2
     return Validation(value, alpha, alpha_noised)
+
+
+@torch.no_grad()
+def earned(denoiser: PreconditionedDenoiser, checks: Checks) -> tuple[Tensor, Tensor]:
+    """Alphas of codes absent and noised: 1 where the networks gain on rows they know, else 0."""
+    absent = judged(denoiser, checks.absent)
+    alpha = torch.ones_like(denoiser.alpha)
+    alpha_noised = torch.ones_like(denoiser.alpha)
+    codes = denoiser.numeric_codes
+    if checks.noised is not None:
+        noised = judged(denoiser, checks.noised)
+        alpha[codes] = gains(number_errors(absent, codes))
+        alpha_noised[codes] = gains(number_errors(noised, codes, checks.noised.inputs.s))
+    for levels in denoiser.categorical_slices:
+        losses = level_losses(absent, levels, (0.0, 1.0))
+        alpha[levels] = gains(losses[1] / losses[0].clamp_min(1e-9))
+    return alpha, alpha_noised
+
+
+def gains(relative_error: Tensor) -> Tensor:
+    """1 where the error relative to the factor analysis is small enough, else 0."""
+    return (relative_error < 1 - MIN_KNOWN_GAIN).float()
+
+
+def number_errors(said: Judged, codes: Tensor, unit: Tensor | float = 1.0) -> Tensor:
+    """Squared error with alpha = 1, relative to that with alpha = 0."""
+    (inputs, hidden, x_0), F, _ = said
+    residual = ((x_0 - inputs.g) / unit * hidden)[..., codes]
+    step = (inputs.s / unit * F * hidden)[..., codes]
+    base = residual.square().sum((0, 1)).clamp_min(1e-9)
+    return (residual - step).square().sum((0, 1)) / base
+
+
+def level_losses(said: Judged, levels: slice, alphas: Sequence[float]) -> Tensor:
+    """Summed surprise of hidden cells of a categorical column, for each alpha."""
+    (inputs, hidden, x_0), F, _ = said
+    g, step, seen = inputs.g[..., levels], F[..., levels], hidden[..., levels.start]
+    return torch.stack(
+        [
+            -(x_0[..., levels] * level_logits(g, a * step).log_softmax(-1))[seen].sum()
+            for a in alphas
+        ]
+    )
