@@ -371,11 +371,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     )
                 )
             else:
-                own = self._values[j]
+                one_hot = codes[:, self.layout_.slices[j]]
+                distinct = self._values[j]
                 plausible = make_plausible(
-                    next(numbers)
-                    if own is None
-                    else decode_values(codes[:, self.layout_.slices[j]], own),
+                    next(numbers) if distinct is None else decode_values(one_hot, distinct),
                     column,
                     self._ranges[j],
                     self._observed[j],

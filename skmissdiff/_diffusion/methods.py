@@ -158,10 +158,10 @@ class MaskedMethod:
         A table of two or three columns gets more of the cheap ones it has: its draws have
         nothing but the shape of the distribution to be judged by.
         """
-        large = min(max(50 * n_columns, 2000 // max(n_columns, 1), 400), 1000)
+        large = max(min(max(50 * n_columns, 400), 1000), 4000 // max(n_columns, 2))
         automatic = 400 if n_rows < SMALL_TABLE else large
         if budget.n_refreshes:  # draws of whole rows have more to learn than means
-            automatic *= 3
+            automatic = min(3 * automatic, 3000)
             if n_rows >= SMALL_TABLE:  # and there is no more in few rows than this
                 automatic = min(automatic, MAX_EPOCHS * n_rows // LARGE_BATCH)
         return _unless_set(budget.max_iter, automatic)
