@@ -12,29 +12,38 @@ FEWEST_PER_VALUE = 10  # rows that could contradict
 MOST_WRONG = 0.02  # of the rows in which the most frequent value is wrong
 
 
-def determined_numbers(table):
-    """Return the indices of numeric columns with few values that a categorical column tells.
+def determined_numbers(table, max_values):
+    """Return the values of numeric columns with few values that a categorical column tells.
 
     Parameters
     ----------
     table : Table
+    max_values : int or None
+        Largest number of values of such a column, and of levels of the one that tells them,
+        whose rarer levels share a code beyond it. Never more than `MAX_VALUES` values.
 
     Returns
     -------
-    list of int
+    list of (ndarray or None)
+        Sorted, None for the other columns.
     """
+    most_levels = np.inf if max_values is None else max_values
+    most_values = min(MAX_VALUES, most_levels)
     rows = np.unique(np.linspace(0, table.n_rows - 1, MAX_ROWS).astype(int))
     seen = ~table.missing[rows]
     categorical = np.asarray(table.schema.is_categorical)
-    found = []
+    found = [None] * table.n_columns
     for j in np.flatnonzero(~categorical):
         values = table.columns[j][rows]
-        if not 2 <= len(np.unique(values[seen[:, j]])) <= MAX_VALUES:
+        if not 2 <= len(np.unique(values[seen[:, j]])) <= most_values:
             continue
         for k in np.flatnonzero(categorical):
             both = seen[:, j] & seen[:, k]
-            if both.any() and tells(table.columns[k][rows][both], values[both]):
-                found.append(int(j))
+            levels = table.columns[k][rows][both]
+            if len(set(levels)) <= most_levels and tells(levels, values[both]):
+                distinct = np.unique(table.columns[j][~table.missing[:, j]])
+                if len(distinct) <= most_values:  # in the rows not looked at, too
+                    found[j] = distinct
                 break
     return found
 
@@ -56,7 +65,7 @@ def tells(levels, values):
     np.add.at(counts, (level, value), 1)
     counts = counts[counts.sum(axis=1) > 1]
     n_rows = counts.sum()
-    if n_rows < FEWEST_PER_VALUE * len(distinct):
+    if n_rows == 0 or n_rows < FEWEST_PER_VALUE * len(distinct):
         return False
     wrong = n_rows - counts.max(axis=1).sum()
     return wrong < MOST_WRONG * (n_rows - counts.sum(axis=0).max())
@@ -69,8 +78,20 @@ def encode_values(values, distinct, out):
     out[np.isnan(values)] = np.nan
 
 
-def decode_values(codes, distinct):
-    """Return the value of the largest code, NaN where a code is NaN."""
+def decode_values(codes, distinct, how):
+    """Return the "mean", "median" or "mode" by the codes as shares, NaN where a code is NaN."""
     unknown = np.isnan(codes).any(axis=1)
-    chosen = np.where(unknown, 0, codes.argmax(axis=1))
-    return np.where(unknown, np.nan, distinct[chosen])
+    shares = np.where(unknown[:, None], 0.0, codes)
+    if how == "mean":
+        values = shares @ distinct / np.where(unknown, 1.0, shares.sum(axis=1))
+    else:
+        below = shares.cumsum(axis=1)
+        places = shares if how == "mode" else below >= below[:, -1:] / 2
+        values = distinct[places.argmax(axis=1)]
+    return np.where(unknown, np.nan, values)
+
+
+def log_shares_of_unseen(values, distinct, n_observed):
+    """Return the log probability of values that were not among ``n_observed`` ones, 0 of others."""
+    unseen = ~np.isnan(values) & ~np.isin(values, distinct)
+    return np.where(unseen, -np.log1p(n_observed), 0.0)

@@ -9,7 +9,12 @@ from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
 
 from skmissdiff._dataframe import is_nan_like, validate_table
-from skmissdiff._determined import decode_values, determined_numbers, encode_values
+from skmissdiff._determined import (
+    decode_values,
+    determined_numbers,
+    encode_values,
+    log_shares_of_unseen,
+)
 from skmissdiff._layout import CodeLayout
 from skmissdiff._levels import (
     count_levels,
@@ -200,9 +205,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             self._code_of_level[j] = share_codes(counts, self.max_categories)
             widths[j] = self._code_of_level[j].max(initial=-1) + 1
         self._values = [None] * table.n_columns
-        for j in determined_numbers(table) if self.determined else []:
-            self._values[j] = np.unique(table.columns[j][~table.missing[:, j]])
-            widths[j] = len(self._values[j])
+        if self.determined:
+            self._values = determined_numbers(table, self.max_categories)
+            widths = np.array(
+                [w if v is None else len(v) for w, v in zip(widths, self._values, strict=True)]
+            )
         one_hot = categorical | [values is not None for values in self._values]
         self.layout_ = CodeLayout(tuple(widths.tolist()), tuple(one_hot.tolist()))
         self._numeric = np.flatnonzero(known & ~one_hot)
@@ -331,7 +338,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 encode_levels(values, self.categories_[j], self._code_of_level[j], out)
         return codes
 
-    def decode(self, codes, uniforms=None):
+    def decode(self, codes, uniforms=None, how="mode"):
         """Return the values of each column, where codes are known.
 
         Parameters
@@ -342,6 +349,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             Numbers from 0 to 1 by which one of the levels that share a code is drawn, as often
             as it was seen in `fit`. Without them it is the most frequent one, and the codes
             are taken for point estimates.
+        how : {"mean", "median", "mode"}, default="mode"
+            What becomes of numbers that are kept as levels, whose codes are their shares.
 
         Returns
         -------
@@ -374,7 +383,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 one_hot = codes[:, self.layout_.slices[j]]
                 distinct = self._values[j]
                 plausible = make_plausible(
-                    next(numbers) if distinct is None else decode_values(one_hot, distinct),
+                    next(numbers) if distinct is None else decode_values(one_hot, distinct, how),
                     column,
                     self._ranges[j],
                     self._observed[j],
@@ -400,8 +409,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         codes : ndarray of shape (n_rows, n_codes)
             As those of `encode`, but for extremes: their codes have a density.
         log_volume : ndarray of shape (n_rows,)
-            Summed over the observed cells: the log of the slope of numeric codes, and the log
-            of a level's share among those that have the same code.
+            Summed over the observed cells: the log of the slope of numeric codes, the log of a
+            level's share among those that have the same code, and the log probability of a
+            value that was not seen in `fit` where numbers are kept as levels.
         """
         codes = self.encode(table, uniforms)
         total = np.zeros(table.n_rows)
@@ -411,6 +421,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             codes[:, numbers] = codes[:, numbers].clip(-limits, limits)
             slopes = self.scaler_.log_slope(self._numbers(table), uniforms[:, self._numeric])
             total += slopes.sum(axis=1)
+        for j, distinct in enumerate(self._values):
+            if distinct is not None:
+                n_observed = self.schema_.columns[j].n_observed
+                total += log_shares_of_unseen(table.columns[j], distinct, n_observed)
         for j, levels in enumerate(self.categories_):
             if levels is None or shared_code(self._code_of_level[j]) is None:
                 continue

@@ -408,7 +408,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         if self.aggregate != "mode" and self._method().has_one_pass:
             median = self.aggregate == "median"
             (values,) = self._over_chunks(
-                table, lambda part, codes: [decode(self._one_pass(codes, median))], 1
+                table,
+                lambda part, codes: [decode(self._one_pass(codes, median), how=self.aggregate)],
+                1,
             )
             return values
         keys = RowKeys(self._seed)
@@ -417,7 +419,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         def estimate(part, codes):
             contents = row_contents(self.encoder_.known_cells(part))
             draws, _ = self._draws_of(codes, contents, keys, self.n_draws)
-            return [decode(aggregate_draws(draws, slices, self.aggregate))]
+            return [decode(aggregate_draws(draws, slices, self.aggregate), how=self.aggregate)]
 
         return self._over_chunks(table, estimate, self.n_draws)[0]
 

@@ -15,7 +15,7 @@ import numpy as np
 from skmissdiff._files import atomic_output
 
 FORMAT = "skmissdiff"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def write_model(path, state, classes):
@@ -52,7 +52,7 @@ def read_model(path, classes):
             members = {name: archive[name] for name in archive.files}
         content = json.loads(members.pop("json").tobytes().decode())
         is_ours = content["format"] == FORMAT
-        is_newer = content["version"] > FORMAT_VERSION
+        version = content["version"]
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     # What NumPy, zipfile, zlib and json raise on bytes that are not theirs.
@@ -70,10 +70,11 @@ def read_model(path, classes):
         raise ValueError(f"{path} is damaged or not a skmissdiff model: {error}") from error
     if not is_ours:
         raise ValueError(f"{path} is not a skmissdiff model.")
-    if is_newer:
+    if version != FORMAT_VERSION:
+        way_out = "Update skmissdiff to load it" if version > FORMAT_VERSION else "Fit it again"
         raise ValueError(
-            f"{path} has format {content['version']}, this version of skmissdiff reads up "
-            f"to {FORMAT_VERSION}. Update skmissdiff to load it."
+            f"{path} has format {version}, this version of skmissdiff reads {FORMAT_VERSION}. "
+            f"{way_out}."
         )
     try:
         return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})

@@ -57,7 +57,8 @@ class MissDiffSampler(BaseMissDiff):
         "quantile" maps ranks to those of a normal distribution, so that skewed columns,
         heavy tails and values that fill half of a column come back as they were. "auto" of
         "masked" also draws a number of few values that a categorical column tells, such as
-        the years beside the name of a degree, as one of these values.
+        the years beside the name of a degree, as one of these values; another one that is
+        given there conditions as the nearest of them.
         "masked" expects codes of about unit variance, as the first two give them.
     max_categories : int or None, default=100
         Levels kept apart in a categorical column; rarer ones share one code and come

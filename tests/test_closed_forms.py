@@ -71,6 +71,15 @@ def test_gaussian_pair_means_and_draws():
     assert residual / seen_residual == pytest.approx(1, abs=0.03)
 
 
+def test_a_skewed_column_that_nothing_predicts_keeps_its_median():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=5000), 10 * rng.exponential(size=5000)])
+    X[rng.random(X.shape) < 0.2] = np.nan
+    imputer = MissDiffImputer(aggregate="median", max_iter=200, batch_size=512, random_state=0)
+    filled = imputer.fit_transform(X)[np.isnan(X[:, 1]), 1]
+    assert filled.mean() == pytest.approx(10 * np.log(2), abs=0.6)
+
+
 def of_pair(X):
     """Correlation, slope of the second column on the first, and residual variance."""
     slope = np.cov(X.T)[0, 1] / X[:, 0].var()

@@ -163,7 +163,8 @@ class MaskedMethod:
         if budget.n_refreshes:  # draws of whole rows have more to learn than means
             automatic = min(3 * automatic, 3000)
             if n_rows >= SMALL_TABLE:  # and there is no more in few rows than this
-                automatic = min(automatic, MAX_EPOCHS * n_rows // LARGE_BATCH)
+                batch_size = _unless_set(budget.batch_size, LARGE_BATCH)
+                automatic = min(automatic, max(1, MAX_EPOCHS * n_rows // batch_size))
         return _unless_set(budget.max_iter, automatic)
 
     def train(

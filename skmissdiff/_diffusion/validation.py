@@ -132,7 +132,7 @@ def judge_levels(said: Judged, categorical_slices: tuple[slice, ...]) -> tuple[l
     """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
     alphas, surprises = [], []
     for levels in categorical_slices:
-        losses = level_losses(said, levels, ALPHA_GRID)
+        losses = level_losses(said.batch, said.F, levels, ALPHA_GRID)
         best = int(losses.argmin())
         # As in closed form above: the averaged networks deserve 1 / agreement more.
         alphas.append(min(1.0, ALPHA_GRID[best] / said.agreed[levels].mean().item()))
@@ -178,16 +178,23 @@ def validate(
 @torch.no_grad()
 def earned(denoiser: PreconditionedDenoiser, checks: Checks) -> tuple[Tensor, Tensor]:
     """Alphas of codes absent and noised: 1 where the networks gain on rows they know, else 0."""
-    absent = judged(denoiser, checks.absent)
     alpha = torch.ones_like(denoiser.alpha)
     alpha_noised = torch.ones_like(denoiser.alpha)
     codes = denoiser.numeric_codes
+    F, F_median = denoiser.correction(checks.absent.inputs)
     if checks.noised is not None:
-        noised = judged(denoiser, checks.noised)
-        alpha[codes] = gains(number_errors(absent, codes))
-        alpha_noised[codes] = gains(number_errors(noised, codes, checks.noised.inputs.s))
+        s = checks.absent.inputs.s
+        # A skewed column that nothing predicts has a median besides its mean.
+        mean = relative_errors(checks.absent, F[..., codes], codes, s, power=2)
+        median = relative_errors(checks.absent, F_median, codes, s, power=1)
+        alpha[codes] = gains(torch.minimum(mean, median))
+        F_noised, _ = denoiser.correction(checks.noised.inputs)
+        # In units of s, as in training.
+        one = torch.ones_like(checks.noised.inputs.s)
+        error = relative_errors(checks.noised, F_noised[..., codes], codes, one, power=2)
+        alpha_noised[codes] = gains(error)
     for levels in denoiser.categorical_slices:
-        losses = level_losses(absent, levels, (0.0, 1.0))
+        losses = level_losses(checks.absent, F, levels, (0.0, 1.0))
         alpha[levels] = gains(losses[1] / losses[0].clamp_min(1e-9))
     return alpha, alpha_noised
 
@@ -197,18 +204,21 @@ def gains(relative_error: Tensor) -> Tensor:
     return (relative_error < 1 - MIN_KNOWN_GAIN).float()
 
 
-def number_errors(said: Judged, codes: Tensor, unit: Tensor | float = 1.0) -> Tensor:
-    """Squared error with alpha = 1, relative to that with alpha = 0."""
-    (inputs, hidden, x_0), F, _ = said
-    residual = ((x_0 - inputs.g) / unit * hidden)[..., codes]
-    step = (inputs.s / unit * F * hidden)[..., codes]
-    base = residual.square().sum((0, 1)).clamp_min(1e-9)
-    return (residual - step).square().sum((0, 1)) / base
+def relative_errors(batch: Batch, F: Tensor, codes: Tensor, unit: Tensor, power: int) -> Tensor:
+    """Errors with alpha = 1 relative to those with alpha = 0, of F (K, n_rows, n_numeric).
+
+    ``unit`` is what s counts in an error: s itself, or 1 for errors in units of s.
+    """
+    inputs, hidden, x_0 = batch
+    residual = ((x_0 - inputs.g) / inputs.s * unit * hidden)[..., codes]
+    left = residual - F * (unit * hidden)[..., codes]
+    base = residual.abs().pow(power).sum((0, 1))
+    return left.abs().pow(power).sum((0, 1)) / base.clamp_min(1e-9)
 
 
-def level_losses(said: Judged, levels: slice, alphas: Sequence[float]) -> Tensor:
+def level_losses(batch: Batch, F: Tensor, levels: slice, alphas: Sequence[float]) -> Tensor:
     """Summed surprise of hidden cells of a categorical column, for each alpha."""
-    (inputs, hidden, x_0), F, _ = said
+    inputs, hidden, x_0 = batch
     g, step, seen = inputs.g[..., levels], F[..., levels], hidden[..., levels.start]
     return torch.stack(
         [

@@ -11,6 +11,8 @@ def test_few_rows_are_not_seen_too_often():
     steps = MaskedMethod().max_iter(Budget(n_refreshes=4), 3000, 15)
     assert steps * LARGE_BATCH <= MAX_EPOCHS * 3000
     assert MaskedMethod().max_iter(Budget(n_refreshes=4), 100_000, 15) == 2250
+    smaller = Budget(n_refreshes=4, batch_size=512)
+    assert MaskedMethod().max_iter(smaller, 3000, 15) == 2250
     assert MaskedMethod().max_iter(Budget(n_refreshes=4, max_iter=3000), 3000, 15) == 3000
 
 
