@@ -197,7 +197,8 @@ class MaskedMethod:
             n_frequencies=max(2, min(16, MAX_WAVES // max(n_numeric, 1))),
             max_rank=48 if small else 16,
             em_max_iter=200 if small else 50,
-            em_tol=1e-4 if small else 1e-6,  # an early end is a prior that small tables like
+            # An early end is a prior that small tables like, and generated rows.
+            em_tol=1e-4 if small or budget.n_refreshes else 1e-6,
             validation_fraction=_unless_set(budget.validation_fraction, 0.1 if judged else 0.0),
             n_refreshes=budget.n_refreshes,
             dropout=DROPOUT if budget.n_refreshes and n_levels else 0.0,

@@ -191,8 +191,9 @@ def earned(denoiser: PreconditionedDenoiser, checks: Checks) -> tuple[Tensor, Te
         F_noised, _ = denoiser.correction(checks.noised.inputs)
         # In units of s, as in training.
         one = torch.ones_like(checks.noised.inputs.s)
-        error = relative_errors(checks.noised, F_noised[..., codes], codes, one, power=2)
-        alpha_noised[codes] = gains(error)
+        noised = relative_errors(checks.noised, F_noised[..., codes], codes, one, power=2)
+        # What helps means helps draws, where it is a small part of errors in units of s.
+        alpha_noised[codes] = torch.maximum(alpha[codes], gains(noised))
     for levels in denoiser.categorical_slices:
         losses = level_losses(checks.absent, F, levels, (0.0, 1.0))
         alpha[levels] = gains(losses[1] / losses[0].clamp_min(1e-9))
