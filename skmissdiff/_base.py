@@ -232,6 +232,7 @@ class BaseMissDiff(BaseEstimator):
             n_layers=self.n_layers,
             n_networks=self.n_networks,
             n_refreshes=self.n_refreshes,
+            donors=self._asks_donors(),
             validation_fraction=self._validation_fraction(),
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,
@@ -259,6 +260,10 @@ class BaseMissDiff(BaseEstimator):
 
     def _draws_determined(self):
         """Whether numbers that a level tells are drawn as levels."""
+        return False
+
+    def _asks_donors(self):
+        """Whether training rows may have a say in means: never in what generates rows."""
         return False
 
     def _validation_fraction(self):

@@ -82,6 +82,10 @@ def without_selection(seed):
     return MissDiffImputer(early_stopping=False, random_state=seed)
 
 
+def without_donors(seed):
+    return MissDiffImputer(donors=False, random_state=seed)
+
+
 def without_averaged_weights(seed):
     return with_optimiser(seed, ema_decay=0.0)
 
@@ -112,6 +116,7 @@ PARTS = {
     "without median head": without_median,
     "one network": one_network,
     "without held-out rows": without_selection,
+    "without donors": without_donors,
     "without averaged weights": without_averaged_weights,
     "AdamW instead of Muon": without_muon,
     "without training for draws": without_draws,

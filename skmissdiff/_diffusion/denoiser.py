@@ -19,6 +19,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .codes import numeric_codes
+from .donors import Donors
 from .preconditioning import WHOLE_WIDTH, FactorModel, gaussian_posterior
 
 MIN_PROBABILITY = 1e-4
@@ -132,6 +134,7 @@ class Denoiser(nn.Module):
     n_networks: int
     blocks: nn.ModuleList
     config: dict  # what it was built with, for saved models
+    donors: Donors | None  # training rows that have a say in one-pass means
 
 
 class PreconditionedDenoiser(Denoiser):
@@ -168,6 +171,7 @@ class PreconditionedDenoiser(Denoiser):
         n_layers: int = 2,
         n_frequencies: int = 16,
         frequency_scale: float = 2.0,
+        n_donors: int = 0,
         generator: torch.Generator,
     ):
         super().__init__()
@@ -180,6 +184,7 @@ class PreconditionedDenoiser(Denoiser):
             "n_layers": n_layers,
             "n_frequencies": n_frequencies,
             "frequency_scale": frequency_scale,
+            "n_donors": n_donors,
         }
         self.register_buffer("mu", torch.zeros(n_codes, dtype=torch.float64))
         self.register_buffer("W", torch.zeros(n_codes, rank, dtype=torch.float64))
@@ -199,6 +204,7 @@ class PreconditionedDenoiser(Denoiser):
             ResidualBlock(n_networks, hidden_size, generator) for _ in range(n_layers)
         )
         self.last = BatchedLinear(n_networks, hidden_size, n_codes + n_numeric, generator, 0.0)
+        self.donors = Donors(n_donors, n_codes, categorical_slices) if n_donors else None
 
     @property
     def factors(self) -> FactorModel:
@@ -214,6 +220,11 @@ class PreconditionedDenoiser(Denoiser):
         """Set how far the networks are believed, code by code."""
         self.alpha.copy_(alpha)
         self.alpha_noised.copy_(alpha_noised)
+
+    def ask(self, donors: Donors | None) -> None:
+        """Let training rows have a say in one-pass means, or no longer (None)."""
+        self.donors = donors
+        self.config["n_donors"] = len(donors.x) if donors else 0
 
     def correction(self, inputs: Inputs, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
         """F of every network for means and logits, and F' for the medians of numeric codes.
@@ -268,14 +279,6 @@ def network_inputs(x: Tensor, sigma: Tensor, g: Tensor, variance: Tensor) -> Inp
     return Inputs(scaled, w, g.float(), variance.clamp_min(1e-12).sqrt().float())
 
 
-def numeric_codes(n_codes: int, categorical_slices: tuple[slice, ...]) -> Tensor:
-    """Indices of the codes that are no levels."""
-    numeric = torch.ones(n_codes, dtype=torch.bool)
-    for levels in categorical_slices:
-        numeric[levels] = False
-    return numeric.nonzero()[:, 0]
-
-
 class NoisePredictor(Denoiser):
     """The paper's network: e from x_t (n_rows, n_codes) and t (n_rows,), without the mask."""
 
@@ -297,6 +300,7 @@ class NoisePredictor(Denoiser):
             "n_layers": n_layers,
         }
         self.n_steps = n_steps
+        self.donors = None
         self.first = BatchedLinear(1, n_codes + TIME_FEATURES, hidden_size, generator)
         self.blocks = nn.ModuleList(
             ResidualBlock(1, hidden_size, generator) for _ in range(n_layers)

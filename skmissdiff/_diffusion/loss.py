@@ -13,31 +13,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .codes import Layout
 from .denoiser import Inputs, PreconditionedDenoiser, level_logits, network_inputs
 from .preconditioning import FactorModel, gaussian_posterior
 
 LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5
-
-
-class Layout(NamedTuple):
-    """What the codes of a row stand for, both (n_codes,)."""
-
-    cell: Tensor  # number of the cell
-    level_column: Tensor  # number of the categorical column, from 1 on; 0 for numbers
-
-    @property
-    def is_numeric(self) -> Tensor:
-        return self.level_column == 0
-
-
-def layout_of(n_codes: int, categorical_slices: tuple[slice, ...]) -> Layout:
-    """Number cells and categorical columns."""
-    first = torch.ones(n_codes, dtype=torch.long)
-    level_column = torch.zeros(n_codes, dtype=torch.long)
-    for number, levels in enumerate(categorical_slices, start=1):
-        first[levels.start + 1 : levels.stop] = 0
-        level_column[levels] = number
-    return Layout(first.cumsum(0) - 1, level_column)
 
 
 class Mixture(NamedTuple):

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .codes import Layout, layout_of
 from .denoiser import Dropout, Inputs, PreconditionedDenoiser
+from .donor_validation import choose_donors
 from .loss import (
     Batch,
-    Layout,
     Mixture,
     Rows,
-    layout_of,
     masked_loss,
     rows_of,
     stacked,
@@ -62,6 +62,7 @@ class MaskedSettings:
     em_tol: float
     validation_fraction: float  # of the rows, per network; 0: no selection, no shrinkage
     n_refreshes: int = 0  # of the drawn missing cells
+    donors: bool = False  # whether training rows may have a say in means, if some are held out
     dropout: float = 0.0  # share of the hidden units that rows without noise lack
     frequency_scale: float = 2.0
     ridge: float = 2.0
@@ -214,9 +215,11 @@ def fit_masked(
     kept, held = leave_out(n_rows, settings.n_networks, fraction, generator)
 
     def checks_of(rows: list[Tensor]) -> Checks:
-        absent, noised = validation_checks(fast, x, mask, layout, rows, generator)
+        found = validation_checks(fast, x, mask, layout, rows, generator)
         return Checks(
-            to_device(absent, device), None if noised is None else to_device(noised, device)
+            found.rows.to(device),
+            to_device(found.absent, device),
+            None if found.noised is None else to_device(found.noised, device),
         )
 
     judged = fraction > 0
@@ -253,7 +256,10 @@ def fit_masked(
         refresh=StochasticEM(source, n_refreshes, generator),
     )
     if best is not None:
+        assert check is not None
         denoiser.believe(best.alpha, best.alpha_noised)
+        if settings.donors and n_rows < SMALL_TABLE:
+            denoiser.ask(choose_donors(denoiser, x.to(device), mask.to(device), check))
     elif not judged:
         known = torch.randperm(n_rows, generator=generator)[:MAX_KNOWN_ROWS]
         denoiser.believe(*earned(denoiser, checks_of([known] * settings.n_networks)))

@@ -47,6 +47,7 @@ class Budget:
     n_layers: int = 2
     n_networks: int | None = None
     n_refreshes: int = 0
+    donors: bool = False
     validation_fraction: float | None = None
     n_iter_no_change: int = 5
     tol: float = 1e-4
@@ -201,6 +202,7 @@ class MaskedMethod:
             em_tol=1e-4 if small or budget.n_refreshes else 1e-6,
             validation_fraction=_unless_set(budget.validation_fraction, 0.1 if judged else 0.0),
             n_refreshes=budget.n_refreshes,
+            donors=budget.donors,
             dropout=DROPOUT if budget.n_refreshes and n_levels else 0.0,
         )
         loop = TrainingSettings(
@@ -222,7 +224,8 @@ class MaskedMethod:
     ) -> Tensor:
         """Means or medians given the observed codes, in one evaluation."""
         estimate = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
-        return estimate.median if median else estimate.mean
+        value = estimate.median if median else estimate.mean
+        return value if denoiser.donors is None else denoiser.donors.join(value, x, mask)
 
     def n_noise(self, denoiser: PreconditionedDenoiser, n_codes: int) -> int:
         """Numbers per row that one call of ``noise`` gives."""

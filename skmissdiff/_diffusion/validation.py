@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .codes import Layout
 from .denoiser import Inputs, PreconditionedDenoiser, level_logits
-from .loss import Batch, Layout, corrupt, hide_cells, random_sigma, stacked
+from .loss import Batch, corrupt, hide_cells, random_sigma, stacked
 from .preconditioning import FactorModel
 
 ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -47,6 +48,7 @@ def leave_out(
 class Checks(NamedTuple):
     """Held-out rows: some cells absent as for means, all numbers noised as for draws."""
 
+    rows: Tensor  # (K, n_rows), their numbers in the training table
     absent: Batch
     noised: Batch | None  # None without numbers
 
@@ -64,10 +66,11 @@ def validation_checks(
     A masking hides one cell of a row. Under MCAR the others are then missing as often as beside
     a cell that is missing by nature: networks are believed as far as they deserve it there.
     """
-    absent, noised = [], []
+    numbers_of_rows, absent, noised = [], [], []
     for rows in held_rows:
         rows = rows[:MAX_HELD_ROWS]
         rows = rows.repeat(max(1, min(MAX_MASKINGS, MAX_HELD_ROWS // len(rows))))
+        numbers_of_rows.append(rows)
         hidden = hide_cells(mask[rows], layout.cell, torch.zeros(len(rows), 1), generator)
         row_sigma = torch.full((len(rows),), math.inf)
         absent.append(corrupt(model, x[rows], mask[rows], hidden, row_sigma, generator))
@@ -76,7 +79,9 @@ def validation_checks(
         noised.append(corrupt(model, x[rows], mask[rows], numbers, row_sigma, generator))
     some_numbers = bool(layout.is_numeric.any())
     return Checks(
-        stacked(absent, torch.stack), stacked(noised, torch.stack) if some_numbers else None
+        torch.stack(numbers_of_rows),
+        stacked(absent, torch.stack),
+        stacked(noised, torch.stack) if some_numbers else None,
     )
 
 

@@ -1,0 +1,103 @@
+"""Donors: training rows that resemble a row have a say in its means.
+
+Kernel regression (Nadaraya 1964, Watson 1964) on incomplete rows. A network smooths: where rows
+come twice, or nearly so, it passes near the value that the other row simply has.
+
+The weight of donor t for a row x is a product over the codes that both know,
+
+    w_t(x) = 1/n prod_c exp(-(x_c - t_c)^2 / (2 h_c^2)) / p_c(x_c),
+
+with p_c(x_c) the share of donors within h_c of x_c: to agree on what is rare says more. The
+networks count as one more donor, of weight 1 / trust:
+
+    mean_c = (D_c + trust_c sum_t w_t t_c) / (1 + trust_c sum_t w_t),
+
+both sums over the donors that know c. A row that resembles none keeps the mean D of the networks.
+
+Shapes: ``x``, ``known`` and means (n_rows, n_codes), weights (n_rows, n_donors).
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .codes import numeric_codes
+from .preconditioning import row_product
+
+LEVEL_BANDWIDTH = 0.5  # another level divides a weight by exp(4)
+MAX_LOG_WEIGHT = 300.0  # far from overflow
+
+
+class Offer(NamedTuple):
+    """What the donors say, both (n_rows, n_codes)."""
+
+    weight: Tensor  # sum_t w_t
+    cells: Tensor  # sum_t w_t t_c
+
+    def joined(self, mean: Tensor, trust: Tensor | float) -> Tensor:
+        """The means of networks and donors together."""
+        return ((mean + trust * self.cells) / (1 + trust * self.weight)).to(mean.dtype)
+
+
+class Donors(nn.Module):
+    """Rows that lend their cells, and how far they are trusted.
+
+    x, mask : (n_donors, n_codes), the rows
+    trust : (n_codes,), 0 where the networks speak alone
+    bandwidth : h_c of numeric codes
+    """
+
+    x: Tensor
+    mask: Tensor
+    trust: Tensor
+    bandwidth: Tensor
+    numeric_codes: Tensor
+
+    def __init__(self, n_donors: int, n_codes: int, categorical_slices: tuple[slice, ...]):
+        super().__init__()
+        self.categorical_slices = categorical_slices
+        self.register_buffer("numeric_codes", numeric_codes(n_codes, categorical_slices))
+        self.register_buffer("x", torch.zeros(n_donors, n_codes))
+        self.register_buffer("mask", torch.zeros(n_donors, n_codes, dtype=torch.bool))
+        self.register_buffer("trust", torch.zeros(n_codes, dtype=torch.float64))
+        self.register_buffer("bandwidth", torch.tensor(1.0, dtype=torch.float64))
+
+    def surprise(self, x: Tensor) -> Tensor:
+        """-log p_c(x_c), for each code; a categorical column has all of it at its level."""
+        n_seen, count = self.mask.double().sum(0), (self.x * self.mask).double().sum(0)
+        surprise = torch.zeros_like(x)
+        for levels in self.categorical_slices:
+            share = (count[levels] + 1) / (n_seen[levels] + levels.stop - levels.start)
+            surprise[:, levels] = -x[:, levels] * share.log()
+        codes = self.numeric_codes
+        ordered = torch.where(self.mask, self.x.double(), math.inf)[:, codes].T.sort(dim=1).values
+        values = x[:, codes].T.contiguous()
+        below = torch.searchsorted(ordered, values - self.bandwidth)
+        near = torch.searchsorted(ordered, values + self.bandwidth, right=True) - below
+        surprise[:, codes] = -((near.T + 1) / (n_seen[codes] + 1)).log()
+        return surprise
+
+    def log_weights(self, x: Tensor, known: Tensor) -> Tensor:
+        """log(n w_t(x)): with the squares multiplied out, one matrix product."""
+        precision = torch.full_like(self.trust, LEVEL_BANDWIDTH**-2)
+        precision[self.numeric_codes] = self.bandwidth**-2
+        cells = self.x.double() * self.mask
+        ours = [self.surprise(x) - precision * x.square() / 2, precision * x, -precision / 2]
+        theirs = [self.mask.double(), cells, cells.square()]
+        read = torch.cat([known * part for part in ours], dim=1)
+        return row_product(read, torch.cat(theirs, dim=1).T.contiguous())
+
+    def offer(self, x: Tensor, known: Tensor, own: Tensor | None = None) -> Offer:
+        """What the donors say to rows; ``own`` (n_rows,) is the donor that each row is itself."""
+        log_weights = self.log_weights(x.double(), known.double()).clamp_max(MAX_LOG_WEIGHT)
+        if own is not None:
+            log_weights[torch.arange(len(x)), own] = -math.inf
+        known_cells = torch.cat([self.mask, self.mask * self.x], dim=1).double()
+        sums = row_product(log_weights.exp() / len(self.x), known_cells)
+        return Offer(*sums.tensor_split(2, dim=1))
+
+    def join(self, mean: Tensor, x: Tensor, known: Tensor) -> Tensor:
+        """The means of the networks, and those of donors as far as they are trusted."""
+        return self.offer(x, known).joined(mean, self.trust)
