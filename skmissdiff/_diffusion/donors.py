@@ -72,7 +72,8 @@ class Donors(nn.Module):
             share = (count[levels] + 1) / (n_seen[levels] + levels.stop - levels.start)
             surprise[:, levels] = -x[:, levels] * share.log()
         codes = self.numeric_codes
-        ordered = torch.where(self.mask, self.x.double(), math.inf)[:, codes].T.sort(dim=1).values
+        seen = torch.where(self.mask, self.x.double(), math.inf)[:, codes]
+        ordered = seen.T.contiguous().sort(dim=1).values
         values = x[:, codes].T.contiguous()
         below = torch.searchsorted(ordered, values - self.bandwidth)
         near = torch.searchsorted(ordered, values + self.bandwidth, right=True) - below

@@ -1,0 +1,162 @@
+"""Training rows that lend their cells to rows like them."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from skmissdiff import MissDiffImputer, MissDiffSampler
+from skmissdiff._diffusion.donors import LEVEL_BANDWIDTH, Donors
+
+LEVELS = slice(2, 5)
+
+
+def some_donors(n_donors=7):
+    """Two numbers and a column of three levels, some of them missing."""
+    generator = torch.Generator().manual_seed(0)
+    donors = Donors(n_donors, 5, (LEVELS,))
+    x, mask = some_rows(n_donors, generator)
+    donors.x.copy_(x)
+    donors.mask.copy_(mask)
+    donors.bandwidth.fill_(0.7)
+    return donors, *some_rows(4, generator)
+
+
+def some_rows(n_rows, generator):
+    numbers = torch.randn(n_rows, 2, generator=generator)
+    levels = torch.eye(3)[torch.randint(3, (n_rows,), generator=generator)]
+    known = torch.rand(n_rows, 3, generator=generator) < 0.7
+    mask = known[:, [0, 1, 2, 2, 2]]
+    return torch.cat([numbers, levels], 1) * mask, mask
+
+
+def weight_of(donors, t, x, known):
+    """The formula of the module, cell by cell."""
+    weight = 1 / len(donors.x)
+    for c in range(2):
+        if known[c] and donors.mask[t, c]:
+            others = donors.x[donors.mask[:, c], c]
+            near = ((others - x[c]).abs() <= donors.bandwidth).sum().item()
+            distance = (x[c] - donors.x[t, c]).item() / donors.bandwidth.item()
+            weight *= math.exp(-(distance**2) / 2) * (len(others) + 1) / (near + 1)
+    if known[2] and donors.mask[t, 2]:
+        level = x[LEVELS].argmax().item()
+        seen = donors.mask[:, 2].sum().item()
+        share = (donors.x[donors.mask[:, 2], 2 + level].sum().item() + 1) / (seen + 3)
+        same = bool(donors.x[t, 2 + level])
+        weight *= (1 if same else math.exp(-1 / LEVEL_BANDWIDTH**2)) / share
+    return weight
+
+
+def test_offers_are_those_of_the_formula():
+    donors, x, known = some_donors()
+    offer = donors.offer(x, known)
+    for i in range(len(x)):
+        weights = [weight_of(donors, t, x[i], known[i]) for t in range(len(donors.x))]
+        weights = torch.tensor(weights, dtype=torch.float64)
+        torch.testing.assert_close(offer.weight[i], weights @ donors.mask.double())
+        torch.testing.assert_close(offer.cells[i], weights @ (donors.mask * donors.x).double())
+
+
+def test_a_row_says_nothing_to_itself():
+    donors, _, _ = some_donors()
+    own = torch.arange(len(donors.x))
+    offer = donors.offer(donors.x, donors.mask, own)
+    for t in own:
+        weights = [weight_of(donors, k, donors.x[t], donors.mask[t]) for k in own]
+        weights[t] = 0
+        expected = torch.tensor(weights, dtype=torch.float64) @ donors.mask.double()
+        torch.testing.assert_close(offer.weight[t], expected)
+
+
+def test_networks_count_as_a_donor_of_weight_one_over_trust():
+    donors, x, known = some_donors()
+    mean = torch.full(x.shape, 0.3)
+    assert torch.equal(donors.join(mean, x, known), mean)  # not trusted yet
+    donors.trust.fill_(4.0)
+    offer = donors.offer(x, known)
+    expected = (0.3 / 4 + offer.cells) / (1 / 4 + offer.weight)
+    torch.testing.assert_close(donors.join(mean, x, known), expected.float())
+
+
+@pytest.fixture(scope="module")
+def repeats():
+    """Rows that come twice and tell nothing else: pure noise but for their twins."""
+    rng = np.random.default_rng(0)
+    half = pd.DataFrame(rng.normal(size=(150, 4)).round(3), columns=list("abcd"))
+    half["level"] = rng.choice(["x", "y", "z"], size=150)
+    truth = pd.concat([half, half], ignore_index=True)
+    truth = truth.iloc[rng.permutation(len(truth))].reset_index(drop=True)
+    hidden = rng.random(truth.shape) < 0.15
+    return truth, truth.mask(hidden), hidden
+
+
+def errors_of_numbers(completed, truth, hidden):
+    names = list("abcd")
+    return (completed[names] - truth[names]).abs().to_numpy()[hidden[:, :4]]
+
+
+def fitted(table, **params):
+    return MissDiffImputer(max_iter=40, hidden_size=16, random_state=0, **params).fit(table)
+
+
+@pytest.fixture(scope="module")
+def imputer(repeats):
+    return fitted(repeats[1])
+
+
+def test_what_a_twin_has_is_found(repeats, imputer):
+    truth, table, hidden = repeats
+
+    def errors(imputer):
+        completed = imputer.transform(table)
+        numbers = errors_of_numbers(completed, truth, hidden)
+        wrong = (completed["level"] != truth["level"])[hidden[:, 4]]
+        return np.median(numbers), wrong.mean()
+
+    # 15 % of the twins miss the cell, too.
+    number, level = errors(imputer)
+    assert number < 0.05
+    assert level < 0.3
+    number, level = errors(fitted(table, donors=False))
+    assert number > 0.4
+    assert level > 0.5
+
+
+def test_a_row_is_completed_alike_wherever_it_stands(repeats, imputer):
+    table = repeats[1]
+    alone = pd.concat([imputer.transform(table.iloc[[i]]) for i in range(20)])
+    pd.testing.assert_frame_equal(alone, imputer.transform(table).iloc[:20])
+
+
+def test_a_median_asks_them_too(repeats):
+    truth, table, hidden = repeats
+    completed = fitted(table, aggregate="median").transform(table)
+    assert np.median(errors_of_numbers(completed, truth, hidden)) < 0.05
+
+
+def test_saved_imputers_hold_them(repeats, imputer, tmp_path):
+    table = repeats[1]
+    imputer.save(tmp_path / "imputer.npz")
+    loaded = MissDiffImputer.load(tmp_path / "imputer.npz")
+    pd.testing.assert_frame_equal(loaded.transform(table), imputer.transform(table))
+
+
+def test_samplers_hold_no_training_row(repeats, imputer):
+    sampler = imputer.to_sampler()
+    assert sampler.denoiser_.donors is None
+    assert not any("donors" in name for name in sampler.denoiser_.state_dict())
+    assert imputer.denoiser_.donors is not None  # the imputer keeps its own
+    assert len(sampler.sample(5)) == 5
+    assert (
+        MissDiffSampler(max_iter=20, early_stopping=True).fit(repeats[1]).denoiser_.donors is None
+    )
+
+
+def test_rows_without_twins_are_not_asked():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 4)) @ rng.normal(size=(4, 4))
+    X[rng.random(X.shape) < 0.15] = np.nan
+    assert fitted(X).denoiser_.donors is None
