@@ -55,10 +55,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Draws per row for a point estimate that needs draws.
     donors : bool, default=True
         Whether training rows that agree with a row have a say in its means and medians:
-        "masked" asks them, as far as that improves held-out rows, for tables of fewer than
-        2,000 rows. It helps where rows come back, exactly or nearly. The fitted imputer
-        then holds the training rows, also when it is pickled or saved; False keeps them
-        out.
+        "masked" asks them in tables of fewer than 2,000 rows, as far as that improves the
+        rows that `early_stopping` holds out, unless `scaling` is "quantile". It helps where
+        rows come back, exactly or nearly. The fitted imputer then holds the training rows,
+        also when it is pickled or saved; False keeps them out.
     n_steps : int or None, default=None
         Number of diffusion steps of a draw. None is 20 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
@@ -325,7 +325,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         A numeric column counts with its root mean squared error in units of its
         standard deviation in `fit`, a categorical one with its error rate in units of
         the error rate of always naming the most frequent level. So a constant fill
-        scores about -1 whatever the kinds of the columns.
+        scores about -1 whatever the kinds of the columns. Score other rows than the imputer
+        was fitted to: those it knows, and as `donors` even by heart.
 
         Parameters
         ----------
@@ -364,6 +365,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         from skmissdiff._sampler import MissDiffSampler
 
         sampler = self._shared_with(MissDiffSampler)
+        sampler._trained_with = dict(self._trained_with)
+        sampler._trained_with.pop("donors", None)
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
             sampler.denoiser_.ask(None)
@@ -389,7 +392,11 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         return np.concatenate([kept, indicator_names(names[self._has_missing])])
 
     def _asks_donors(self):
-        return self.donors
+        # By ranks, equal values are spread over the ranks they hold: twins are no twins.
+        return self.donors and self._scaling() != "quantile"
+
+    def _training_settings(self):
+        return {**super()._training_settings(), "donors": self.donors}
 
     def _check_names(self, names):
         if not self.add_indicator or names is None:

@@ -412,10 +412,11 @@ class MissDiffSampler(BaseMissDiff):
         Returns
         -------
         imputer : MissDiffImputer
+            Without `donors`: a sampler holds no training rows that could be any.
         """
         from skmissdiff._imputer import MissDiffImputer
 
-        return self._shared_with(MissDiffImputer)
+        return self._shared_with(MissDiffImputer).set_params(donors=False)
 
 
 def with_gaps(column, missing, value):

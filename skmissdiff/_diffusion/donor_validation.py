@@ -1,4 +1,7 @@
-"""Held-out cells: how near a donor has to be, and how far donors are trusted."""
+"""Held-out cells: how near a donor has to be, and how far donors are trusted.
+
+A column is a numeric code or the levels of a categorical column; errors are (n_rows, n_columns).
+"""
 
 import math
 from typing import NamedTuple
@@ -12,9 +15,10 @@ from .validation import Checks, agreement
 
 BANDWIDTHS = (0.02, 0.05, 0.1, 0.2)
 TRUSTS = (0.0, *(math.exp(power) for power in range(-10, 5, 2)))
-MAX_ROWS = 4096  # held out from all networks together
+MAX_ROWS, MAX_CODES = 4096, 400_000  # held out from all networks together
 CHUNK_ROWS = 512  # bounds the memory of the weights
-MIN_GAIN = 0.02  # a code for which they gain less does without donors
+MIN_GAIN = 0.02  # a column that gains less does without donors
+MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
 MIN_PROBABILITY = 1e-4  # of a level, in its surprise
 
 
@@ -27,6 +31,23 @@ class Answers(NamedTuple):
     own: Tensor  # (n_rows,), their numbers in the training table
     mean: Tensor
     excess: Tensor  # squared error that averaging the networks takes away
+    median: Tensor  # (n_rows, n_numeric)
+
+
+class Columns(NamedTuple):
+    """Which codes are numbers, and which are the levels of a column."""
+
+    codes: Tensor
+    slices: tuple[slice, ...]
+
+    def to_codes(self, trust: Tensor, n_codes: int) -> Tensor:
+        """A trust for each code from one for each column."""
+        n_numeric = len(self.codes)
+        spread = trust.new_zeros(n_codes)
+        spread[self.codes] = trust[:n_numeric]
+        for levels, value in zip(self.slices, trust[n_numeric:], strict=True):
+            spread[levels] = value
+        return spread
 
 
 @torch.no_grad()
@@ -35,45 +56,49 @@ def choose_donors(
 ) -> Donors | None:
     """The training rows as donors, None if they bring nothing.
 
-    One bandwidth for all numbers, and a trust for every code, of least held-out error.
+    One bandwidth for all numbers, and a trust for every column, of least held-out error.
     """
-    slices, codes = denoiser.categorical_slices, denoiser.numeric_codes
-    donors = Donors(len(x), x.shape[1], slices).to(x.device)
+    n_rows, n_codes = x.shape
+    columns = Columns(denoiser.numeric_codes, denoiser.categorical_slices)
+    donors = Donors(n_rows, n_codes, columns.slices).to(x.device)
     donors.x.copy_(x)
     donors.mask.copy_(mask)
     rows = answers(denoiser, checks)
-    found = []
+    least_error = math.inf
     for bandwidth in BANDWIDTHS:
         donors.bandwidth.fill_(bandwidth)
-        offer = offer_to_held_out(donors, rows)
-        trust = torch.zeros_like(donors.trust)
-        trust[codes], errors = least([number_errors(rows, offer, t)[codes] for t in TRUSTS])
-        if slices:
-            trusts, surprises = least([level_errors(rows, offer, t, slices) for t in TRUSTS])
-            for levels, value in zip(slices, trusts, strict=True):
-                trust[levels] = value
-            errors = torch.cat([errors, surprises])
-        found.append((errors.mean().item(), bandwidth, trust))
-    _, bandwidth, trust = min(found, key=lambda choice: choice[0])
+        offered = offer_to_held_out(donors, rows)
+        curves = [mean_errors(rows, offered, t, columns).sum(0) for t in TRUSTS]
+        trust, error = least(torch.stack(curves))
+        if error < least_error:
+            least_error, best = error, (bandwidth, columns.to_codes(trust, n_codes), offered)
+    bandwidth, trust, offered = best
+    gain = mean_errors(rows, offered, 0.0, columns) - mean_errors(rows, offered, trust, columns)
+    if not is_beyond_chance(gain.sum(1), rows.own, n_rows):
+        return None
     donors.bandwidth.fill_(bandwidth)
     donors.trust.copy_(trust)
-    return donors if trust.any() else None
+    donors.trust_median.copy_(trust)  # of levels
+    curves = [median_errors(rows, offered, t, columns).sum(0) for t in TRUSTS]
+    donors.trust_median[columns.codes], _ = least(torch.stack(curves))
+    return donors
 
 
 def answers(denoiser: PreconditionedDenoiser, checks: Checks) -> Answers:
     """Ask every network for rows that it has not seen."""
-    size = MAX_ROWS // denoiser.n_networks
+    _, hidden, x_0 = checks.absent
+    size = min(MAX_ROWS, MAX_CODES // x_0.shape[-1]) // denoiser.n_networks
     inputs = Inputs(*(part[:, :size] for part in checks.absent.inputs))
-    F, _ = denoiser.correction(inputs)
-    step = denoiser.alpha * inputs.s * F
-    mean = inputs.g + step
-    logits = level_logits(inputs.g, denoiser.alpha * F)
+    F, F_median = denoiser.correction(inputs)
+    g, step, codes = inputs.g, denoiser.alpha * inputs.s, denoiser.numeric_codes
+    mean = g + step * F
+    logits = level_logits(g, denoiser.alpha * F)
     for levels in denoiser.categorical_slices:
         mean[..., levels] = logits[..., levels].softmax(-1)
-    excess = step.square() * (1 - agreement(denoiser, checks.absent))
-    _, hidden, x_0 = checks.absent
-    parts = (x_0[:, :size], inputs.w == 1, hidden[:, :size], checks.rows[:, :size], mean, excess)
-    return Answers(*(part.flatten(0, 1) for part in parts))
+    excess = (step * F).square() * (1 - agreement(denoiser, checks.absent))
+    median = g[..., codes] + step[..., codes] * F_median
+    parts = (x_0[:, :size], inputs.w == 1, hidden[:, :size], checks.rows[:, :size])
+    return Answers(*(part.flatten(0, 1) for part in (*parts, mean, excess, median)))
 
 
 def offer_to_held_out(donors: Donors, rows: Answers) -> Offer:
@@ -85,33 +110,54 @@ def offer_to_held_out(donors: Donors, rows: Answers) -> Offer:
     return Offer(torch.cat(weights), torch.cat(cells))
 
 
-def number_errors(rows: Answers, offer: Offer, trust: float) -> Tensor:
-    """Squared errors of hidden cells in units of those of single networks, for each code."""
-    alone = (rows.hidden * (rows.x_0 - rows.mean).square()).sum(0).clamp_min(1e-9)
-    error = (rows.x_0 - offer.joined(rows.mean, trust)).square()
-    excess = rows.excess / (1 + trust * offer.weight).square()
-    return (rows.hidden * (error - excess)).sum(0) / alone
+def mean_errors(rows: Answers, offer: Offer, trust: Tensor | float, columns: Columns) -> Tensor:
+    """Squared errors of hidden numbers and surprise of hidden levels.
 
-
-def level_errors(rows: Answers, offer: Offer, trust: float, slices: tuple[slice, ...]) -> Tensor:
-    """Surprise of hidden cells in units of that of networks, for each categorical column."""
-
-    def surprise(probability: Tensor) -> Tensor:
-        said = rows.x_0 * probability
-        columns = [-said[:, c].sum(1).clamp_min(MIN_PROBABILITY).log() for c in slices]
-        hidden = [rows.hidden[:, c.start] for c in slices]
-        return (torch.stack(columns) * torch.stack(hidden)).sum(1).clamp_min(1e-9)
-
-    return surprise(offer.joined(rows.mean, trust)) / surprise(rows.mean)
-
-
-def least(errors: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """The trust of least error for each column, and that error where none is 1.
-
-    Cells are few: a column's errors are halfway between its own and those of all.
+    In units of the sum over the rows of what single networks say alone; the errors are those of
+    averaged networks.
     """
-    curves = 1 + torch.stack(errors) - errors[0]
-    error, best = ((curves + curves.mean(1, keepdim=True)) / 2).min(0)
-    gains = error < 1 - MIN_GAIN
+    codes, slices = columns
+    joined = offer.joined(rows.mean, trust)
+    alone = (rows.x_0 - rows.mean).square() * rows.hidden
+    excess = rows.excess / (1 + trust * offer.weight).square()
+    error = ((rows.x_0 - joined).square() - excess) * rows.hidden
+    parts = [relative(error[:, codes], alone[:, codes])]
+    for levels in slices:
+        hidden = rows.hidden[:, levels.start]
+        said = [(rows.x_0 * p)[:, levels].sum(1) for p in (joined, rows.mean)]
+        error, alone = (-p.clamp_min(MIN_PROBABILITY).log() * hidden for p in said)
+        parts.append(relative(error[:, None], alone[:, None]))
+    return torch.cat(parts, dim=1)
+
+
+def median_errors(rows: Answers, offer: Offer, trust: float, columns: Columns) -> Tensor:
+    """Absolute errors of hidden numbers, in units of the sum of those of networks alone."""
+    codes = columns.codes
+    x_0, hidden = rows.x_0[:, codes], rows.hidden[:, codes]
+    own = Offer(offer.weight[:, codes], offer.cells[:, codes])
+    error = (x_0 - own.joined(rows.median, trust)).abs() * hidden
+    return relative(error, (x_0 - rows.median).abs() * hidden)
+
+
+def relative(error: Tensor, alone: Tensor) -> Tensor:
+    """Errors in units of the sum over rows of those without donors."""
+    return error / alone.sum(0).clamp_min(1e-9)
+
+
+def least(curves: Tensor) -> tuple[Tensor, float]:
+    """The trust of least error of each column, and the mean error, from (n_trusts, n_columns).
+
+    Cells are few: a column's curve is halfway between its own and that of all.
+    """
+    own = 1 + curves - curves[0]
+    shared = (own + own.mean(1, keepdim=True)) / 2
+    error, best = shared.min(0)
+    gains = (error < 1 - MIN_GAIN) & (own.gather(0, best[None])[0] < 1)
     trust = torch.tensor(TRUSTS, dtype=torch.float64, device=best.device)[best]
-    return torch.where(gains, trust, 0.0), torch.where(gains, error, 1.0)
+    return torch.where(gains, trust, 0.0), torch.where(gains, error, 1.0).mean().item()
+
+
+def is_beyond_chance(gain: Tensor, own: Tensor, n_rows: int) -> bool:
+    """Whether the gains of held-out rows, masked many times each, are more than luck."""
+    of_row = gain.new_zeros(n_rows).index_add_(0, own, gain)
+    return bool(of_row.sum() > MIN_GAIN_ERRORS * of_row.square().sum().sqrt())

@@ -225,7 +225,8 @@ class MaskedMethod:
         """Means or medians given the observed codes, in one evaluation."""
         estimate = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
         value = estimate.median if median else estimate.mean
-        return value if denoiser.donors is None else denoiser.donors.join(value, x, mask)
+        donors = denoiser.donors
+        return value if donors is None else donors.join(value, x, mask, median)
 
     def n_noise(self, denoiser: PreconditionedDenoiser, n_codes: int) -> int:
         """Numbers per row that one call of ``noise`` gives."""

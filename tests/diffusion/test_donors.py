@@ -32,19 +32,22 @@ def some_rows(n_rows, generator):
     return torch.cat([numbers, levels], 1) * mask, mask
 
 
-def weight_of(donors, t, x, known):
-    """The formula of the module, cell by cell."""
+def weight_of(donors, t, x, known, own=None):
+    """The formula of the module, cell by cell; donor ``own`` is the row itself."""
     weight = 1 / len(donors.x)
+    counted = donors.mask.clone()
+    if own is not None:
+        counted[own] = False
     for c in range(2):
         if known[c] and donors.mask[t, c]:
-            others = donors.x[donors.mask[:, c], c]
+            others = donors.x[counted[:, c], c]
             near = ((others - x[c]).abs() <= donors.bandwidth).sum().item()
             distance = (x[c] - donors.x[t, c]).item() / donors.bandwidth.item()
             weight *= math.exp(-(distance**2) / 2) * (len(others) + 1) / (near + 1)
     if known[2] and donors.mask[t, 2]:
         level = x[LEVELS].argmax().item()
-        seen = donors.mask[:, 2].sum().item()
-        share = (donors.x[donors.mask[:, 2], 2 + level].sum().item() + 1) / (seen + 3)
+        seen = counted[:, 2].sum().item()
+        share = (donors.x[counted[:, 2], 2 + level].sum().item() + 1) / (seen + 3)
         same = bool(donors.x[t, 2 + level])
         weight *= (1 if same else math.exp(-1 / LEVEL_BANDWIDTH**2)) / share
     return weight
@@ -65,7 +68,7 @@ def test_a_row_says_nothing_to_itself():
     own = torch.arange(len(donors.x))
     offer = donors.offer(donors.x, donors.mask, own)
     for t in own:
-        weights = [weight_of(donors, k, donors.x[t], donors.mask[t]) for k in own]
+        weights = [weight_of(donors, k, donors.x[t], donors.mask[t], t) for k in own]
         weights[t] = 0
         expected = torch.tensor(weights, dtype=torch.float64) @ donors.mask.double()
         torch.testing.assert_close(offer.weight[t], expected)
@@ -74,11 +77,11 @@ def test_a_row_says_nothing_to_itself():
 def test_networks_count_as_a_donor_of_weight_one_over_trust():
     donors, x, known = some_donors()
     mean = torch.full(x.shape, 0.3)
-    assert torch.equal(donors.join(mean, x, known), mean)  # not trusted yet
     donors.trust.fill_(4.0)
+    assert torch.equal(donors.join(mean, x, known, median=True), mean)  # not trusted with these
     offer = donors.offer(x, known)
     expected = (0.3 / 4 + offer.cells) / (1 / 4 + offer.weight)
-    torch.testing.assert_close(donors.join(mean, x, known), expected.float())
+    torch.testing.assert_close(donors.join(mean, x, known, median=False), expected.float())
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +101,8 @@ def errors_of_numbers(completed, truth, hidden):
     return (completed[names] - truth[names]).abs().to_numpy()[hidden[:, :4]]
 
 
-def fitted(table, **params):
-    return MissDiffImputer(max_iter=40, hidden_size=16, random_state=0, **params).fit(table)
+def fitted(table, max_iter=40, **params):
+    return MissDiffImputer(max_iter=max_iter, hidden_size=16, random_state=0, **params).fit(table)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,7 @@ def test_saved_imputers_hold_them(repeats, imputer, tmp_path):
     table = repeats[1]
     imputer.save(tmp_path / "imputer.npz")
     loaded = MissDiffImputer.load(tmp_path / "imputer.npz")
+    assert loaded.denoiser_.donors is not None
     pd.testing.assert_frame_equal(loaded.transform(table), imputer.transform(table))
 
 
@@ -155,8 +159,38 @@ def test_samplers_hold_no_training_row(repeats, imputer):
     )
 
 
-def test_rows_without_twins_are_not_asked():
+def test_what_was_fitted_with_them_asks_them(repeats, imputer):
+    other = fitted(repeats[1], max_iter=5).set_params(donors=False)
+    with pytest.raises(ValueError, match="donors was True when"):
+        other.transform(repeats[1])
+    assert not imputer.to_sampler().to_imputer().donors
+
+
+@pytest.mark.parametrize("n_rows", [10, 30, 60, 300])
+def test_rows_without_twins_are_not_asked(n_rows):
+    asked = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(n_rows, 4)) @ rng.normal(size=(4, 4)) + rng.normal(size=(n_rows, 4))
+        X[rng.random(X.shape) < 0.15] = np.nan
+        asked += fitted(X, max_iter=5).denoiser_.donors is not None
+    assert asked <= 1
+
+
+def test_levels_alone_have_donors(repeats):
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, 4)) @ rng.normal(size=(4, 4))
-    X[rng.random(X.shape) < 0.15] = np.nan
-    assert fitted(X).denoiser_.donors is None
+    half = pd.DataFrame(rng.choice(list("uvwxyz"), size=(150, 6)), columns=list("abcdef"))
+    truth = pd.concat([half, half], ignore_index=True)
+    hidden = rng.random(truth.shape) < 0.15
+    completed = fitted(truth.mask(hidden)).transform(truth.mask(hidden))
+    assert (completed != truth).to_numpy()[hidden].mean() < 0.4  # 0.8 without donors
+
+
+def test_medians_of_a_skewed_column_are_judged_by_absolute_errors():
+    """Donors give a mean, which is far from the median: here they have no say in it."""
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(20), 30)
+    X = pd.DataFrame({"group": group.astype(str), "x": rng.exponential(size=600) ** 2})
+    X.loc[rng.random(600) < 0.15, "x"] = np.nan
+    donors = fitted(X, max_iter=5).denoiser_.donors
+    assert donors is None or donors.trust_median[0] == 0
