@@ -3,9 +3,9 @@
     python -m docs.benchmarks.variants parts
     python -m docs.benchmarks.variants aggregates
 
-The first takes one part of the method out at a time: what is each of them worth? Every run is a
-process of its own, so that a part is taken out by replacing it there. The second compares
-what a missing cell may be filled with.
+The first takes the donors out, and then one more part at a time: what is each of them worth?
+Every run is a process of its own, so that a part is taken out by replacing it there. The second
+compares what a missing cell may be filled with.
 """
 
 import sys
@@ -28,6 +28,11 @@ from skmissdiff._diffusion.loss import Mixture
 from skmissdiff._diffusion.preconditioning import FactorModel
 
 
+def without_donors(seed):
+    """What the other parts are taken out of: the networks and their start."""
+    return MissDiffImputer(donors=False, random_state=seed)
+
+
 def with_settings(seed, **changes):
     """The default with other settings of the fit, whatever the table would have asked for."""
     fit = methods.fit_masked
@@ -36,13 +41,13 @@ def with_settings(seed, **changes):
         return fit(x, mask, categorical_slices, replace(settings, **changes), *rest)
 
     methods.fit_masked = changed
-    return default(seed)
+    return without_donors(seed)
 
 
 def with_optimiser(seed, **changes):
     settings = methods.OptimiserSettings
     methods.OptimiserSettings = lambda **chosen: settings(**{**chosen, **changes})
-    return default(seed)
+    return without_donors(seed)
 
 
 def start_from_means(seed):
@@ -56,21 +61,21 @@ def start_from_means(seed):
 
     masked.choose_rank = lambda *arguments, **options: 1
     masked.fit_factor_analysis = independent
-    return default(seed)
+    return without_donors(seed)
 
 
 def without_waves(seed):
     """No periodic embedding: its features are held at zero."""
     embed = denoiser.PeriodicEmbedding.forward
     denoiser.PeriodicEmbedding.forward = lambda *arguments: 0 * embed(*arguments)
-    return default(seed)
+    return without_donors(seed)
 
 
 def without_median(seed):
     """The median head gets no gradient."""
     loss = masked.masked_loss
     masked.masked_loss = lambda F, F_median, *rest: loss(F, 0 * F_median, *rest)
-    return default(seed)
+    return without_donors(seed)
 
 
 def one_network(seed):
@@ -80,10 +85,6 @@ def one_network(seed):
 def without_selection(seed):
     """No held-out rows: all training steps, and the networks believed in full."""
     return MissDiffImputer(early_stopping=False, random_state=seed)
-
-
-def without_donors(seed):
-    return MissDiffImputer(donors=False, random_state=seed)
 
 
 def without_averaged_weights(seed):
@@ -97,7 +98,7 @@ def without_muon(seed):
 def without_draws(seed):
     """Every row a one-pass row: a model of means alone."""
     masked.MaskedSettings.mixture = Mixture(mean_share=1.0)
-    return default(seed)
+    return without_donors(seed)
 
 
 def mode(seed):
@@ -110,13 +111,13 @@ def one_draw(seed):
 
 PARTS = {
     DEFAULT: default,
+    "without donors": without_donors,
     "factor analysis alone": factor_analysis,
     "means instead of factor analysis": start_from_means,
     "without periodic embedding": without_waves,
     "without median head": without_median,
     "one network": one_network,
     "without held-out rows": without_selection,
-    "without donors": without_donors,
     "without averaged weights": without_averaged_weights,
     "AdamW instead of Muon": without_muon,
     "without training for draws": without_draws,
