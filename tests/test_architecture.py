@@ -24,19 +24,22 @@ COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text", "_par
 REPORTS = {"report", "_report_html", "_report_plots"}
 # Within the torch backend: a module imports from those with a lower number.
 DIFFUSION_RANKS = {
+    "codes": 0,
     "schedule": 0,
     "preconditioning": 0,
+    "donors": 1,
     "paper": 1,
-    "denoiser": 1,
-    "loss": 2,
-    "optimiser": 2,
-    "sampling": 2,
-    "likelihood": 3,
-    "validation": 3,
-    "training": 4,
-    "masked": 5,
-    "methods": 6,
-    "inference": 7,
+    "denoiser": 2,
+    "loss": 3,
+    "optimiser": 3,
+    "sampling": 3,
+    "likelihood": 4,
+    "validation": 4,
+    "donor_validation": 5,
+    "training": 5,
+    "masked": 6,
+    "methods": 7,
+    "inference": 8,
 }
 # One fit serves both estimators, so that each can make the other, inside a method.
 LATE = {("_imputer", "_sampler"), ("_sampler", "_imputer")}
