@@ -87,7 +87,7 @@ def choose_donors(
 def answers(denoiser: PreconditionedDenoiser, checks: Checks) -> Answers:
     """Ask every network for rows that it has not seen."""
     _, hidden, x_0 = checks.absent
-    size = min(MAX_ROWS, MAX_CODES // x_0.shape[-1]) // denoiser.n_networks
+    size = max(1, min(MAX_ROWS, MAX_CODES // x_0.shape[-1]) // denoiser.n_networks)
     inputs = Inputs(*(part[:, :size] for part in checks.absent.inputs))
     F, F_median = denoiser.correction(inputs)
     g, step, codes = inputs.g, denoiser.alpha * inputs.s, denoiser.numeric_codes
