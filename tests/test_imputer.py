@@ -810,6 +810,7 @@ WRONG = {
     "sample_posterior": "yes",
     "aggregate": "sum",
     "n_draws": 0,
+    "donors": "some",
     "n_steps": 0,
     "beta_schedule": "cubic",
     "reverse_variance": "tiny",
