@@ -102,7 +102,7 @@ class Donors(nn.Module):
         n_own = 0 if own is None else 1
         log_weights = self.log_weights(x.double(), known.double(), n_own)
         if own is not None:
-            log_weights[torch.arange(len(x)), own] = -math.inf
+            log_weights[torch.arange(len(x), device=x.device), own] = -math.inf
         # Among twins the networks have no say, however many digits are cut off here.
         log_weights -= (log_weights.amax(1, keepdim=True) - MAX_LOG_WEIGHT).clamp_min(0)
         known_cells = torch.cat([self.mask, self.mask * self.x], dim=1).double()
