@@ -449,6 +449,8 @@ class BaseMissDiff(BaseEstimator):
         other = other_class(**{name: getattr(self, name) for name in shared})
         own = set(self._get_param_names())
         vars(other).update({name: value for name, value in vars(self).items() if name not in own})
+        theirs = other._training_settings()
+        other._trained_with = {k: v for k, v in self._trained_with.items() if k in theirs}
         return other
 
     def __sklearn_is_fitted__(self):

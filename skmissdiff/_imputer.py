@@ -365,8 +365,6 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         from skmissdiff._sampler import MissDiffSampler
 
         sampler = self._shared_with(MissDiffSampler)
-        sampler._trained_with = dict(self._trained_with)
-        sampler._trained_with.pop("donors", None)
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
             sampler.denoiser_.ask(None)

@@ -412,7 +412,7 @@ class MissDiffSampler(BaseMissDiff):
         Returns
         -------
         imputer : MissDiffImputer
-            Without `donors`: a sampler holds no training rows that could be any.
+            Without `donors`: a sampler holds no training rows.
         """
         from skmissdiff._imputer import MissDiffImputer
 

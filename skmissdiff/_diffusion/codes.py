@@ -29,7 +29,4 @@ def layout_of(n_codes: int, categorical_slices: tuple[slice, ...]) -> Layout:
 
 def numeric_codes(n_codes: int, categorical_slices: tuple[slice, ...]) -> Tensor:
     """Indices of the codes that are no levels."""
-    numeric = torch.ones(n_codes, dtype=torch.bool)
-    for levels in categorical_slices:
-        numeric[levels] = False
-    return numeric.nonzero()[:, 0]
+    return layout_of(n_codes, categorical_slices).is_numeric.nonzero()[:, 0]

@@ -252,15 +252,22 @@ class PreconditionedDenoiser(Denoiser):
         gaussian, variance = gaussian_posterior(self.factors, x.double(), sigma.double())
         inputs = network_inputs(x, sigma, gaussian, variance)
         F, F_median = self.mean_correction(inputs)
-        codes, g, s = self.numeric_codes, inputs.g, inputs.s
         alpha = torch.where(sigma.isinf(), self.alpha, self.alpha_noised)
-        mean = g + alpha * s * F
+        mean, median = self.corrected(inputs, F, F_median, alpha)
+        return Estimate(mean, median, gaussian, variance)
+
+    def corrected(
+        self, inputs: Inputs, F: Tensor, F_median: Tensor, alpha: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Means and medians (..., n_codes) of the factor analysis with a correction."""
+        codes, g, step = self.numeric_codes, inputs.g, alpha * inputs.s
+        mean = g + step * F
         logits = level_logits(g, alpha * F)
         for levels in self.categorical_slices:
-            mean[:, levels] = logits[:, levels].softmax(dim=1)
+            mean[..., levels] = logits[..., levels].softmax(dim=-1)
         median = mean.clone()
-        median[:, codes] = g[:, codes] + (alpha * s)[:, codes] * F_median
-        return Estimate(mean, median, gaussian, variance)
+        median[..., codes] = g[..., codes] + step[..., codes] * F_median
+        return mean, median
 
     def forward(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[x_0 | x]."""

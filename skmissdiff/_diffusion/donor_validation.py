@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .denoiser import Inputs, PreconditionedDenoiser, level_logits
+from .denoiser import MIN_PROBABILITY, Inputs, PreconditionedDenoiser
 from .donors import Donors, Offer
 from .validation import Checks, agreement
 
@@ -19,7 +19,6 @@ MAX_ROWS, MAX_CODES = 4096, 400_000  # held out from all networks together
 CHUNK_ROWS = 512  # bounds the memory of the weights
 MIN_GAIN = 0.02  # a column that gains less does without donors
 MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
-MIN_PROBABILITY = 1e-4  # of a level, in its surprise
 
 
 class Answers(NamedTuple):
@@ -30,8 +29,8 @@ class Answers(NamedTuple):
     hidden: Tensor
     own: Tensor  # (n_rows,), their numbers in the training table
     mean: Tensor
+    median: Tensor
     excess: Tensor  # squared error that averaging the networks takes away
-    median: Tensor  # (n_rows, n_numeric)
 
 
 class Columns(NamedTuple):
@@ -90,15 +89,11 @@ def answers(denoiser: PreconditionedDenoiser, checks: Checks) -> Answers:
     size = max(1, min(MAX_ROWS, MAX_CODES // x_0.shape[-1]) // denoiser.n_networks)
     inputs = Inputs(*(part[:, :size] for part in checks.absent.inputs))
     F, F_median = denoiser.correction(inputs)
-    g, step, codes = inputs.g, denoiser.alpha * inputs.s, denoiser.numeric_codes
-    mean = g + step * F
-    logits = level_logits(g, denoiser.alpha * F)
-    for levels in denoiser.categorical_slices:
-        mean[..., levels] = logits[..., levels].softmax(-1)
-    excess = (step * F).square() * (1 - agreement(denoiser, checks.absent))
-    median = g[..., codes] + step[..., codes] * F_median
+    mean, median = denoiser.corrected(inputs, F, F_median, denoiser.alpha)
+    step = denoiser.alpha * inputs.s * F
+    excess = step.square() * (1 - agreement(denoiser, checks.absent))
     parts = (x_0[:, :size], inputs.w == 1, hidden[:, :size], checks.rows[:, :size])
-    return Answers(*(part.flatten(0, 1) for part in (*parts, mean, excess, median)))
+    return Answers(*(part.flatten(0, 1) for part in (*parts, mean, median, excess)))
 
 
 def offer_to_held_out(donors: Donors, rows: Answers) -> Offer:
@@ -125,18 +120,16 @@ def mean_errors(rows: Answers, offer: Offer, trust: Tensor | float, columns: Col
     for levels in slices:
         hidden = rows.hidden[:, levels.start]
         said = [(rows.x_0 * p)[:, levels].sum(1) for p in (joined, rows.mean)]
-        error, alone = (-p.clamp_min(MIN_PROBABILITY).log() * hidden for p in said)
-        parts.append(relative(error[:, None], alone[:, None]))
+        surprise, alone_surprise = (-p.clamp_min(MIN_PROBABILITY).log() * hidden for p in said)
+        parts.append(relative(surprise[:, None], alone_surprise[:, None]))
     return torch.cat(parts, dim=1)
 
 
 def median_errors(rows: Answers, offer: Offer, trust: float, columns: Columns) -> Tensor:
     """Absolute errors of hidden numbers, in units of the sum of those of networks alone."""
-    codes = columns.codes
-    x_0, hidden = rows.x_0[:, codes], rows.hidden[:, codes]
-    own = Offer(offer.weight[:, codes], offer.cells[:, codes])
-    error = (x_0 - own.joined(rows.median, trust)).abs() * hidden
-    return relative(error, (x_0 - rows.median).abs() * hidden)
+    joined = offer.joined(rows.median, trust)
+    error, alone = ((rows.x_0 - m).abs() * rows.hidden for m in (joined, rows.median))
+    return relative(error[:, columns.codes], alone[:, columns.codes])
 
 
 def relative(error: Tensor, alone: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Offer(NamedTuple):
 class Donors(nn.Module):
     """Rows that lend their cells, and how far they are trusted.
 
-    x, mask : (n_donors, n_codes), the rows
+    x, mask : (n_donors, n_codes), the rows, 0 where the mask is False
     trust, trust_median : (n_codes,), 0 where the networks speak alone, for means and medians
     bandwidth : h_c of numeric codes
     """
@@ -72,7 +72,7 @@ class Donors(nn.Module):
         ``n_own`` is 1 if the rows are donors themselves, which do not count then.
         """
         n_seen = self.mask.double().sum(0) - n_own
-        count = (self.x * self.mask).double().sum(0) - n_own
+        count = self.x.double().sum(0) - n_own
         surprise = torch.zeros_like(x)
         for levels in self.categorical_slices:
             share = (count[levels] + 1) / (n_seen[levels] + levels.stop - levels.start)
@@ -91,7 +91,7 @@ class Donors(nn.Module):
         """log(n w_t(x)): with the squares multiplied out, one matrix product."""
         precision = torch.full_like(self.trust, LEVEL_BANDWIDTH**-2)
         precision[self.numeric_codes] = self.bandwidth**-2
-        cells = self.x.double() * self.mask
+        cells = self.x.double()
         ours = [self.surprise(x, n_own) - precision * x.square() / 2, precision * x, -precision / 2]
         theirs = [self.mask.double(), cells, cells.square()]
         read = torch.cat([known * part for part in ours], dim=1)
@@ -105,7 +105,7 @@ class Donors(nn.Module):
             log_weights[torch.arange(len(x), device=x.device), own] = -math.inf
         # Among twins the networks have no say, however many digits are cut off here.
         log_weights -= (log_weights.amax(1, keepdim=True) - MAX_LOG_WEIGHT).clamp_min(0)
-        known_cells = torch.cat([self.mask, self.mask * self.x], dim=1).double()
+        known_cells = torch.cat([self.mask, self.x], dim=1).double()
         sums = row_product(log_weights.exp() / len(self.x), known_cells)
         return Offer(*sums.tensor_split(2, dim=1))
 

@@ -200,7 +200,7 @@ def test_medians_are_judged_by_absolute_errors():
     everywhere = torch.ones_like(x_0).bool()
     median = torch.full_like(x_0, math.log(2))
     own = torch.arange(len(x_0))
-    rows = Answers(x_0, ~everywhere, everywhere, own, median, torch.zeros_like(x_0), median)
+    rows = Answers(x_0, ~everywhere, everywhere, own, median, median, torch.zeros_like(x_0))
     offer = Offer(torch.ones_like(x_0), torch.ones_like(x_0))
     columns = Columns(torch.tensor([0]), ())
     means, medians = (
@@ -209,3 +209,12 @@ def test_medians_are_judged_by_absolute_errors():
     )
     assert least(means)[0] > 1
     assert least(medians)[0] == 0
+
+
+def test_a_column_that_loses_does_without_whatever_the_others_gain():
+    falling = torch.linspace(1, 0.2, len(TRUSTS))
+    rising = torch.linspace(1, 1.1, len(TRUSTS))
+    trust, error = least(torch.stack([falling, rising], dim=1).double())
+    assert trust[0] == TRUSTS[-1]
+    assert trust[1] == 0
+    assert error < 1
