@@ -9,8 +9,8 @@ __version__ = "0.1.0"
 _MODULES = {
     "MissDiffImputer": "_imputer",
     "MissDiffSampler": "_sampler",
-    "NumericScaler": "_scaling",
-    "TableEncoder": "_encoding",
+    "NumericScaler": "_encoding.scaling",
+    "TableEncoder": "_encoding.encoder",
 }
 
 # Public modules, imported in the same way.

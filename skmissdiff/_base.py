@@ -5,13 +5,12 @@ from dataclasses import asdict
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, MissingValues, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
-from skmissdiff._dataframe import is_nan_like, validate_table
+import skmissdiff
 from skmissdiff._diffusion.inference import (
     CALL_ROWS,
     complete_by_draw,
@@ -22,14 +21,22 @@ from skmissdiff._diffusion.inference import (
     train_denoiser,
 )
 from skmissdiff._diffusion.methods import Budget, MaskedMethod, PaperMethod
-from skmissdiff._encoding import TableEncoder
-from skmissdiff._layout import CodeLayout
-from skmissdiff._mask_model import MaskModel
+from skmissdiff._draws.gaps import MaskModel
+from skmissdiff._draws.noise import RowNoise
+from skmissdiff._encoding.encoder import TableEncoder
+from skmissdiff._encoding.layout import CodeLayout
+from skmissdiff._encoding.scaling import NumericScaler
 from skmissdiff._persistence import read_model, write_model
-from skmissdiff._progress import Progress
-from skmissdiff._row_noise import RowNoise
-from skmissdiff._scaling import NumericScaler
-from skmissdiff._schema import ColumnSchema, Element, Kind, TableSchema
+from skmissdiff._support.progress import Progress
+from skmissdiff._support.sklearn_private import (
+    HasMethods,
+    Interval,
+    MissingValues,
+    StrOptions,
+    fit_context,
+)
+from skmissdiff._table.frames import is_nan_like, validate_table
+from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
 
 # What a saved model may be made of.
 SAVED_CLASSES = (
@@ -144,7 +151,7 @@ class BaseMissDiff(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the distribution of the rows from their observed cells.
 
@@ -442,9 +449,10 @@ class BaseMissDiff(BaseEstimator):
             return self._seed
         return int(check_random_state(random_state).randint(MAX_SEED))
 
-    def _shared_with(self, other_class):
-        """The same fit in the other estimator, without training."""
+    def _shared_with(self, name):
+        """The same fit in the other estimator, of that public name, without training."""
         check_is_fitted(self)
+        other_class = getattr(skmissdiff, name)
         shared = BaseMissDiff._get_param_names()
         other = other_class(**{name: getattr(self, name) for name in shared})
         own = set(self._get_param_names())

@@ -6,22 +6,22 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import TransformerMixin
 from sklearn.utils import check_scalar
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from skmissdiff._aggregate import aggregate_draws
 from skmissdiff._base import BaseMissDiff
 from skmissdiff._diffusion.inference import CALL_ROWS
-from skmissdiff._progress import Progress
-from skmissdiff._rebuild import (
+from skmissdiff._draws.aggregate import aggregate_draws
+from skmissdiff._draws.noise import RowKeys, row_contents
+from skmissdiff._encoding.cell_errors import relative_error
+from skmissdiff._support.progress import Progress
+from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
+from skmissdiff._table.rebuild import (
     append_columns,
     configured_output,
     fill_table,
     to_array,
     to_container,
 )
-from skmissdiff._relative_error import relative_error
-from skmissdiff._row_noise import RowKeys, row_contents
 
 # `score` hides these cells: always the same ones, so that scores can be compared.
 # The seed is an unusual one: cells that a user hid by a common seed would all be the same.
@@ -362,9 +362,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         sampler : MissDiffSampler
             It has the networks alone, and holds no training row.
         """
-        from skmissdiff._sampler import MissDiffSampler
-
-        sampler = self._shared_with(MissDiffSampler)
+        sampler = self._shared_with("MissDiffSampler")
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
             sampler.denoiser_.ask(None)
@@ -383,7 +381,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         feature_names_out : ndarray of str
         """
         check_is_fitted(self)
-        names = _check_feature_names_in(self, input_features)
+        names = check_feature_names_in(self, input_features)
         kept = names[self.encoder_.kept_columns_]
         if not self.add_indicator:
             return kept
@@ -414,7 +412,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             completed = to_array(completed)
         if not self.add_indicator:
             return completed
-        names = _check_feature_names_in(self, None)[self._has_missing]
+        names = check_feature_names_in(self, None)[self._has_missing]
         return append_columns(
             completed, indicator_names(names), table.missing[:, self._has_missing]
         )

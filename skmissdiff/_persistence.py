@@ -12,7 +12,7 @@ from enum import Enum
 
 import numpy as np
 
-from skmissdiff._files import atomic_output
+from skmissdiff._support.files import atomic_output
 
 FORMAT = "skmissdiff"
 FORMAT_VERSION = 2

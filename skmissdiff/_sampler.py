@@ -14,11 +14,11 @@ from skmissdiff._diffusion.inference import (
     log_density,
     resolve_device,
 )
-from skmissdiff._given import pandas_index, read_given
-from skmissdiff._mask_model import MAX_ROWS, MaskModel
-from skmissdiff._progress import Progress
-from skmissdiff._rebuild import build_table, gap_value
-from skmissdiff._row_noise import RowKeys, row_contents
+from skmissdiff._draws.gaps import MAX_ROWS, MaskModel
+from skmissdiff._draws.noise import RowKeys, row_contents
+from skmissdiff._support.progress import Progress
+from skmissdiff._table.given import pandas_index, read_given
+from skmissdiff._table.rebuild import build_table, gap_value
 
 # The same noise for every model, so that scores of models can be compared.
 SCORE_SEED = 0x6C6F6770
@@ -414,9 +414,7 @@ class MissDiffSampler(BaseMissDiff):
         imputer : MissDiffImputer
             Without `donors`: a sampler holds no training rows.
         """
-        from skmissdiff._imputer import MissDiffImputer
-
-        return self._shared_with(MissDiffImputer).set_params(donors=False)
+        return self._shared_with("MissDiffImputer").set_params(donors=False)
 
 
 def with_gaps(column, missing, value):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import skmissdiff
-from skmissdiff import cli
+from skmissdiff.cli import _main as cli
 
 # Every trait of a file that a careless writer loses: quotation marks, zeros at either end,
 # spellings of a missing value, a blank inside a cell.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmissdiff._aggregate import aggregate_draws, as_levels, half_sample_mode
+from skmissdiff._draws.aggregate import aggregate_draws, as_levels, half_sample_mode
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Imports go down only, and what is heavy is imported late or in one place."""
+"""The folder is the layer: imports go down only, and what is heavy is imported late."""
 
 import ast
 import pathlib
@@ -9,40 +9,19 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "skmissdiff"
 
-# From the top down: a module imports from its own group and from those named here.
-MAY_IMPORT = {
-    "command": {"root", "estimators", "reports", "parts"},
-    "reports": {"root", "metrics", "parts"},
-    "root": {"estimators"},
-    "estimators": {"base", "parts", "diffusion"},
-    "base": {"parts", "diffusion"},
-    "metrics": {"parts"},
-    "parts": set(),
-    "diffusion": set(),
+# From the top down. A layer imports from itself and from those below it in its row.
+LAYERS = {
+    "cli": {"report", "missingness", "metrics", "estimators", "_encoding", "_table", "_support"},
+    "report": {"metrics", "estimators", "_encoding", "_table", "_support"},
+    "metrics": {"_encoding", "_table", "_support"},
+    "missingness": {"_encoding", "_table", "_support"},
+    "estimators": {"_draws", "_diffusion", "_encoding", "_table", "_support"},
+    "_draws": {"_encoding"},
+    "_encoding": {"_table", "_support"},
+    "_table": {"_support"},
+    "_diffusion": set(),
+    "_support": set(),
 }
-COMMAND = {"__main__", "cli", "_demo", "_summary", "_tables", "_csv_text", "_parquet"}
-REPORTS = {"report", "_report_html", "_report_plots"}
-# Within the torch backend: a module imports from those with a lower number.
-DIFFUSION_RANKS = {
-    "codes": 0,
-    "schedule": 0,
-    "preconditioning": 0,
-    "donors": 1,
-    "paper": 1,
-    "denoiser": 2,
-    "loss": 3,
-    "optimiser": 3,
-    "sampling": 3,
-    "likelihood": 4,
-    "validation": 4,
-    "donor_validation": 5,
-    "training": 5,
-    "masked": 6,
-    "methods": 7,
-    "inference": 8,
-}
-# One fit serves both estimators, so that each can make the other, inside a method.
-LATE = {("_imputer", "_sampler"), ("_sampler", "_imputer")}
 
 
 def _modules():
@@ -56,17 +35,12 @@ def _modules():
 MODULES = dict(_modules())
 
 
-def _group(module):
-    if module.startswith("_diffusion"):
-        return "diffusion"
-    if module.partition(".")[0] == "metrics":
-        return "metrics"
-    if module in COMMAND:
-        return "command"
-    if module in REPORTS:
-        return "reports"
-    named = {"": "root", "_imputer": "estimators", "_sampler": "estimators", "_base": "base"}
-    return named.get(module, "parts")
+def _layer(module):
+    """The folder, or "estimators" for the files beside the folders, which users hold."""
+    folder = module.partition(".")[0]
+    if (PACKAGE / folder).is_dir() and folder:
+        return folder
+    return "cli" if folder == "__main__" else "estimators"
 
 
 def _statements(tree):
@@ -83,8 +57,9 @@ def _imported(module, node):
         return [alias.name for alias in node.names]
     base = node.module or ""
     if node.level:
-        package = f"skmissdiff.{module}".split(".")[: -node.level]
-        base = ".".join([*package, base]).rstrip(".")
+        is_folder = (PACKAGE / module.replace(".", "/")).is_dir()
+        package = f"skmissdiff.{module}".split(".")[: len(module.split(".")) + 1 + is_folder]
+        base = ".".join([*package[: -node.level], base]).rstrip(".")
     return [f"{base}.{alias.name}" for alias in node.names]
 
 
@@ -100,48 +75,41 @@ def _own(name):
 
 def _edges():
     for module, tree in MODULES.items():
-        for node, at_top in _statements(tree):
+        for node, _ in _statements(tree):
             for name in _imported(module, node):
                 target = _own(name)
                 if target is not None and target != module:
-                    yield module, target, at_top
+                    yield module, target
 
 
 def test_the_walk_sees_imports():
-    edges = {(source, target) for source, target, _ in _edges()}
-    assert {("cli", "_files"), ("_imputer", "_base"), ("_imputer", "_sampler")} <= edges
-    assert ("_diffusion.methods", "_diffusion.schedule") in edges
-    assert {_group(module) for module in MODULES} == set(MAY_IMPORT)
+    edges = set(_edges())
+    assert {("cli._tables", "_support.files"), ("_imputer", "_base")} <= edges
+    assert ("_encoding.encoder", "_table.frames") in edges
+    assert any(source.startswith("_diffusion") for source, _ in edges)
+    assert {_layer(module) for module in MODULES} == set(LAYERS)
 
 
-def test_groups_import_downwards():
-    for source, target, _ in _edges():
-        own, other = _group(source), _group(target)
-        assert own == other or other in MAY_IMPORT[own], f"{source} imports {target}"
+def test_layers_import_downwards():
+    for source, target in _edges():
+        own, other = _layer(source), _layer(target)
+        assert own == other or other in LAYERS[own], f"{source} imports {target}"
 
 
 def test_no_circles():
+    """Also within a layer, and also inside functions."""
     below = {module: set() for module in MODULES}
-    for source, target, at_top in _edges():
-        if (source, target) in LATE:
-            assert not at_top, f"{source} must import {target} inside a method"
-        elif target != "_diffusion":
-            below[source].add(target)
+    for source, target in _edges():
+        # A folder's face imports from its files, which may name the folder for one of them.
+        if f"{source}.".startswith(f"{target}."):
+            continue
+        below[source].add(target)
     while free := [module for module, targets in below.items() if not targets]:
         for module in free:
             del below[module]
         for targets in below.values():
             targets.difference_update(free)
     assert not below, f"these import each other in a circle: {below}"
-
-
-def test_diffusion_imports_downwards():
-    modules = {module for module in MODULES if module.startswith("_diffusion.")}
-    assert modules == {f"_diffusion.{name}" for name in DIFFUSION_RANKS}, "give each a rank"
-    for source, target, _ in _edges():
-        if source in modules and target in modules:
-            ranks = [DIFFUSION_RANKS[name.removeprefix("_diffusion.")] for name in (source, target)]
-            assert ranks[0] > ranks[1], f"{source} imports {target}"
 
 
 def _top_names(module, at_top_only=False):
@@ -155,13 +123,24 @@ def _top_names(module, at_top_only=False):
 
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_third_parties(module):
-    if _group(module) not in {"diffusion", "base"}:
+    if _layer(module) != "_diffusion" and module != "_base":
         assert "torch" not in _top_names(module)
-    if _group(module) == "diffusion":
+    if _layer(module) == "_diffusion":
         assert not _top_names(module) & {"sklearn", "pandas", "narwhals", "scipy"}
     # Optional ones are asked for when needed, and nothing of docs or tests is ever used.
     assert not _top_names(module, at_top_only=True) & {"pandas", "polars", "pyarrow", "matplotlib"}
     assert not _top_names(module) & {"docs", "tests", "benchmarks", "pytest", "sphinx"}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_private_names_of_scikit_learn_stand_in_one_module(module):
+    if module == "_support.sklearn_private":
+        return
+    for node, _ in _statements(MODULES[module]):
+        for name in _imported(module, node):
+            parts = name.split(".")
+            private = [part for part in parts if part.startswith("_")]
+            assert parts[0] != "sklearn" or not private, f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("module", ["skmissdiff", "skmissdiff.cli"])

@@ -12,7 +12,7 @@ import pytest
 from cli_helpers import TABLE, MedianEstimator, fails, run
 
 import skmissdiff
-from skmissdiff import cli
+from skmissdiff.cli import _main as cli
 
 DATA = pathlib.Path(__file__).parents[1].parent / "shared" / "data"
 QUICK = ["--max-iter", "5", "--n-steps", "4", "--seed", "0"]
@@ -391,7 +391,7 @@ def test_real_tables(name, tmp_path, capsys):
 
 
 def test_demo_prints_a_table(capsys, monkeypatch):
-    from skmissdiff import _demo
+    from skmissdiff.cli import _demo
 
     monkeypatch.setattr(_demo, "TRAINING", {"max_iter": 5})
     assert cli.main(["demo"]) == 0

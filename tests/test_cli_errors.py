@@ -7,7 +7,7 @@ import warnings
 import pytest
 from cli_helpers import MedianEstimator, fails, run
 
-from skmissdiff import cli
+from skmissdiff.cli import _main as cli
 
 
 @pytest.mark.usefixtures("median")
@@ -118,7 +118,7 @@ class TestErrors:
         def interrupt(*args):
             raise KeyboardInterrupt
 
-        for place in ("skmissdiff._tables.CsvTable._cells", "cli_helpers.MedianEstimator.fit"):
+        for place in ("skmissdiff.cli._tables.CsvTable._cells", "cli_helpers.MedianEstimator.fit"):
             monkeypatch.setattr(place, interrupt)
             status, err = run(capsys, "impute", table, "-o", tmp_path / "out.csv", "-q")
             assert (status, err) == (130, "skmissdiff: interrupted, nothing was written\n")

@@ -137,12 +137,12 @@ def test_matplotlib_is_asked_for_before_the_training(people, tmp_path, capsys, m
 
 @pytest.mark.usefixtures("median")
 def test_there_are_both_files_or_none(people, tmp_path, capsys, monkeypatch):
-    import skmissdiff.report
+    from skmissdiff.report import _report
 
     def fail(*args, **options):
         raise RuntimeError("no page today")
 
-    monkeypatch.setattr(skmissdiff.report, "render", fail)
+    monkeypatch.setattr(_report, "render", fail)
     out, page = tmp_path / "out.csv", tmp_path / "page.html"
     status, _ = fails(capsys, "sample", people, "-n", 5, "-o", out, "-q", "--report", page)
     assert status == 1

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skmissdiff._csv_text import MISSING_SPELLINGS, parse_column, quote, split_csv, unquote
-from skmissdiff._files import TableError
+from skmissdiff._support.files import TableError
+from skmissdiff.cli._csv_text import MISSING_SPELLINGS, parse_column, quote, split_csv, unquote
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,15 @@ import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from skmissdiff._dataframe import read_table, validate_table
-from skmissdiff._rebuild import (
+from skmissdiff._table.frames import read_table, validate_table
+from skmissdiff._table.rebuild import (
     append_columns,
     build_table,
     configured_output,
     fill_table,
     to_container,
 )
-from skmissdiff._schema import Element, Kind
+from skmissdiff._table.schema import Element, Kind
 
 MIXED = {
     "age": [31.5, None, 44.25, 7.0],

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from skmissdiff import MissDiffSampler, TableEncoder
-from skmissdiff._dataframe import read_table
-from skmissdiff._determined import determined_numbers
+from skmissdiff._encoding.dependencies import determined_numbers
+from skmissdiff._table.frames import read_table
 
 YEARS = {"school": 9, "college": 13, "master": 14, "doctor": 17}
 

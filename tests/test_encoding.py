@@ -13,9 +13,9 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmissdiff import TableEncoder
-from skmissdiff._dataframe import read_table
-from skmissdiff._rebuild import fill_table
-from skmissdiff._relative_error import relative_error
+from skmissdiff._encoding.cell_errors import relative_error
+from skmissdiff._table.frames import read_table
+from skmissdiff._table.rebuild import fill_table
 
 DATA = {
     "age": [20.0, None, 40.0, 30.0],

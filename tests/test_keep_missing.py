@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from skmissdiff import MissDiffImputer, MissDiffSampler
-from skmissdiff._layout import CodeLayout
-from skmissdiff._mask_model import MaskModel
+from skmissdiff._draws.gaps import MaskModel
+from skmissdiff._encoding.layout import CodeLayout
 
 N_ROWS = 3000
 

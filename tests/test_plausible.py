@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from skmissdiff import TableEncoder
-from skmissdiff._dataframe import read_table
-from skmissdiff._plausible import make_plausible, plausible_bounds, plausible_values
+from skmissdiff._encoding.constraints import make_plausible, plausible_bounds, plausible_values
+from skmissdiff._table.frames import read_table
 
 FRAME = pd.DataFrame(
     {"x": [0.5, 2.25, np.nan], "n": [1.0, 4.0, np.nan], "s": ["a", "b", None], "e": [np.nan] * 3}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skmissdiff._row_noise import RowKeys, RowNoise, row_contents
+from skmissdiff._draws.noise import RowKeys, RowNoise, row_contents
 
 
 @pytest.fixture

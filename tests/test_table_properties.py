@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from table_strategies import N_EXAMPLES, SETTINGS, cells_of, pairs_of_tables
 
 from skmissdiff import TableEncoder
-from skmissdiff._dataframe import read_table
-from skmissdiff._rebuild import build_table, fill_table
+from skmissdiff._table.frames import read_table
+from skmissdiff._table.rebuild import build_table, fill_table
 
 
 def check_dtypes(filled, given_table, table):

@@ -3,8 +3,8 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skmissdiff._support.sklearn_private import Interval, validate_params
 from skmissdiff.metrics._inputs import average_losses, read_cells
 from skmissdiff.metrics._options import AVERAGE, DRAWS, SCALE
 

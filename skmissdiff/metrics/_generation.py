@@ -9,9 +9,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skmissdiff._levels import count_levels
+from skmissdiff._encoding.categories import count_levels
+from skmissdiff._support.sklearn_private import Interval, StrOptions, validate_params
 from skmissdiff.metrics._inputs import (
     distance_codes,
     distance_encoder,

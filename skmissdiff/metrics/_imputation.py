@@ -1,8 +1,8 @@
 """How far imputed cells are from the true ones, cell by cell."""
 
 import numpy as np
-from sklearn.utils._param_validation import validate_params
 
+from skmissdiff._support.sklearn_private import validate_params
 from skmissdiff.metrics._inputs import average_losses, read_cells
 from skmissdiff.metrics._options import AVERAGE, CELLS, SCALE
 

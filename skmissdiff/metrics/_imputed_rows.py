@@ -4,8 +4,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import validate_params
 
+from skmissdiff._support.sklearn_private import validate_params
 from skmissdiff.metrics._inputs import (
     average_losses,
     distance_codes,

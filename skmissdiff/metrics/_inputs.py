@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skmissdiff._dataframe import is_frame, read_table
-from skmissdiff._encoding import TableEncoder
+from skmissdiff._encoding.encoder import TableEncoder
+from skmissdiff._table.frames import is_frame, read_table
 
 
 def read_alike(categorical_features, **tables):

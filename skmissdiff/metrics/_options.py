@@ -2,7 +2,7 @@
 
 from numbers import Integral
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from skmissdiff._support.sklearn_private import Interval, StrOptions
 
 CELLS = {
     "X_true": "no_validation",

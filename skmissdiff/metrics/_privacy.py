@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import validate_params
 
+from skmissdiff._support.sklearn_private import validate_params
 from skmissdiff.metrics._inputs import (
     distance_codes,
     distance_encoder,

@@ -28,10 +28,10 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import validate_params
 
-from skmissdiff._dataframe import column_index
-from skmissdiff._encoding import TableEncoder
+from skmissdiff._encoding.encoder import TableEncoder
+from skmissdiff._support.sklearn_private import validate_params
+from skmissdiff._table.frames import column_index
 from skmissdiff.metrics._inputs import read_alike, subsample
 from skmissdiff.metrics._options import MAX_ROWS, RANDOM_STATE, ROWS
 

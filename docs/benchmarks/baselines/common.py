@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from sklearn.utils import check_random_state
 
-from skmissdiff._rebuild import build_table
+from skmissdiff._table.rebuild import build_table
 
 
 def mean_mode(X):

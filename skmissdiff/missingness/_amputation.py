@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from skmissdiff._levels import count_levels
+from skmissdiff._encoding.categories import count_levels
 
 
 class CannotHide(ValueError):

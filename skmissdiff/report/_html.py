@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 
 from skmissdiff import __version__
-from skmissdiff._levels import count_levels
-from skmissdiff._report_plots import MOST_PANELS, columns_png, pairs_png
+from skmissdiff._encoding.categories import count_levels
 from skmissdiff.metrics._inputs import standard_deviation
+from skmissdiff.report._plots import MOST_PANELS, columns_png, pairs_png
 
 _N_PAIRS = 10
 _N_LEVELS = 3

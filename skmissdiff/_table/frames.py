@@ -14,8 +14,8 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from skmissdiff._columns import is_nan_like, read_column
-from skmissdiff._schema import Kind, TableSchema
+from skmissdiff._table.columns import is_nan_like, read_column
+from skmissdiff._table.schema import Kind, TableSchema
 
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 

@@ -8,8 +8,7 @@ import shutil
 
 import numpy as np
 
-from skmissdiff._csv_text import MISSING_SPELLINGS, parse_column, split_csv, unquote
-from skmissdiff._files import (
+from skmissdiff._support.files import (
     TableError,
     atomic_output,
     binary_output,
@@ -17,7 +16,8 @@ from skmissdiff._files import (
     import_pandas,
     read_text,
 )
-from skmissdiff._parquet import nullable_dtype, read_parquet, write_parquet
+from skmissdiff.cli._csv_text import MISSING_SPELLINGS, parse_column, split_csv, unquote
+from skmissdiff.cli._parquet import nullable_dtype, read_parquet, write_parquet
 
 # Stacked completed tables are numbered in the column that R's mice uses for it.
 DRAW_COLUMN = ".imp"

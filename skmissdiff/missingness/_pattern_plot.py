@@ -1,9 +1,11 @@
 """Draw the pattern of the missing cells of a table."""
 
-import numpy as np
-from sklearn.utils._param_validation import Integral, Interval, validate_params
+from numbers import Integral
 
-from skmissdiff._pattern import MissingPattern, missing_pattern
+import numpy as np
+
+from skmissdiff._support.sklearn_private import Interval, validate_params
+from skmissdiff.missingness._pattern import MissingPattern, missing_pattern
 
 _BAR_LENGTH = 1.0  # inches
 _MISSING, _OBSERVED, _TEXT = "#c8553d", "#e9edf0", "#444444"

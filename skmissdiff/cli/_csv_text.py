@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from skmissdiff._files import TableError
+from skmissdiff._support.files import TableError
 
 # What pandas.read_csv takes for a missing value, so that both read a file alike.
 MISSING_SPELLINGS = frozenset(

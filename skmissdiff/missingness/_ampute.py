@@ -1,22 +1,14 @@
-"""Spoil tables in known ways, and look at the pattern of the gaps that a table has.
-
-`ampute` hides cells by a mechanism, so that what is imputed can be compared with what was there.
-`missing_pattern` counts the gaps of a table and `plot_missing_pattern` draws them.
-"""
+"""Hide cells of a table by a known mechanism."""
 
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skmissdiff import _amputation as amputation
-from skmissdiff._dataframe import column_index, read_table
-from skmissdiff._pattern import MissingPattern, missing_pattern
-from skmissdiff._pattern_plot import plot_missing_pattern
-from skmissdiff._rebuild import blank_cells
-
-__all__ = ["MissingPattern", "ampute", "missing_pattern", "plot_missing_pattern"]
+from skmissdiff._support.sklearn_private import Interval, StrOptions, validate_params
+from skmissdiff._table.frames import column_index, read_table
+from skmissdiff._table.rebuild import blank_cells
+from skmissdiff.missingness import _amputation as amputation
 
 _MECHANISMS = (
     *("mcar", "independent", "row", "column", "mar"),

@@ -2,18 +2,18 @@
 
 import numpy as np
 from scipy.stats import norm
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, check_is_fitted, validate_data
 
-from skmissdiff._ranks import (
+from skmissdiff._encoding.ranks import (
     known_quantiles,
     known_values,
     largest_density_code,
     log_density,
     normal_code,
 )
+from skmissdiff._support.sklearn_private import StrOptions, fit_context
 
 _N_QUANTILES = 1000
 
@@ -67,7 +67,7 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __init__(self, strategy="standard"):
         self.strategy = strategy
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the scale of each column.
 

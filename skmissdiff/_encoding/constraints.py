@@ -4,9 +4,9 @@ from numbers import Real
 
 import numpy as np
 
-from skmissdiff._columns import is_nan_like
-from skmissdiff._dataframe import column_index
-from skmissdiff._dtypes import numpy_dtype
+from skmissdiff._table.columns import is_nan_like
+from skmissdiff._table.dtypes import numpy_dtype
+from skmissdiff._table.frames import column_index
 
 
 def plausible_bounds(schema, bounds):

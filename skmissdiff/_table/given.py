@@ -6,9 +6,9 @@ What comes out is a `Table` like the one in `fit`, missing where a cell is to be
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from skmissdiff._columns import read_column
-from skmissdiff._dataframe import Table, column_index, is_frame, library_of, refuse_lazy
-from skmissdiff._dtypes import numpy_dtype, typed
+from skmissdiff._table.columns import read_column
+from skmissdiff._table.dtypes import numpy_dtype, typed
+from skmissdiff._table.frames import Table, column_index, is_frame, library_of, refuse_lazy
 
 _N_LEVELS = 10  # that an error lists
 # From here on a float64 no longer tells neighbouring whole numbers apart.

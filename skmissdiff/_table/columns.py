@@ -5,7 +5,7 @@ from numbers import Complex, Integral, Real
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from skmissdiff._schema import ColumnSchema, Element, Kind, column_label
+from skmissdiff._table.schema import ColumnSchema, Element, Kind, column_label
 
 _WORDS = {
     Element.NUMBER: "numbers",

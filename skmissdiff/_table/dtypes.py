@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmissdiff._columns import is_nan_like
-from skmissdiff._schema import Kind
+from skmissdiff._table.columns import is_nan_like
+from skmissdiff._table.schema import Kind
 
 # Arrow's and polars' names of the dtypes that NumPy spells in another way.
 _NUMPY_NAMES = {

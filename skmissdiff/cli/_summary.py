@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmissdiff._files import import_pandas
+from skmissdiff._support.files import import_pandas
 
 
 def summarize_imputation(table, frames):

@@ -10,7 +10,7 @@ import time
 import warnings
 
 from skmissdiff import __version__
-from skmissdiff._files import (
+from skmissdiff._support.files import (
     TableError,
     atomic_output,
     check_writable,
@@ -221,7 +221,7 @@ def _run_impute(args):
         table.write(args.output, frames, draws=args.draws is not None)
     if args.quiet:
         return
-    from skmissdiff._summary import summarize_imputation
+    from skmissdiff.cli._summary import summarize_imputation
 
     _say(summarize_imputation(table, frames))
     if not table.n_missing:
@@ -255,7 +255,7 @@ def _run_sample(args):
             report.to_html(args.report)
     if args.quiet:
         return
-    from skmissdiff._summary import summarize_sample
+    from skmissdiff.cli._summary import summarize_sample
 
     _say(summarize_sample(table, rows, args.n_samples))
     if args.report is not None:
@@ -266,8 +266,8 @@ def _run_sample(args):
 
 def _read_given(options, table, train):
     """What --given says by column, checked before the long work."""
-    from skmissdiff._encoding import TableEncoder
-    from skmissdiff._given import read_given
+    from skmissdiff._encoding.encoder import TableEncoder
+    from skmissdiff._table.given import read_given
 
     given = {}
     for name, text in options:
@@ -292,7 +292,7 @@ def _keep_first(batches, kept):
 
 def _check_report(args, table):
     """Check what the report takes, before the long work."""
-    from skmissdiff._report_plots import import_matplotlib
+    from skmissdiff.report._plots import import_matplotlib
 
     if not args.report.lower().endswith((".html", ".htm")):
         raise TableError(f"{args.report}: the name of the report must end in .html")
@@ -330,14 +330,14 @@ def _split(table, share, seed):
 
 
 def _run_demo(args):
-    from skmissdiff._demo import run_demo
+    from skmissdiff.cli._demo import run_demo
 
     run_demo(args.seed)
 
 
 def _open_table(args):
     """Check all that can be checked before the long work; return the table and the seed."""
-    from skmissdiff._tables import DRAW_COLUMN, read_table
+    from skmissdiff.cli._tables import DRAW_COLUMN, read_table
 
     file_kind(args.output)
     table = read_table(

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from skmissdiff._files import TableError, import_pandas
+from skmissdiff._support.files import TableError, import_pandas
 
 
 def write_parquet(path, parts, schema=None):

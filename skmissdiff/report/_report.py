@@ -1,12 +1,10 @@
-"""A report on generated rows beside the real ones: what a reader looks at first."""
+"""The report on generated rows: what is compared, and what comes of it."""
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import validate_params
 
-from skmissdiff._files import atomic_output
-from skmissdiff._report_html import render
-from skmissdiff._report_plots import draw_all
+from skmissdiff._support.files import atomic_output
+from skmissdiff._support.sklearn_private import validate_params
 from skmissdiff.metrics import (
     alpha_precision_beta_recall,
     c2st,
@@ -16,8 +14,8 @@ from skmissdiff.metrics import (
 )
 from skmissdiff.metrics._inputs import nan_mean, read_alike
 from skmissdiff.metrics._options import MAX_ROWS, RANDOM_STATE, ROWS
-
-__all__ = ["SyntheticReport"]
+from skmissdiff.report._html import render
+from skmissdiff.report._plots import draw_all
 
 _FEWEST_ROWS = 10
 _FOLDS = 5

@@ -4,19 +4,10 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
 
-from skmissdiff._dataframe import is_nan_like, validate_table
-from skmissdiff._determined import (
-    decode_values,
-    determined_numbers,
-    encode_values,
-    log_shares_of_unseen,
-)
-from skmissdiff._layout import CodeLayout
-from skmissdiff._levels import (
+from skmissdiff._encoding.categories import (
     count_levels,
     decode_levels,
     distinct_names,
@@ -25,16 +16,31 @@ from skmissdiff._levels import (
     share_codes,
     shared_code,
 )
-from skmissdiff._plausible import (
+from skmissdiff._encoding.cell_errors import constant_errors
+from skmissdiff._encoding.constraints import (
     avoid_marker,
     make_plausible,
     plausible_bounds,
     plausible_values,
     stand_ins,
 )
-from skmissdiff._rebuild import build_table, default_value
-from skmissdiff._relative_error import constant_errors
-from skmissdiff._scaling import NumericScaler
+from skmissdiff._encoding.dependencies import (
+    decode_values,
+    determined_numbers,
+    encode_values,
+    log_shares_of_unseen,
+)
+from skmissdiff._encoding.layout import CodeLayout
+from skmissdiff._encoding.scaling import NumericScaler
+from skmissdiff._support.sklearn_private import (
+    Interval,
+    MissingValues,
+    StrOptions,
+    check_feature_names_in,
+    fit_context,
+)
+from skmissdiff._table.frames import is_nan_like, validate_table
+from skmissdiff._table.rebuild import build_table, default_value
 
 # Codes beyond this many standard deviations carry no information that a model could use, and
 # overflow in float32. No value seen in fit reaches it in fewer than 1e8 rows.
@@ -149,7 +155,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.determined = determined
         self.keep_empty_features = keep_empty_features
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the kinds, the levels and the scales of the columns.
 
@@ -279,7 +285,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         names = []
-        for j, name in enumerate(_check_feature_names_in(self, input_features)):
+        for j, name in enumerate(check_feature_names_in(self, input_features)):
             if self._values[j] is not None:
                 names += [f"{name}_{value:g}" for value in self._values[j]]
                 continue

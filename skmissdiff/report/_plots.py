@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from skmissdiff._levels import count_levels
+from skmissdiff._encoding.categories import count_levels
 
 MOST_PANELS = 24
 _PANELS_IN_A_ROW = 4

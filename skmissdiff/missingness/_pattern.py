@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skmissdiff._dataframe import missing_cells
+from skmissdiff._table.frames import missing_cells
 
 # More are counted, but not printed or named in the warning.
 _N_SHOWN = 10

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from skmissdiff._files import import_pandas
+from skmissdiff._support.files import import_pandas
 
 MISSING_RATE = 0.3
 N_SAMPLED = 5

@@ -11,8 +11,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import sklearn
 
-from skmissdiff._dataframe import is_frame, library_of
-from skmissdiff._dtypes import (
+from skmissdiff._table.dtypes import (
     absent,
     extended,
     make_column,
@@ -21,7 +20,8 @@ from skmissdiff._dtypes import (
     polars_series,
     typed,
 )
-from skmissdiff._schema import Element, Kind
+from skmissdiff._table.frames import is_frame, library_of
+from skmissdiff._table.schema import Element, Kind
 
 MISSING_LEVEL = "missing_value"
 # Of columns that have no value and no room for one, in polars, pyarrow and pandas.

@@ -1,0 +1,1 @@
+"""What draws of rows need beside the model: noise of their own, summaries, gaps."""

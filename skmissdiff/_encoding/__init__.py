@@ -1,0 +1,1 @@
+"""Between tables and codes, one number per numeric column and one per category."""

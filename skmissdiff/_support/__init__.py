@@ -1,0 +1,1 @@
+"""What every layer above stands on: progress, files, and what is private in scikit-learn."""

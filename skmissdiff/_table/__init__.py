@@ -1,0 +1,1 @@
+"""A table in, the same kind of table out: no codes, no model."""
