@@ -39,7 +39,17 @@ html_theme_options = {
     "pygments_light_style": "default",
     "pygments_dark_style": "github-dark",
 }
-html_sidebars = {"install": [], "how_it_works": [], "changelog": []}
+html_sidebars = {
+    name: []
+    for name in (
+        "install",
+        "how_it_works",
+        "architecture",
+        "contributing",
+        "changelog",
+        "benchmarks/*",  # its tables need the width
+    )
+}
 
 autosummary_generate = True
 numpydoc_show_class_members = False
