@@ -156,12 +156,12 @@ def overview(runs, path):
             axis.plot(x[method], y[method], "o", ms=size, color=colour_of(method))
         _seconds_axis(axis)
         axis.margins(y=0.15)
-        axis.set_xlabel("seconds to fit and to impute 12,000 rows")
+        axis.set_xlabel(f"seconds to fit and to impute {runs['rows'].max():,} rows")
         axis.yaxis.set_major_formatter("{x:.0f} %")
         title = "Error of imputed cells, in per cent of that of column means"
         axis.set_title(title, pad=20, fontsize=11)
-        columns = means["rmse"].columns
-        said = f"RMSE, mean over {len(columns)} tables: {'; '.join(columns)}"
+        tables, mechanisms = (" and ".join(sorted(set(runs[x]))) for x in ("dataset", "mechanism"))
+        said = f"{tables}, holes {mechanisms}: mean RMSE"
         axis.text(0, 1.03, said, fontsize=7.5, color=PEERS, transform=axis.transAxes)
         figure.text(0.99, 0.012, _ran_on(runs), ha="right", fontsize=7, color=PEERS)
         figure.tight_layout()

@@ -71,7 +71,7 @@ def label_points(axis, points, **text):
     taken = [(x - 5 * unit, y - 5 * unit, x + 5 * unit, y + 5 * unit) for x, y in at.values()]
     frame = axis.get_window_extent(renderer)
     room = (frame.x0, frame.y0, frame.x1 + 10 * unit, frame.y1)
-    sides = [(8, 0, "left", "center"), (-8, 0, "right", "center")]
+    sides = [(9, 0, "left", "center"), (-9, 0, "right", "center")]
     sides += [(0, 8, "center", "bottom"), (0, -8, "center", "top")]
     sides += [(x, y, "left" if x > 0 else "right", v) for x in (6, -6) for y, v in CORNERS]
     for name, (x, y, colour, weight) in sorted(points.items(), key=lambda item: item[1][0]):
