@@ -24,9 +24,9 @@ from skmissdiff._diffusion.methods import Budget, MaskedMethod, PaperMethod
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.noise import RowNoise
 from skmissdiff._encoding.encoder import TableEncoder
-from skmissdiff._encoding.layout import CodeLayout
 from skmissdiff._encoding.scaling import NumericScaler
 from skmissdiff._persistence import read_model, write_model
+from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import (
     HasMethods,
