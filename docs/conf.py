@@ -8,6 +8,8 @@ import skmissdiff
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "_ext"))
 
+from constants import substitutions  # noqa: E402
+
 project = "skmissdiff"
 author = "skmissdiff developers"
 copyright = "skmissdiff developers"
@@ -23,6 +25,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples/*.rst"]
 nitpicky = False
+rst_prolog = substitutions()  # |NAME| in a page is the number that the code has
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skmissdiff"
