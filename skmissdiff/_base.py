@@ -33,6 +33,7 @@ from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import HasMethods, Interval, StrOptions
 from skmissdiff._support.unchanged import check_unchanged, plain
 from skmissdiff._table.frames import is_nan_like, validate_table
+from skmissdiff._table.rebuild import asks_for_arrays
 from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
 
 # What a saved model may be made of.
@@ -139,6 +140,7 @@ class BaseMissDiff(BaseEstimator):
             reset=True,
             missing_values=self.missing_values,
             categorical_features=self.categorical_features,
+            as_array=asks_for_arrays(self),
         )
         if table.missing.all():
             raise ValueError(
@@ -244,6 +246,7 @@ class BaseMissDiff(BaseEstimator):
             reset=False,
             missing_values=self.missing_values,
             schema=self.encoder_.schema_,
+            as_array=asks_for_arrays(self),
         )
         self.encoder_.warn_unseen(table)
         return table

@@ -59,7 +59,7 @@ def tells(levels, values):
     values : ndarray of float, shape (n_rows,)
     """
     numbers = {}
-    level = np.array([numbers.setdefault(item, len(numbers)) for item in levels])
+    level = np.array([numbers.setdefault(item, len(numbers)) for item in levels], dtype=np.intp)
     distinct, value = np.unique(values, return_inverse=True)
     counts = np.zeros((len(numbers), len(distinct)), dtype=np.intp)
     np.add.at(counts, (level, value), 1)

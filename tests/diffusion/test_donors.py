@@ -110,7 +110,7 @@ def errors_of_numbers(completed, truth, hidden):
 
 
 def fitted(table, max_iter=40, **params):
-    return MissDiffImputer(max_iter=max_iter, hidden_size=16, random_state=0, **params).fit(table)
+    return MissDiffImputer(max_iter=max_iter, random_state=0, **params).fit(table)
 
 
 @pytest.fixture(scope="module")
