@@ -14,8 +14,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import MissingIndicator
 
-from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod, _base
+from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod, TableEncoder, _base
 from skmissdiff._diffusion.denoiser import NoisePredictor, PreconditionedDenoiser
+from skmissdiff._diffusion.inference import CALL_ROWS
 from skmissdiff._imputer import SCORE_FRACTION, SCORE_SEED
 
 METHODS = ["masked", "missdiff"]
@@ -188,6 +189,51 @@ def test_mean_and_median_of_masked_take_one_pass(aggregate, once, network_calls)
         assert len(network_calls) >= imputer.n_steps
 
 
+@pytest.mark.parametrize("params", [{}, {"aggregate": "mode"}, {"sample_posterior": True}])
+def test_complete_tables_need_no_network(method, params, network_calls):
+    X = numbers()
+    imputer = build(method, **params).fit(X)
+    complete = np.nan_to_num(X)
+    network_calls.clear()
+    assert_array_equal(imputer.transform(complete), complete)
+    for table in imputer.multiple_impute(complete, 3):
+        assert_array_equal(table, complete)
+    assert network_calls == []
+    complete[7, 1] = np.nan  # one row does
+    imputer.transform(complete)
+    assert network_calls
+
+
+def test_the_network_goes_to_its_device_once_for_each_use(method, monkeypatch):
+    X = np.tile(numbers(), (40, 1))  # three calls of the network and more
+    imputer = build(method).fit(X)
+    sampler = imputer.to_sampler()
+    made = []
+    model = _base.Model
+    monkeypatch.setattr(_base, "Model", lambda *args: made.append(args) or model(*args))
+    for used in (
+        lambda: imputer.transform(X),
+        lambda: imputer.multiple_impute(X, 3),
+        lambda: imputer.score(X),
+        lambda: sampler.sample(1100),
+        lambda: sampler.sample(given={0: X[:, 0]}),
+        lambda: sampler.score_samples(X),
+    ):
+        made.clear()
+        used()
+        assert len(made) == 1
+
+
+def test_more_draws_than_a_call_of_the_network_has_rows():
+    X = numbers()[:2]
+    X[:, 0] = np.nan
+    imputer = build(n_steps=2).fit(numbers())
+    many = imputer.multiple_impute(X, CALL_ROWS + 9)
+    for left, right in zip(many, imputer.multiple_impute(X, 3), strict=False):
+        assert_array_equal(left, right)
+    assert len({table[0, 0] for table in many}) == CALL_ROWS + 9
+
+
 def test_point_estimates_of_missdiff_take_draws(network_calls):
     X = numbers()
     imputer = build("missdiff").fit(X)
@@ -357,6 +403,19 @@ def test_one_fit_serves_both(method, trainings):
     before = imputer.transform(X)
     sampler.fit(numbers())
     pd.testing.assert_frame_equal(imputer.transform(X), before)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "quantile"])
+def test_a_clone_of_the_sampler_trains_the_same_model(scaling):
+    X = mixed_pandas()
+    imputer = build(max_iter=30, scaling=scaling).fit(X)
+    sampler = imputer.to_sampler()
+    pd.testing.assert_frame_equal(clone(sampler).fit(X).sample(9), sampler.sample(9))
+    # Also one that was trained as a sampler, and came back as an imputer.
+    own = MissDiffSampler(max_iter=30, n_steps=4, random_state=0).fit(X)
+    back = own.to_imputer().to_sampler()
+    assert back.n_refreshes == own.n_refreshes > 0
+    pd.testing.assert_frame_equal(clone(back).fit(X).sample(9), own.sample(9))
 
 
 def test_neither_comes_from_an_unfitted_one():
@@ -779,6 +838,34 @@ def test_max_time_is_kept(method):
     assert time.monotonic() - start < 20  # on a busy machine
     assert 0 < imputer.n_iter_ < 20_000
     assert len(imputer.loss_curve_) == imputer.n_iter_
+
+
+def test_max_time_counts_from_the_start_of_fit(method, monkeypatch):
+    fit_table = TableEncoder.fit_table
+
+    def slow(self, table):
+        time.sleep(0.6)
+        return fit_table(self, table)
+
+    monkeypatch.setattr(TableEncoder, "fit_table", slow)
+    imputer = build(method, max_iter=20_000, max_time=0.5, early_stopping=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # if nothing at all was trained
+        imputer.fit(numbers())
+    assert imputer.n_iter_ <= 2
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 5])
+def test_too_few_rows_to_train_are_told(n_rows):
+    X = numbers(40)[:n_rows]
+    X[0] = 1.0
+    with pytest.warns(UserWarning, match=f"^{n_rows} rows are too few to train") as caught:
+        imputer = build().fit(X)
+    assert [warning.filename for warning in caught] == [__file__]
+    assert imputer.n_iter_ == 0
+    # It is the factor analysis indeed, which can be asked for in silence.
+    alone = build(max_iter=0).fit(X)
+    assert_array_equal(imputer.transform(numbers()), alone.transform(numbers()))
 
 
 def test_max_iter_is_the_number_of_steps(method):

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+import skmissdiff
 from skmissdiff import MissDiffImputer
 from skmissdiff._diffusion.methods import MaskedMethod, PaperMethod
 
@@ -162,6 +163,14 @@ def test_what_changes_training_is_trained_anew(method, change, data, trainings, 
     build(method, memory=str(tmp_path)).fit(X)
     build(method, memory=str(tmp_path), **change).fit(X)
     assert len(trainings) == 2 or (method, change) == ("missdiff", {"early_stopping": False})
+
+
+def test_another_version_of_the_package_trains_anew(method, data, trainings, tmp_path, monkeypatch):
+    X, _ = data
+    build(method, memory=str(tmp_path)).fit(X)
+    monkeypatch.setattr(skmissdiff, "__version__", "99.0")
+    build(method, memory=str(tmp_path)).fit(X)
+    assert len(trainings) == 2
 
 
 def test_other_rows_are_trained_anew(method, data, trainings, tmp_path):
