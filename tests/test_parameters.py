@@ -11,7 +11,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod, TableEncoder, _base
+from skmissdiff import (
+    MissDiffImputer,
+    MissDiffSampler,
+    NumericScaler,
+    PaperMethod,
+    TableEncoder,
+    _base,
+)
 
 FEW = pytest.mark.filterwarnings("ignore:.* too few to train a network")
 PAPER = PaperMethod()
@@ -241,6 +248,27 @@ def test_what_a_fit_depends_on_may_not_change_after_it(fitted, name):
     finally:
         fitted.set_params(**{name: kept[name]})
     pd.testing.assert_frame_equal(use(fitted), before)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "change"),
+    [
+        (TableEncoder(), {"bounds": (0, 1)}),
+        (TableEncoder(), {"missing_values": -1}),
+        (TableEncoder(), {"snap": True}),
+        (NumericScaler(), {"strategy": "quantile"}),
+    ],
+    ids=str,
+)
+def test_encoder_and_scaler_may_not_change_either(fitted, change):
+    X = table()[["x", "y"]].to_numpy()
+    codes = fitted.fit_transform(X)
+    fitted.set_params(**change)
+    (name,) = change
+    for use in (fitted.transform, fitted.inverse_transform):
+        with pytest.raises(ValueError, match=f"^{name} was"):
+            use(codes)
+    clone(fitted).fit(np.nan_to_num(X))
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ from skmissdiff._support.sklearn_private import (
     check_feature_names_in,
     fit_context,
 )
+from skmissdiff._support.unchanged import check_unchanged, parameters
 from skmissdiff._table.frames import is_nan_like, validate_table
 from skmissdiff._table.rebuild import build_table, default_value
 
@@ -224,6 +225,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
             self.scaler_ = scaler.fit(self._numbers(table))
         self.constant_errors_ = constant_errors(table, self._level_counts)
+        self._fitted_with = parameters(self)
         return self
 
     def transform(self, X):
@@ -240,6 +242,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             NaN where a cell is missing or a level was not seen in `fit`.
         """
         check_is_fitted(self)
+        check_unchanged(self, self._fitted_with, parameters(self))
         table = validate_table(
             self, X, reset=False, missing_values=self.missing_values, schema=self.schema_
         )
@@ -260,6 +263,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             With the library, the names and the dtypes of the table in `fit`.
         """
         check_is_fitted(self)
+        check_unchanged(self, self._fitted_with, parameters(self))
         n_codes = self.layout_.n_codes
         codes = check_array(
             X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_features=0

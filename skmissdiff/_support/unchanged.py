@@ -27,6 +27,11 @@ def plain(value):
     return ["NaN"]  # pandas.NA
 
 
+def parameters(estimator):
+    """All parameters of an estimator by name, in the form of `plain`."""
+    return {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
+
+
 def check_unchanged(estimator, before, now):
     """Raise if a parameter has another value than the one that was fitted with.
 
