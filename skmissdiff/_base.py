@@ -264,7 +264,7 @@ class BaseMissDiff(BaseEstimator):
         paper = paper_method(self.method)
         if paper is None:
             return MaskedMethod(**steps)
-        return paper.PaperMethod(
+        return diffusion_paper.PaperMethod(
             beta_schedule=paper.beta_schedule,
             variance=paper.reverse_variance,
             n_resample=paper.n_resample,
