@@ -7,7 +7,6 @@ import pytest
 import torch
 from scipy.stats import kstest
 from small_models import (
-    CATEGORIES,
     COLUMN,
     LAYOUT,
     N_CODES,
@@ -56,7 +55,7 @@ def test_cells_are_hidden_at_the_rate_asked_for():
 def test_every_row_hides_a_cell_and_all_if_asked():
     _, mask = some_rows(1000)
     some = mask.any(1)
-    assert 0 < (~some).sum()
+    assert (~some).sum() > 0
     hidden = hide_cells(mask, LAYOUT, torch.zeros(1000, 1), seeded())
     assert torch.equal(hidden[:, FIRST].sum(1), some.long())
     assert hidden[mask.all(1)][:, FIRST].sum(0).min() > 0  # not always the same column
