@@ -33,12 +33,15 @@ from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import HasMethods, Interval, StrOptions
 from skmissdiff._support.unchanged import check_unchanged, plain
+from skmissdiff._table.clock import Clock
 from skmissdiff._table.frames import is_nan_like, validate_table
 from skmissdiff._table.rebuild import asks_for_arrays
 from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
+from skmissdiff._table.ticks import Ticks
 
 # What a saved model may be made of.
 SAVED_CLASSES = (
+    Clock,
     CodeLayout,
     ColumnSchema,
     Element,
@@ -51,6 +54,7 @@ SAVED_CLASSES = (
     StandardScaler,
     TableEncoder,
     TableSchema,
+    Ticks,
 )
 SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max
