@@ -12,6 +12,7 @@ import pytest
 from cli_helpers import TABLE, MedianEstimator, fails, run
 
 import skmissdiff
+from skmissdiff.cli import _command_sample
 from skmissdiff.cli import _main as cli
 
 DATA = pathlib.Path(__file__).parents[1].parent / "shared" / "data"
@@ -355,7 +356,7 @@ def test_batches_are_written_one_by_one(ending, table, tmp_path, capsys, monkeyp
                 yield rows
 
     monkeypatch.setitem(vars(skmissdiff), "MissDiffSampler", Watched)
-    monkeypatch.setattr(cli, "LOOKED_AT", 7)
+    monkeypatch.setattr(_command_sample, "LOOKED_AT", 7)
     out = tmp_path / f"out.{ending}"
     for source in (table, tmp_path / "in.parquet"):
         status, err = run(capsys, "sample", source, "-n", 31, "-o", out, "--ignore", "id,day")

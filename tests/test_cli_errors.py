@@ -118,7 +118,10 @@ class TestErrors:
         def interrupt(*args):
             raise KeyboardInterrupt
 
-        for place in ("skmissdiff.cli._tables.CsvTable._cells", "cli_helpers.MedianEstimator.fit"):
+        for place in (
+            "skmissdiff.cli._csv_table.CsvTable._cells",
+            "cli_helpers.MedianEstimator.fit",
+        ):
             monkeypatch.setattr(place, interrupt)
             status, err = run(capsys, "impute", table, "-o", tmp_path / "out.csv", "-q")
             assert (status, err) == (130, "skmissdiff: interrupted, nothing was written\n")

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmissdiff._support.files import TableError
-from skmissdiff.cli._csv_text import MISSING_SPELLINGS, parse_column, quote, split_csv, unquote
+from skmissdiff.cli._csv_column import MISSING_SPELLINGS, parse_column
+from skmissdiff.cli._csv_text import quote, split_csv, unquote
 
 
 @pytest.mark.parametrize(

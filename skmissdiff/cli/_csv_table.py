@@ -1,0 +1,115 @@
+"""A table in a CSV file: what it holds, and how it is written back."""
+
+import numpy as np
+
+from skmissdiff._support.files import binary_output, import_pandas, read_text
+from skmissdiff.cli._csv_column import parse_column
+from skmissdiff.cli._csv_text import split_csv, unquote
+from skmissdiff.cli._file_table import DRAW_COLUMN, FileTable
+
+
+class CsvTable(FileTable):
+    """A table in a CSV file; observed cells are written back character by character."""
+
+    kind = "csv"
+
+    def __init__(self, path, delimiter, missing_spellings, kinds, ignore):
+        pandas = import_pandas()
+        self._text = split_csv(read_text(path), delimiter, name=path)
+        super().__init__(path, [unquote(raw) for raw in self._text.header], [*kinds, *ignore])
+        self._raw = dict(zip(self.names, self._text.columns, strict=True))
+        self._columns = {}
+        for name, raw in self._raw.items():
+            if name in ignore or not name:
+                self.ignored.append(name)
+                continue
+            column = parse_column(name, raw, missing_spellings, kinds.get(name))
+            if column.kind == "empty":
+                self.empty.append(name)
+                continue
+            self._columns[name] = column
+            if column.remark:
+                self.remarks.append(column.remark)
+        if "" in self.names and "" not in ignore:
+            self.remarks.append("the column without a name is carried through untouched")
+        if len(self.names) == 1 and any(mark in self.names[0] for mark in ";\t|"):
+            self.remarks.append("the table has a single column: is --delimiter right?")
+        series = {name: _typed(column) for name, column in self._columns.items()}
+        self.frame = pandas.DataFrame(series, index=range(len(self._text.columns[0])))
+        self._finish()
+
+    def give(self, name, text, rows):
+        value = super().give(name, text, rows)
+        if self._columns[name].kind == "number":
+            # Every generated row has this number, written as precisely as the user has.
+            own = parse_column(name, [text], set(), "number")
+            self._columns[name].decimals = own.decimals
+        return value
+
+    def _write_alike(self, temporary, path, frames, draws, completed):
+        names = self.names if completed else list(self._columns)
+        header = dict(zip(self.names, self._text.header, strict=True))
+        first_line = self._text.first_line([DRAW_COLUMN] * draws + [header[name] for name in names])
+        with binary_output(temporary, path.endswith(".gz")) as stream:
+            stream.write(first_line.encode())
+            for number, frame in enumerate(frames, 1):
+                columns = [
+                    self._cells(name, frame[name].to_numpy(dtype=object), completed)
+                    if name in self._columns
+                    else self._raw[name]
+                    for name in names
+                ]
+                numbers = [[str(number)] * len(frame)] * draws
+                stream.write(self._text.lines(numbers + columns).encode())
+
+    def _cells(self, name, values, completed):
+        """Raw cells: every one from ``values``, or only the missing ones."""
+        column = self._columns[name]
+        raw = list(self._raw[name])
+        if not completed:
+            # A generated gap is written as the table writes its own.
+            gap = next((raw[row] for row in np.flatnonzero(column.missing)), "")
+            lacking = import_pandas().isna(values)
+            return [
+                gap if lacks else column.format(value, self._text.delimiter)
+                for value, lacks in zip(values, lacking, strict=True)
+            ]
+        for row in np.flatnonzero(column.missing):
+            raw[row] = column.format(values[row], self._text.delimiter)
+        return raw
+
+    def as_written(self, frame):
+        """Numbers rounded as the file rounds them."""
+        frame = frame.copy()
+        for name, column in self._columns.items():
+            if column.kind != "category" and not column.whole and column.decimals is not None:
+                frame[name] = frame[name].round(column.decimals[1])
+        return frame
+
+    def _restore(self, frame):
+        """Levels as text; numbers as they are, rounded as the file rounds them."""
+        frame = self.as_written(frame)
+        for name, column in self._columns.items():
+            if column.kind == "category":
+                frame[name] = frame[name].astype("str")
+        return frame
+
+    def _merge(self, frame):
+        """The whole table as a frame; columns that the model does not see are text."""
+        pandas = import_pandas()
+        frame = self._restore(frame)
+        for position, name in enumerate(self.names):
+            if name not in self._columns:
+                text = [unquote(raw) or None for raw in self._raw[name]]
+                frame.insert(position, name, pandas.Series(text, dtype="str"))
+        return frame
+
+
+def _typed(column):
+    """A CsvColumn as a pandas Series: category, Int64 or float64."""
+    pandas = import_pandas()
+    cells = zip(column.contents, column.missing, strict=True)
+    if column.kind == "category":
+        return pandas.Series([None if gone else cell for cell, gone in cells], dtype="category")
+    numbers = pandas.Series([np.nan if gone else float(cell) for cell, gone in cells])
+    return numbers.astype("Int64") if column.whole else numbers

@@ -1,0 +1,24 @@
+"""The estimators as the command's options ask for them."""
+
+import sys
+
+
+def make_estimator(name, args, table, seed):
+    """Build an estimator with those parameters that the user gave."""
+    import skmissdiff
+
+    seen = set(table.frame.columns)
+    bounds = {} if args.no_bounds else dict.fromkeys(table.numeric, "observed")
+    bounds |= {column: ends for column, ends in args.bounds if column in seen}
+    given = {
+        "method": args.method,
+        "n_steps": args.n_steps,
+        "max_iter": args.max_iter,
+        "max_time": args.max_time,
+        "n_refreshes": getattr(args, "n_refreshes", None),
+        "bounds": bounds or None,
+        "snap": [column for column in args.snap if column in seen] or None,
+    }
+    given = {parameter: value for parameter, value in given.items() if value is not None}
+    verbose = int(sys.stderr.isatty() and not args.quiet)
+    return getattr(skmissdiff, name)(random_state=seed, verbose=verbose, **given)

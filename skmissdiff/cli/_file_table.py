@@ -1,0 +1,166 @@
+"""What the command needs to know of a table, whatever kind of file it is in."""
+
+import shutil
+
+import numpy as np
+
+from skmissdiff._support.files import (
+    TableError,
+    atomic_output,
+    binary_output,
+    file_kind,
+)
+from skmissdiff.cli._parquet import write_parquet
+
+# Stacked completed tables are numbered in the column that R's mice uses for it.
+DRAW_COLUMN = ".imp"
+
+
+class FileTable:
+    """A table in a file.
+
+    Attributes
+    ----------
+    names : list of str
+        All columns, in the file's order.
+    ignored : list of str
+        Columns that the model does not see.
+    empty : list of str
+        Columns with no value at all; the model does not see them either.
+    frame : pandas.DataFrame
+        The other columns.
+    missing : dict of str to ndarray of shape (n_rows,)
+        Where the columns of ``frame`` have no value.
+    remarks : list of str
+        What the user should be told about the table.
+    """
+
+    def __init__(self, path, names, asked_for):
+        self.path, self.names = path, names
+        self.ignored, self.empty, self.remarks = [], [], []
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise TableError(f"{path}: two columns are named {min(twice)!r}")
+        self.require_columns(asked_for)
+
+    def require_columns(self, asked_for):
+        """Refuse a name in an option that no column has."""
+        for name in asked_for:
+            if name not in self.names:
+                raise TableError(
+                    f"{self.path}: there is no column {name!r}; there are {', '.join(self.names)}"
+                )
+
+    def give(self, name, text, rows):
+        """The value that generated rows are to have in a column, refused if none has it.
+
+        Parameters
+        ----------
+        name, text : str
+            The column and what the user has written.
+        rows : pandas.DataFrame
+            The rows of ``frame`` that are learnt from.
+        """
+        self.require_columns([name])
+        if name not in self.frame:
+            raise TableError(f"column {name!r} cannot be given: the model does not see it")
+        column = rows[name].dropna()
+        if column.dtype.kind not in "iuf":
+            levels = {str(level): level for level in column.unique()}
+            if text not in levels:
+                found = ", ".join(sorted(levels)[:10]) + (", ..." if len(levels) > 10 else "")
+                held_out = "" if len(rows) == self.n_rows else " in the rows not held out"
+                raise TableError(
+                    f"column {name!r} has no level {text!r}{held_out}; there are {found}"
+                )
+            return levels[text]
+        try:
+            number = float(text)
+        except ValueError:
+            number = np.nan
+        if not np.isfinite(number):
+            raise TableError(f"column {name!r} holds numbers, not {text!r}")
+        if column.dtype.kind in "iu" and not number.is_integer():
+            raise TableError(f"column {name!r} holds whole numbers, not {text!r}")
+        return int(text) if text.lstrip("+-").isdecimal() else number
+
+    @property
+    def n_rows(self):
+        return len(self.frame)
+
+    @property
+    def numeric(self):
+        """Names of the columns of numbers."""
+        return [name for name, column in self.frame.items() if column.dtype.kind in "iuf"]
+
+    @property
+    def n_missing(self):
+        """Number of missing cells that can be filled."""
+        return int(sum(gaps.sum() for gaps in self.missing.values()))
+
+    def _finish(self):
+        """Check that there is something to learn from and look for columns of identifiers."""
+        if self.frame.shape[1] == 0:
+            reason = "every cell is missing" if self.empty else "every column is ignored"
+            raise TableError(f"{self.path}: {reason}; there is nothing to learn from")
+        self.missing = {name: column.isna().to_numpy() for name, column in self.frame.items()}
+        for name, column in self.frame.items():
+            n_levels, n_cells = column.nunique(), int(column.count())
+            if column.dtype.kind not in "iufb" and n_levels > 20 and n_levels > 0.9 * n_cells:
+                self.remarks.append(
+                    f"column {name!r} has {n_levels} levels in {n_cells} cells; "
+                    "if it names the rows, use --ignore"
+                )
+
+    def as_written(self, frame):
+        """Numbers as they will stand in the file."""
+        return frame
+
+    def write(self, path, frames, *, draws=False, completed=True):
+        """Write completed tables one below the other, or synthetic rows.
+
+        Parameters
+        ----------
+        path : str
+            Where to write; its ending says how.
+        frames : iterable of pandas.DataFrame
+            Frames with the columns of ``frame``, written one after another.
+        draws : bool
+            Whether to number the tables in a leading column.
+        completed : bool
+            Whether the rows are this table's own, so that ignored columns are written, too.
+        """
+        with atomic_output(path) as temporary:
+            self.write_to(temporary, path, frames, draws=draws, completed=completed)
+
+    def write_to(self, temporary, path, frames, *, draws=False, completed=True):
+        """Write as `write` does, to a file that is not yet in its place."""
+        alike = file_kind(path) == self.kind
+        write = self._write_alike if alike else self._write_otherwise
+        write(temporary, str(path).lower(), frames, draws, completed)
+
+    def copy(self, path):
+        """Write the table as it is: byte by byte, if the kind of file stays the same."""
+        old, new = (str(name).lower() for name in (self.path, path))
+        if file_kind(old) != file_kind(new) or old.endswith(".gz") != new.endswith(".gz"):
+            self.write(path, [self.frame])
+            return
+        with atomic_output(path) as temporary:
+            shutil.copyfile(self.path, temporary)
+
+    def _write_otherwise(self, temporary, path, frames, draws, completed):
+        parts = self._parts(frames, draws, completed)
+        if path.endswith(".parquet"):
+            write_parquet(temporary, parts)
+            return
+        with binary_output(temporary, path.endswith(".gz")) as stream:
+            for number, part in enumerate(parts):
+                stream.write(part.to_csv(index=False, header=number == 0).encode())
+
+    def _parts(self, frames, draws, completed):
+        """The tables to write, one after another."""
+        for number, frame in enumerate(frames, 1):
+            part = self._merge(frame) if completed else self._restore(frame)
+            if draws:
+                part.insert(0, DRAW_COLUMN, number)
+            yield part
