@@ -101,9 +101,6 @@ class TestImpute:
         _, err = run(capsys, "impute", source, "-o", tmp_path / "out.csv")
         assert "skmissdiff: note: column 'name' has 30 levels in 30 cells" in err
         assert "skmissdiff: note: column 'a' is mostly numbers" in err
-        source.write_text("a;b\n1;2\n3;4\n")
-        _, err = run(capsys, "impute", source, "-o", tmp_path / "out.csv")
-        assert "is --delimiter right?" in err
 
     def test_options_reach_the_estimator(self, table, tmp_path, capsys, monkeypatch):
         made = []

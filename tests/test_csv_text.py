@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmissdiff._support.files import TableError
-from skmissdiff.cli._csv_column import MISSING_SPELLINGS, parse_column
+from skmissdiff.cli._csv_column import parse_column
 from skmissdiff.cli._csv_text import quote, split_csv, unquote
+from skmissdiff.cli._reading import MISSING_SPELLINGS
 
 
 @pytest.mark.parametrize(

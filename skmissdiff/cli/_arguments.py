@@ -57,6 +57,16 @@ def delimiter(text):
     return text
 
 
+def encoding(text):
+    try:
+        "".encode(text)  # the name of an encoding of text, not of one of bytes
+    except LookupError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the name of an encoding, as utf-8, utf-16, latin-1 or cp1250 are"
+        ) from None
+    return text
+
+
 def names(text):
     """Column names between commas; a name with a comma goes in quotation marks."""
     return next(csv.reader([text]), [])

@@ -13,31 +13,6 @@ import numpy as np
 from skmissdiff._support.files import TableError
 from skmissdiff.cli._csv_text import quote, unquote
 
-# What pandas.read_csv takes for a missing value, so that both read a file alike.
-MISSING_SPELLINGS = frozenset(
-    [
-        "",
-        "#N/A",
-        "#N/A N/A",
-        "#NA",
-        "-1.#IND",
-        "-1.#QNAN",
-        "-NaN",
-        "-nan",
-        "1.#IND",
-        "1.#QNAN",
-        "<NA>",
-        "N/A",
-        "NA",
-        "NULL",
-        "NaN",
-        "None",
-        "n/a",
-        "nan",
-        "null",
-    ]
-)
-
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?([0-9]*)|\.([0-9]+))(?:[eE][+-]?[0-9]+)?")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 # No number is written with a zero before its first digit: "007" is a code, as a postcode is.

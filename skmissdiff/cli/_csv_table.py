@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from skmissdiff._support.files import binary_output, import_pandas, read_text
+from skmissdiff._support.files import binary_output, import_pandas
 from skmissdiff.cli._csv_column import parse_column
-from skmissdiff.cli._csv_text import split_csv, unquote
+from skmissdiff.cli._csv_file import delimiter_of_output, read_csv
+from skmissdiff.cli._csv_text import unquote
 from skmissdiff.cli._file_table import DRAW_COLUMN, FileTable
 
 
@@ -13,17 +14,20 @@ class CsvTable(FileTable):
 
     kind = "csv"
 
-    def __init__(self, path, delimiter, missing_spellings, kinds, ignore):
+    def __init__(self, path, reading):
         pandas = import_pandas()
-        self._text = split_csv(read_text(path), delimiter, name=path)
+        kinds, ignore = reading.kinds, reading.ignore
+        self._text, self._encoding, remark = read_csv(path, reading.delimiter, reading.encoding)
         super().__init__(path, [unquote(raw) for raw in self._text.header], [*kinds, *ignore])
+        if remark:
+            self.remarks.append(remark)
         self._raw = dict(zip(self.names, self._text.columns, strict=True))
         self._columns = {}
         for name, raw in self._raw.items():
             if name in ignore or not name:
                 self.ignored.append(name)
                 continue
-            column = parse_column(name, raw, missing_spellings, kinds.get(name))
+            column = parse_column(name, raw, reading.missing_spellings, kinds.get(name))
             if column.kind == "empty":
                 self.empty.append(name)
                 continue
@@ -32,11 +36,14 @@ class CsvTable(FileTable):
                 self.remarks.append(column.remark)
         if "" in self.names and "" not in ignore:
             self.remarks.append("the column without a name is carried through untouched")
-        if len(self.names) == 1 and any(mark in self.names[0] for mark in ";\t|"):
-            self.remarks.append("the table has a single column: is --delimiter right?")
         series = {name: _typed(column) for name, column in self._columns.items()}
         self.frame = pandas.DataFrame(series, index=range(len(self._text.columns[0])))
         self._finish()
+
+    def _is_alike(self, path):
+        return super()._is_alike(path) and self._text.delimiter == delimiter_of_output(
+            self._text, self.path, path
+        )
 
     def give(self, name, text, rows):
         value = super().give(name, text, rows)
@@ -47,35 +54,41 @@ class CsvTable(FileTable):
         return value
 
     def _write_alike(self, temporary, path, frames, draws, completed):
+        delimiter = delimiter_of_output(self._text, self.path, path)
+        text = self._text
+        if delimiter != text.delimiter:
+            text = text.split_by(delimiter)
         names = self.names if completed else list(self._columns)
-        header = dict(zip(self.names, self._text.header, strict=True))
-        first_line = self._text.first_line([DRAW_COLUMN] * draws + [header[name] for name in names])
+        raw = dict(zip(self.names, text.columns, strict=True))
+        header = dict(zip(self.names, text.header, strict=True))
+        first_line = text.first_line([DRAW_COLUMN] * draws + [header[name] for name in names])
         with binary_output(temporary, path.endswith(".gz")) as stream:
-            stream.write(first_line.encode())
+            stream.write(first_line.encode(self._encoding))
             for number, frame in enumerate(frames, 1):
                 columns = [
-                    self._cells(name, frame[name].to_numpy(dtype=object), completed)
+                    self._cells(name, raw[name], frame[name], delimiter, completed)
                     if name in self._columns
-                    else self._raw[name]
+                    else raw[name]
                     for name in names
                 ]
                 numbers = [[str(number)] * len(frame)] * draws
-                stream.write(self._text.lines(numbers + columns).encode())
+                stream.write(text.lines(numbers + columns).encode(self._encoding))
 
-    def _cells(self, name, values, completed):
+    def _cells(self, name, raw, values, delimiter, completed):
         """Raw cells: every one from ``values``, or only the missing ones."""
         column = self._columns[name]
-        raw = list(self._raw[name])
+        raw = list(raw)
+        values = values.to_numpy(dtype=object)
         if not completed:
             # A generated gap is written as the table writes its own.
             gap = next((raw[row] for row in np.flatnonzero(column.missing)), "")
             lacking = import_pandas().isna(values)
             return [
-                gap if lacks else column.format(value, self._text.delimiter)
+                gap if lacks else column.format(value, delimiter)
                 for value, lacks in zip(values, lacking, strict=True)
             ]
         for row in np.flatnonzero(column.missing):
-            raw[row] = column.format(values[row], self._text.delimiter)
+            raw[row] = column.format(values[row], delimiter)
         return raw
 
     def as_written(self, frame):

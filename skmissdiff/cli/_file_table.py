@@ -141,21 +141,26 @@ class FileTable:
 
     def copy(self, path):
         """Write the table as it is: byte by byte, if the kind of file stays the same."""
-        old, new = (str(name).lower() for name in (self.path, path))
-        if file_kind(old) != file_kind(new) or old.endswith(".gz") != new.endswith(".gz"):
+        if not self._is_alike(path):
             self.write(path, [self.frame])
             return
         with atomic_output(path) as temporary:
             shutil.copyfile(self.path, temporary)
+
+    def _is_alike(self, path):
+        """Whether a file of this name holds the same table in the same bytes."""
+        old, new = (str(name).lower() for name in (self.path, path))
+        return file_kind(old) == file_kind(new) and old.endswith(".gz") == new.endswith(".gz")
 
     def _write_otherwise(self, temporary, path, frames, draws, completed):
         parts = self._parts(frames, draws, completed)
         if path.endswith(".parquet"):
             write_parquet(temporary, parts)
             return
+        mark = "\t" if path.removesuffix(".gz").endswith(".tsv") else ","
         with binary_output(temporary, path.endswith(".gz")) as stream:
             for number, part in enumerate(parts):
-                stream.write(part.to_csv(index=False, header=number == 0).encode())
+                stream.write(part.to_csv(sep=mark, index=False, header=number == 0).encode())
 
     def _parts(self, frames, draws, completed):
         """The tables to write, one after another."""

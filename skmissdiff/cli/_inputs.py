@@ -6,20 +6,22 @@ import secrets
 from skmissdiff._support.files import TableError, check_writable, file_kind
 from skmissdiff.cli._file_table import DRAW_COLUMN
 from skmissdiff.cli._messages import say
+from skmissdiff.cli._reading import Reading
 from skmissdiff.cli._tables import read_table
 
 
 def open_table(args):
     """The table that the arguments name, and the seed."""
     file_kind(args.output)
-    table = read_table(
-        args.input,
+    reading = Reading(
         delimiter=args.delimiter,
+        encoding=args.encoding,
         missing_values=args.missing_values,
         na_spellings=not args.no_na_spellings,
         kinds=dict.fromkeys(args.categorical, "category") | dict.fromkeys(args.numeric, "number"),
         ignore=args.ignore,
     )
+    table = read_table(args.input, reading)
     table.require_columns([*(name for name, _ in args.bounds), *args.snap])
     if getattr(args, "draws", None) and DRAW_COLUMN in table.names:
         raise TableError(f"the table has a column {DRAW_COLUMN!r}; rename it to use --draws")

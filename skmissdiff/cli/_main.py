@@ -15,12 +15,12 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _DESCRIPTION = """\
 Trains a diffusion model on a table with missing cells, and uses it to fill them (impute) or to
-generate complete rows (sample). Tables are CSV (.csv, .csv.gz) or Parquet (.parquet) files, with
-a header and one row per line.
+generate complete rows (sample). Tables are text files (.csv, .tsv, .txt, each also with .gz) with
+a header and one row per line, or Parquet files (.parquet).
 """
 
 _EPILOG = """\
-A missing cell of a CSV file is an empty one, or NA, N/A, NaN, NULL, null, None, #N/A and the
+A missing cell of a text file is an empty one, or NA, N/A, NaN, NULL, null, None, #N/A and the
 other spellings that pandas.read_csv knows. A column is numeric if all its other cells are numbers
 without leading zeros and without more digits than a float64 keeps, else it is categorical. Observed
 cells are written back as they are, character by character. Filled cells have as many decimals as

@@ -6,7 +6,11 @@ from skmissdiff.cli import _arguments as arguments
 def add_table_options(command, output):
     """The files and how to read them; ``output`` says what OUT will be."""
     add = command.add_argument
-    add("input", metavar="IN", help="the table with missing cells, .csv, .csv.gz or .parquet")
+    add(
+        "input",
+        metavar="IN",
+        help="the table with missing cells: .csv, .tsv, .txt, each also with .gz, or .parquet",
+    )
     add("-o", "--output", required=True, metavar="OUT", help=f"{output}; same endings")
     add("--overwrite", action="store_true", help="allow OUT to be IN")
     add("-q", "--quiet", action="store_true", help="no progress and no summary")
@@ -14,10 +18,17 @@ def add_table_options(command, output):
     add = group.add_argument
     add(
         "--delimiter",
-        default=",",
         type=arguments.delimiter,
         metavar="CHAR",
-        help="of CSV cells, default ','",
+        help="of the cells of a text file (default: the one of comma, semicolon, tab and | that "
+        "splits its lines evenly)",
+    )
+    add(
+        "--encoding",
+        type=arguments.encoding,
+        metavar="NAME",
+        help="of a text file, such as utf-8, utf-16, latin-1 or cp1250 (default: told by a byte "
+        "order mark, else UTF-8, or cp1252 if it cannot be that); OUT has the same",
     )
     columns = {"type": arguments.names, "action": "extend", "default": [], "metavar": "COL,.."}
     add("--categorical", **columns, help="columns of numbers that stand for categories")

@@ -10,7 +10,8 @@ class ParquetTable(FileTable):
 
     kind = "parquet"
 
-    def __init__(self, path, kinds, ignore):
+    def __init__(self, path, reading):
+        kinds, ignore = reading.kinds, reading.ignore
         import_pandas()
         table = read_parquet(path)
         self._schema = table.schema

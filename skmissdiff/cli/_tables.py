@@ -4,28 +4,18 @@ Both kinds of file give the same view: ``frame``, the columns that a model can u
 dtype for each kind of column, and ``missing``, where the file has no value.
 """
 
-from skmissdiff._support.files import file_kind, import_pandas
-from skmissdiff.cli._csv_column import MISSING_SPELLINGS
+from skmissdiff._support.files import TableError, file_kind, import_pandas
 from skmissdiff.cli._csv_table import CsvTable
 from skmissdiff.cli._parquet_table import ParquetTable
 
 
-def read_table(path, *, delimiter=",", missing_values=(), na_spellings=True, kinds=None, ignore=()):
-    """Read a table from a CSV or Parquet file.
+def read_table(path, reading):
+    """Read a table from a text or Parquet file.
 
     Parameters
     ----------
     path : str
-    delimiter : str
-        Between the cells of a CSV file.
-    missing_values : collection of str
-        What stands for a missing value in a CSV file, besides the empty cell.
-    na_spellings : bool
-        Whether "NA", "NaN", "null" and the like stand for one, too.
-    kinds : dict of str to {"number", "category"}, optional
-        Columns whose kind the user has named.
-    ignore : collection of str
-        Columns to carry through untouched.
+    reading : Reading
 
     Returns
     -------
@@ -33,7 +23,9 @@ def read_table(path, *, delimiter=",", missing_values=(), na_spellings=True, kin
     """
     kind = file_kind(path)
     import_pandas()
-    if kind == "parquet":
-        return ParquetTable(path, kinds or {}, set(ignore))
-    spellings = set(missing_values) | (MISSING_SPELLINGS if na_spellings else {""})
-    return CsvTable(path, delimiter, spellings, kinds or {}, set(ignore))
+    if kind == "csv":
+        return CsvTable(path, reading)
+    for option in ("delimiter", "encoding"):
+        if getattr(reading, option) is not None:
+            raise TableError(f"{path}: --{option} is for text files, and this is a Parquet file")
+    return ParquetTable(path, reading)
