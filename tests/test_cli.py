@@ -116,7 +116,7 @@ class TestImpute:
         assert run(capsys, "impute", table, "-o", out, *options)[0] == 0
         assert made == [
             {
-                "bounds": {"id": "observed", "height": (1.0, np.inf)},
+                "bounds": {"id": "observed", "height": (1.0, np.inf), "day": "observed"},
                 "snap": ["height"],
                 "method": "missdiff",
                 "n_steps": 7,
@@ -130,10 +130,10 @@ class TestImpute:
     @pytest.mark.parametrize(
         ("options", "bounds"),
         [
-            ([], dict.fromkeys(["id", "height", "children"], "observed")),
+            ([], dict.fromkeys(["id", "height", "children", "day"], "observed")),
             (
                 ["--ignore", "id", "--bounds", "id=:9"],
-                dict.fromkeys(["height", "children"], "observed"),
+                dict.fromkeys(["height", "children", "day"], "observed"),
             ),
             (["--no-bounds"], None),
             (["--no-bounds", "--bounds", "id=:9"], {"id": (-np.inf, 9.0)}),

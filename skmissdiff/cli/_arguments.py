@@ -79,13 +79,18 @@ def given(text):
     return name, value
 
 
+def dates(text):
+    name, equals, pattern = text.partition("=")
+    if not (equals and name and "%" in pattern):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form COL=FORMAT, as visit=%d.%m.%Y is"
+        )
+    return name, pattern
+
+
 def bounds(text):
-    name, equals, ends = text.rpartition("=")
-    low, colon, high = ends.partition(":")
-    if not (equals and colon and name):
+    """What the ends mean depends on the column."""
+    name, equals, ends = text.partition("=")
+    if not (equals and name and ":" in ends):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form COL=LOW:HIGH")
-    low = _float(low) if low.strip() else -math.inf
-    high = _float(high) if high.strip() else math.inf
-    if low > high:
-        raise argparse.ArgumentTypeError(f"{text!r}: the lower end is above the upper one")
-    return name, (low, high)
+    return name, ends

@@ -1,5 +1,7 @@
 """A table in a CSV file: what it holds, and how it is written back."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from skmissdiff._support.files import binary_output, import_pandas
@@ -7,6 +9,7 @@ from skmissdiff.cli._csv_column import parse_column
 from skmissdiff.cli._csv_file import delimiter_of_output, read_csv
 from skmissdiff.cli._csv_text import unquote
 from skmissdiff.cli._file_table import DRAW_COLUMN, FileTable
+from skmissdiff.cli._reading import Reading
 
 
 class CsvTable(FileTable):
@@ -16,27 +19,26 @@ class CsvTable(FileTable):
 
     def __init__(self, path, reading):
         pandas = import_pandas()
-        kinds, ignore = reading.kinds, reading.ignore
         self._text, self._encoding, remark = read_csv(path, reading.delimiter, reading.encoding)
-        super().__init__(path, [unquote(raw) for raw in self._text.header], [*kinds, *ignore])
+        super().__init__(path, [unquote(raw) for raw in self._text.header], reading.named)
         if remark:
             self.remarks.append(remark)
         self._raw = dict(zip(self.names, self._text.columns, strict=True))
         self._columns = {}
         for name, raw in self._raw.items():
-            if name in ignore or not name:
+            if name in reading.ignore or not name:
                 self.ignored.append(name)
                 continue
-            column = parse_column(name, raw, reading.missing_spellings, kinds.get(name))
+            column = parse_column(name, raw, reading)
             if column.kind == "empty":
                 self.empty.append(name)
                 continue
             self._columns[name] = column
             if column.remark:
                 self.remarks.append(column.remark)
-        if "" in self.names and "" not in ignore:
+        if "" in self.names and "" not in reading.ignore:
             self.remarks.append("the column without a name is carried through untouched")
-        series = {name: _typed(column) for name, column in self._columns.items()}
+        series = {name: column.series() for name, column in self._columns.items()}
         self.frame = pandas.DataFrame(series, index=range(len(self._text.columns[0])))
         self._finish()
 
@@ -47,11 +49,26 @@ class CsvTable(FileTable):
 
     def give(self, name, text, rows):
         value = super().give(name, text, rows)
-        if self._columns[name].kind == "number":
+        column = self._columns[name]
+        if column.kind == "number":
             # Every generated row has this number, written as precisely as the user has.
-            own = parse_column(name, [text], set(), "number")
-            self._columns[name].decimals = own.decimals
+            own = parse_column(name, [text], Reading(kinds={name: "number"}))
+            column.style = replace(column.style, decimals=own.style.decimals)
         return value
+
+    def read_date(self, name, text):
+        try:
+            return self._columns[name].style.dates.parse([text])[0]
+        except ValueError:
+            return super().read_date(name, text)
+
+    @property
+    def notes(self):
+        """What was recognised in the file, for the summary."""
+        dates = [(n, c.style.dates.pattern) for n, c in self._columns.items() if c.kind == "date"]
+        return [f"read as dates: {', '.join(f'{name!r} ({how})' for name, how in dates)}"] * bool(
+            dates
+        )
 
     def _write_alike(self, temporary, path, frames, draws, completed):
         delimiter = delimiter_of_output(self._text, self.path, path)
@@ -78,25 +95,24 @@ class CsvTable(FileTable):
         """Raw cells: every one from ``values``, or only the missing ones."""
         column = self._columns[name]
         raw = list(raw)
-        values = values.to_numpy(dtype=object)
+        values = values.astype(object).to_numpy()
         if not completed:
-            # A generated gap is written as the table writes its own.
-            gap = next((raw[row] for row in np.flatnonzero(column.missing)), "")
             lacking = import_pandas().isna(values)
             return [
-                gap if lacks else column.format(value, delimiter)
+                column.style.gap if lacks else column.style.format(value, delimiter)
                 for value, lacks in zip(values, lacking, strict=True)
             ]
         for row in np.flatnonzero(column.missing):
-            raw[row] = column.format(values[row], delimiter)
+            raw[row] = column.style.format(values[row], delimiter)
         return raw
 
     def as_written(self, frame):
         """Numbers rounded as the file rounds them."""
         frame = frame.copy()
         for name, column in self._columns.items():
-            if column.kind != "category" and not column.whole and column.decimals is not None:
-                frame[name] = frame[name].round(column.decimals[1])
+            style = column.style
+            if style.kind == "number" and not style.whole and style.decimals is not None:
+                frame[name] = frame[name].round(style.decimals[1])
         return frame
 
     def _restore(self, frame):
@@ -116,13 +132,3 @@ class CsvTable(FileTable):
                 text = [unquote(raw) or None for raw in self._raw[name]]
                 frame.insert(position, name, pandas.Series(text, dtype="str"))
         return frame
-
-
-def _typed(column):
-    """A CsvColumn as a pandas Series: category, Int64 or float64."""
-    pandas = import_pandas()
-    cells = zip(column.contents, column.missing, strict=True)
-    if column.kind == "category":
-        return pandas.Series([None if gone else cell for cell, gone in cells], dtype="category")
-    numbers = pandas.Series([np.nan if gone else float(cell) for cell, gone in cells])
-    return numbers.astype("Int64") if column.whole else numbers

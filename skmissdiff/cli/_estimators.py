@@ -9,7 +9,7 @@ def make_estimator(name, args, table, seed):
 
     seen = set(table.frame.columns)
     bounds = {} if args.no_bounds else dict.fromkeys(table.numeric, "observed")
-    bounds |= {column: ends for column, ends in args.bounds if column in seen}
+    bounds |= {name: table.read_bounds(name, ends) for name, ends in args.bounds if name in seen}
     given = {
         "method": args.method,
         "n_steps": args.n_steps,

@@ -1,5 +1,7 @@
 """What the command needs to know of a table, whatever kind of file it is in."""
 
+import math
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +11,7 @@ from skmissdiff._support.files import (
     atomic_output,
     binary_output,
     file_kind,
+    import_pandas,
 )
 from skmissdiff.cli._parquet import write_parquet
 
@@ -65,24 +68,81 @@ class FileTable:
         if name not in self.frame:
             raise TableError(f"column {name!r} cannot be given: the model does not see it")
         column = rows[name].dropna()
-        if column.dtype.kind not in "iuf":
-            levels = {str(level): level for level in column.unique()}
-            if text not in levels:
-                found = ", ".join(sorted(levels)[:10]) + (", ..." if len(levels) > 10 else "")
-                held_out = "" if len(rows) == self.n_rows else " in the rows not held out"
-                raise TableError(
-                    f"column {name!r} has no level {text!r}{held_out}; there are {found}"
-                )
-            return levels[text]
+        if column.dtype.kind == "M":
+            return self.read_date(name, text)
+        if column.dtype.kind in "iuf":
+            return self.read_number(name, text)
+        levels = {str(level): level for level in column.unique()}
+        if text not in levels:
+            found = ", ".join(sorted(levels)[:10]) + (", ..." if len(levels) > 10 else "")
+            held_out = "" if len(rows) == self.n_rows else " in the rows not held out"
+            raise TableError(f"column {name!r} has no level {text!r}{held_out}; there are {found}")
+        return levels[text]
+
+    def read_number(self, name, text):
+        """A number that a column of numbers can hold."""
         try:
             number = float(text)
         except ValueError:
             number = np.nan
         if not np.isfinite(number):
             raise TableError(f"column {name!r} holds numbers, not {text!r}")
-        if column.dtype.kind in "iu" and not number.is_integer():
+        if self.frame[name].dtype.kind in "iu" and not number.is_integer():
             raise TableError(f"column {name!r} holds whole numbers, not {text!r}")
         return int(text) if text.lstrip("+-").isdecimal() else number
+
+    def read_date(self, name, text):
+        """A date with the time zone of a column of dates."""
+        pandas = import_pandas()
+        try:
+            date = pandas.to_datetime(text, format="ISO8601")
+        except ValueError:
+            raise TableError(
+                f"column {name!r} holds dates, and {text!r} is none; write it as the column does, "
+                "or as 2024-12-31"
+            ) from None
+        zone = self.frame[name].dt.tz
+        if zone is None:
+            return date.tz_localize(None)
+        return date.tz_convert(zone) if date.tzinfo else date.tz_localize(zone)
+
+    def read_bounds(self, name, text):
+        """Both ends of the range LOW:HIGH of a column; an end may be left out.
+
+        Raises
+        ------
+        TableError
+            If an end is not what the column holds.
+        """
+        is_date = self.frame[name].dtype.kind == "M"
+        # A time of day has colons of its own.
+        splits = (
+            [match.start() for match in re.finditer(":", text)] if is_date else [text.find(":")]
+        )
+        for at in splits:
+            try:
+                low, high = self._read_end(name, text[:at]), self._read_end(name, text[at + 1 :])
+                break
+            except TableError:
+                if at == splits[-1]:
+                    raise
+        low, high = -math.inf if low is None else low, math.inf if high is None else high
+        if None not in (low, high) and not is_date and low > high:
+            raise TableError(f"--bounds {name}={text}: the lower end is above the upper one")
+        return low, high
+
+    def _read_end(self, name, text):
+        if not text.strip():
+            return None
+        if self.frame[name].dtype.kind == "M":
+            return self.read_date(name, text.strip())
+        try:
+            end = float(text)
+        except ValueError:
+            end = math.nan
+        if math.isnan(end):
+            raise TableError(f"--bounds of column {name!r}: {text!r} is not a number")
+        return end
 
     @property
     def n_rows(self):
@@ -90,8 +150,13 @@ class FileTable:
 
     @property
     def numeric(self):
-        """Names of the columns of numbers."""
-        return [name for name, column in self.frame.items() if column.dtype.kind in "iuf"]
+        """Names of the columns of numbers and dates."""
+        return [name for name, column in self.frame.items() if column.dtype.kind in "iufM"]
+
+    @property
+    def notes(self):
+        """What was recognised in the file, for the summary."""
+        return []
 
     @property
     def n_missing(self):
@@ -106,7 +171,7 @@ class FileTable:
         self.missing = {name: column.isna().to_numpy() for name, column in self.frame.items()}
         for name, column in self.frame.items():
             n_levels, n_cells = column.nunique(), int(column.count())
-            if column.dtype.kind not in "iufb" and n_levels > 20 and n_levels > 0.9 * n_cells:
+            if column.dtype.kind not in "iufbM" and n_levels > 20 and n_levels > 0.9 * n_cells:
                 self.remarks.append(
                     f"column {name!r} has {n_levels} levels in {n_cells} cells; "
                     "if it names the rows, use --ignore"

@@ -19,6 +19,7 @@ def open_table(args):
         missing_values=args.missing_values,
         na_spellings=not args.no_na_spellings,
         kinds=dict.fromkeys(args.categorical, "category") | dict.fromkeys(args.numeric, "number"),
+        dates=dict(args.dates),
         ignore=args.ignore,
     )
     table = read_table(args.input, reading)

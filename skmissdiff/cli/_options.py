@@ -33,6 +33,15 @@ def add_table_options(command, output):
     columns = {"type": arguments.names, "action": "extend", "default": [], "metavar": "COL,.."}
     add("--categorical", **columns, help="columns of numbers that stand for categories")
     add("--numeric", **columns, help="columns of numbers with leading zeros or many digits")
+    add(
+        "--dates",
+        type=arguments.dates,
+        action="append",
+        default=[],
+        metavar="COL=FORMAT",
+        help="how a column of a text file writes its dates, such as visit=%%d.%%m.%%Y; dates like "
+        "2024-12-31 and 2024-12-31T08:30 are found",
+    )
     add("--ignore", **columns, help="columns to leave out of the model, such as row names")
     values = {"type": arguments.names, "action": "extend", "default": [], "metavar": "TEXT,.."}
     add("--missing-values", **values, help="more spellings of a missing CSV cell, such as ?")

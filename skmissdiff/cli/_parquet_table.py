@@ -16,7 +16,7 @@ class ParquetTable(FileTable):
         table = read_parquet(path)
         self._schema = table.schema
         self._whole = table.to_pandas(types_mapper=nullable_dtype).reset_index(drop=True)
-        super().__init__(path, [str(name) for name in self._schema.names], [*kinds, *ignore])
+        super().__init__(path, [str(name) for name in self._schema.names], reading.named)
         if table.num_rows == 0:
             raise TableError(f"{path}: the table has no rows")
         self._whole = self._whole[self.names]

@@ -43,6 +43,8 @@ class Reading:
         Whether "NA", "NaN", "null" and the like stand for one, too.
     kinds : dict of str to {"number", "category"}
         Columns whose kind the user has named.
+    dates : dict of str to str
+        Formats of dates by column, in the directives of `datetime.strptime`.
     ignore : collection of str
         Columns to carry through untouched.
     """
@@ -52,7 +54,13 @@ class Reading:
     missing_values: Collection[str] = ()
     na_spellings: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
+    dates: Mapping[str, str] = field(default_factory=dict)
     ignore: Collection[str] = ()
+
+    @property
+    def named(self):
+        """The columns that an option names."""
+        return [*self.kinds, *self.dates, *self.ignore]
 
     @property
     def missing_spellings(self):

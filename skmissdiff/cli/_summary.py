@@ -35,7 +35,7 @@ def summarize_imputation(table, frames):
         rows.append(
             (name, str(gaps.sum()), f"{gaps.mean():.1%}", _describe(observed), _describe(filled))
         )
-    return "\n".join(lines + _aligned(rows) + _left_out(table))
+    return "\n".join(lines + _notes(table) + _aligned(rows) + _left_out(table))
 
 
 def summarize_sample(table, frame, n_samples):
@@ -59,7 +59,11 @@ def summarize_sample(table, frame, n_samples):
     head = f"{table.path}: {table.n_rows} rows; generated {n_samples}"
     if len(frame) < n_samples:
         head += f", of which the first {len(frame)} are described"
-    return "\n".join([head, *_aligned(rows), *_left_out(table, "not generated")])
+    return "\n".join([head, *_notes(table), *_aligned(rows), *_left_out(table, "not generated")])
+
+
+def _notes(table):
+    return [f"  {note}" for note in table.notes]
 
 
 def _left_out(table, fate="carried through untouched"):
@@ -74,6 +78,10 @@ def _left_out(table, fate="carried through untouched"):
 
 def _describe(values):
     """A range with its mean, or the most frequent levels."""
+    if values.dtype.kind == "M":
+        return (
+            " .. ".join(map(_date, (values.min(), values.max()))) + f", mean {_date(values.mean())}"
+        )
     if values.dtype.kind in "iuf":
         values = values.astype(float)
         low, high, mean = map(_number, (values.min(), values.max(), values.mean()))
@@ -83,6 +91,10 @@ def _describe(values):
     if len(counts) > 3:
         levels.append(f"{len(counts) - 3} more")
     return ", ".join(levels)
+
+
+def _date(value):
+    return str(value).removesuffix(" 00:00:00").partition(".")[0]
 
 
 def _number(value):
