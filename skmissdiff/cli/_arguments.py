@@ -57,6 +57,14 @@ def delimiter(text):
     return text
 
 
+def thousands(text):
+    if len(text) > 1 or text.isalnum() or text == "-":
+        raise argparse.ArgumentTypeError(
+            f"{text!r} does not stand between thousands; give . or , or ' ' or an apostrophe"
+        )
+    return text
+
+
 def encoding(text):
     try:
         "".encode(text)  # the name of an encoding of text, not of one of bytes

@@ -4,24 +4,15 @@ The usual readers turn "007" into 7 and "1.10" into 1.1, and write 3 as 3.0. Her
 written as the column writes its own.
 """
 
-import re
 from dataclasses import dataclass, replace
-from decimal import Decimal
 
 import numpy as np
 
-from skmissdiff._support.files import TableError, import_pandas
+from skmissdiff._support.files import import_pandas
 from skmissdiff.cli._cell_style import CellStyle
 from skmissdiff.cli._csv_text import unquote
 from skmissdiff.cli._dates import named_dates, recognise_dates
-
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?([0-9]*)|\.([0-9]+))(?:[eE][+-]?[0-9]+)?")
-_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
-# No number is written with a zero before its first digit: "007" is a code, as a postcode is.
-_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
-# Beyond these a float64 no longer tells neighbouring whole numbers, or digits, apart.
-_LARGEST_WHOLE = 2**53
-_MOST_DECIMALS = 15
+from skmissdiff.cli._numbers import Marks, as_numbers
 
 
 @dataclass
@@ -65,11 +56,12 @@ class CsvColumn:
         if self.kind == "date":
             texts = [None if gone else cell.strip() for cell, gone in cells]
             return pandas.Series(self.style.dates.parse(texts))
-        numbers = pandas.Series([np.nan if gone else float(cell) for cell, gone in cells])
+        read = self.style.read_number
+        numbers = pandas.Series([np.nan if gone else read(cell) for cell, gone in cells])
         return numbers.astype("Int64") if self.style.whole else numbers
 
 
-def parse_column(name, raw, reading):
+def parse_column(name, raw, reading, marks=None):
     """Find out what a column holds.
 
     Parameters
@@ -79,6 +71,8 @@ def parse_column(name, raw, reading):
         Raw cells.
     reading : Reading
         What the user says of the file.
+    marks : Marks, optional
+        Decimal and thousands mark that other columns have; by default what the user says.
 
     Returns
     -------
@@ -104,59 +98,13 @@ def parse_column(name, raw, reading):
         dates = named_dates(name, texts, reading.dates[name])
         column.style = replace(plain, kind="date", dates=dates)
     elif kind != "category":
-        numbers, column.remark = _as_numbers(name, texts, kind == "number")
-        if numbers:
-            column.style = replace(plain, **numbers)
+        marks = marks or Marks(reading.decimal, reading.thousands)
+        numbers = as_numbers(name, texts, marks, kind == "number")
+        column.remark = numbers.remark
+        if numbers.style:
+            column.style = replace(plain, **numbers.style)
         elif not column.remark:
             dates, column.remark = recognise_dates(name, texts)
             if dates:
                 column.style = replace(plain, kind="date", dates=dates)
     return column
-
-
-def _as_numbers(name, texts, is_asked):
-    """What a style says of numbers, None if these texts are none, and a remark."""
-    levels = set(texts)
-    matches = {text: _NUMBER.fullmatch(text) for text in levels}
-    infinite = sorted(text for text in levels if _INFINITE.fullmatch(text))
-    others = [text for text, match in matches.items() if match is None and text not in infinite]
-    if others:
-        if is_asked:
-            raise TableError(f"column {name!r} holds {min(others)!r}, which is not a number")
-        return None, _looks_numeric(name, texts, matches, min(others))
-    if infinite:
-        raise TableError(f"column {name!r} holds {infinite[0]!r}; no imputer can use it")
-    if not is_asked and any(_LEADING_ZERO.match(text) for text in levels):
-        return None, ""
-    too_long = [text for text in levels if _is_too_long(text)]
-    if not is_asked and too_long:
-        return None, (
-            f"column {name!r} is read as categories because it holds {min(too_long)}, which has "
-            f"more digits than a number keeps; to have it rounded, add --numeric={name}"
-        )
-    decimals = None
-    if not any("e" in text or "E" in text for text in levels):
-        lengths = [len(match[1] or match[2] or "") for match in matches.values()]
-        decimals = min(*lengths, _MOST_DECIMALS), min(max(lengths), _MOST_DECIMALS)
-    whole = all(_is_whole(float(text)) for text in levels)
-    return {"kind": "number", "whole": whole, "decimals": decimals}, ""
-
-
-def _is_whole(value):
-    return value.is_integer() and abs(value) < _LARGEST_WHOLE
-
-
-def _is_too_long(text):
-    """Whether a number without exponent would be read as another whole number."""
-    value = float(text)
-    return abs(value) >= _LARGEST_WHOLE and "e" not in text.lower() and Decimal(text) != value
-
-
-def _looks_numeric(name, texts, matches, odd):
-    """Remark on a column of numbers that a few other cells turn into categories."""
-    if sum(matches[text] is not None for text in texts) / len(texts) < 0.5:
-        return ""
-    return (
-        f"column {name!r} is mostly numbers and is read as categories because it holds {odd!r}; "
-        f"if that means missing, add --missing-values={odd}"
-    )

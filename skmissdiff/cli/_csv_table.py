@@ -1,7 +1,5 @@
 """A table in a CSV file: what it holds, and how it is written back."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from skmissdiff._support.files import binary_output, import_pandas
@@ -9,7 +7,7 @@ from skmissdiff.cli._csv_column import parse_column
 from skmissdiff.cli._csv_file import delimiter_of_output, read_csv
 from skmissdiff.cli._csv_text import unquote
 from skmissdiff.cli._file_table import DRAW_COLUMN, FileTable
-from skmissdiff.cli._reading import Reading
+from skmissdiff.cli._marks import describe_styles, settle_marks
 
 
 class CsvTable(FileTable):
@@ -24,18 +22,17 @@ class CsvTable(FileTable):
         if remark:
             self.remarks.append(remark)
         self._raw = dict(zip(self.names, self._text.columns, strict=True))
-        self._columns = {}
+        self._columns, self.ignored = {}, []
         for name, raw in self._raw.items():
             if name in reading.ignore or not name:
                 self.ignored.append(name)
-                continue
-            column = parse_column(name, raw, reading)
-            if column.kind == "empty":
-                self.empty.append(name)
-                continue
-            self._columns[name] = column
-            if column.remark:
-                self.remarks.append(column.remark)
+            else:
+                self._columns[name] = parse_column(name, raw, reading)
+        settle_marks(self._columns, self._raw, reading, self._text.delimiter)
+        self.remarks += [column.remark for column in self._columns.values() if column.remark]
+        self.empty = [name for name, column in self._columns.items() if column.kind == "empty"]
+        for name in self.empty:
+            del self._columns[name]
         if "" in self.names and "" not in reading.ignore:
             self.remarks.append("the column without a name is carried through untouched")
         series = {name: column.series() for name, column in self._columns.items()}
@@ -52,9 +49,16 @@ class CsvTable(FileTable):
         column = self._columns[name]
         if column.kind == "number":
             # Every generated row has this number, written as precisely as the user has.
-            own = parse_column(name, [text], Reading(kinds={name: "number"}))
-            column.style = replace(column.style, decimals=own.style.decimals)
+            column.style = column.style.as_precise_as(text, value)
         return value
+
+    def parse_number(self, name, text):
+        column = self._columns[name]
+        try:
+            number = column.style.numbers.parse(text)
+        except (AttributeError, ValueError):
+            return super().parse_number(name, text)
+        return int(number) if column.style.whole and number.is_integer() else number
 
     def read_date(self, name, text):
         try:
@@ -64,11 +68,7 @@ class CsvTable(FileTable):
 
     @property
     def notes(self):
-        """What was recognised in the file, for the summary."""
-        dates = [(n, c.style.dates.pattern) for n, c in self._columns.items() if c.kind == "date"]
-        return [f"read as dates: {', '.join(f'{name!r} ({how})' for name, how in dates)}"] * bool(
-            dates
-        )
+        return describe_styles(self._columns)
 
     def _write_alike(self, temporary, path, frames, draws, completed):
         delimiter = delimiter_of_output(self._text, self.path, path)

@@ -4,8 +4,6 @@ import math
 import re
 import shutil
 
-import numpy as np
-
 from skmissdiff._support.files import (
     TableError,
     atomic_output,
@@ -79,17 +77,21 @@ class FileTable:
             raise TableError(f"column {name!r} has no level {text!r}{held_out}; there are {found}")
         return levels[text]
 
+    def parse_number(self, name, text):
+        """The number that a text says, NaN if none; a whole one may have any number of digits."""
+        try:
+            return int(text) if text.lstrip("+-").isdecimal() else float(text)
+        except ValueError:
+            return math.nan
+
     def read_number(self, name, text):
         """A number that a column of numbers can hold."""
-        try:
-            number = float(text)
-        except ValueError:
-            number = np.nan
-        if not np.isfinite(number):
+        number = self.parse_number(name, text)
+        if isinstance(number, float) and not math.isfinite(number):
             raise TableError(f"column {name!r} holds numbers, not {text!r}")
-        if self.frame[name].dtype.kind in "iu" and not number.is_integer():
+        if self.frame[name].dtype.kind in "iu" and number != int(number):
             raise TableError(f"column {name!r} holds whole numbers, not {text!r}")
-        return int(text) if text.lstrip("+-").isdecimal() else number
+        return number
 
     def read_date(self, name, text):
         """A date with the time zone of a column of dates."""
@@ -136,10 +138,7 @@ class FileTable:
             return None
         if self.frame[name].dtype.kind == "M":
             return self.read_date(name, text.strip())
-        try:
-            end = float(text)
-        except ValueError:
-            end = math.nan
+        end = float(self.parse_number(name, text))
         if math.isnan(end):
             raise TableError(f"--bounds of column {name!r}: {text!r} is not a number")
         return end

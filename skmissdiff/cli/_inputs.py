@@ -16,6 +16,8 @@ def open_table(args):
     reading = Reading(
         delimiter=args.delimiter,
         encoding=args.encoding,
+        decimal=args.decimal,
+        thousands=args.thousands,
         missing_values=args.missing_values,
         na_spellings=not args.no_na_spellings,
         kinds=dict.fromkeys(args.categorical, "category") | dict.fromkeys(args.numeric, "number"),

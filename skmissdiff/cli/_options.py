@@ -30,6 +30,17 @@ def add_table_options(command, output):
         help="of a text file, such as utf-8, utf-16, latin-1 or cp1250 (default: told by a byte "
         "order mark, else UTF-8, or cp1252 if it cannot be that); OUT has the same",
     )
+    add(
+        "--decimal",
+        choices=[".", ","],
+        help="the decimal mark of a text file's numbers (default: found, column by column)",
+    )
+    add(
+        "--thousands",
+        type=arguments.thousands,
+        metavar="CHAR",
+        help="what stands between their thousands, such as . or ' ' (default: found)",
+    )
     columns = {"type": arguments.names, "action": "extend", "default": [], "metavar": "COL,.."}
     add("--categorical", **columns, help="columns of numbers that stand for categories")
     add("--numeric", **columns, help="columns of numbers with leading zeros or many digits")

@@ -37,6 +37,9 @@ class Reading:
     ----------
     delimiter, encoding : str or None
         Of a text file; None has them found.
+    decimal, thousands : str or None
+        The decimal mark of a text file, and what stands between groups of three digits; None
+        has them found.
     missing_values : collection of str
         What stands for a missing value in a text file, besides the empty cell.
     na_spellings : bool
@@ -51,6 +54,8 @@ class Reading:
 
     delimiter: str | None = None
     encoding: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
     missing_values: Collection[str] = ()
     na_spellings: bool = True
     kinds: Mapping[str, str] = field(default_factory=dict)
