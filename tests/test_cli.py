@@ -193,7 +193,7 @@ class TestSample:
         )
         options = ["-n", 2, "--n-refreshes", 6, "--seed", 5, "--no-bounds", "-q"]
         assert run(capsys, "sample", table, "-o", tmp_path / "out.csv", *options) == (0, "")
-        assert made == [{"n_refreshes": 6, "random_state": 5, "verbose": 0}]
+        assert made == [{"n_refreshes": 6, "bounds": None, "random_state": 5, "verbose": 0}]
 
     def test_number_of_rows_is_required(self, table, tmp_path, capsys):
         status, line = fails(capsys, "sample", table, "-o", tmp_path / "out.csv")

@@ -4,14 +4,21 @@ import time
 
 from skmissdiff.cli import _arguments as arguments
 from skmissdiff.cli._messages import say
-from skmissdiff.cli._options import add_model_options, add_table_options
+from skmissdiff.cli._options import (
+    KIND_OPTIONS,
+    TRAINING_OPTIONS,
+    add_model_options,
+    add_table_options,
+    add_training_options,
+)
 
 
 def add_impute(commands, **parser):
     """Add the command to the parser's; return its own."""
     impute = commands.add_parser("impute", help="fill the missing cells of a table", **parser)
     add_table_options(impute, "the completed table; observed cells stay as they are")
-    impute.add_argument(
+    add = impute.add_argument
+    add(
         "--draws",
         type=arguments.positive_int,
         metavar="M",
@@ -19,16 +26,28 @@ def add_impute(commands, **parser):
         "other; the leading column .imp numbers them from 1 (without --draws: one table, filled "
         "with means and most probable levels)",
     )
-    add_model_options(impute)
+    add(
+        "--only",
+        type=arguments.names,
+        action="extend",
+        default=[],
+        metavar="COL,..",
+        help="fill the cells of these columns; missing cells of others inform them, and stay",
+    )
+    add_model_options(impute, takes_saved=True)
+    add_training_options(impute)
     impute.set_defaults(run=run_impute)
     return impute
 
 
 def run_impute(args):
-    from skmissdiff.cli._estimators import make_estimator
-    from skmissdiff.cli._inputs import open_table
+    from skmissdiff.cli._inputs import check_table_output, choose_seed, open_table
 
-    table, seed = open_table(args)
+    check_table_output(args)
+    model = _open_model(args)
+    table, seed = open_table(args, model), choose_seed(args)
+    if args.only:
+        table.complete_only(args.only)
     start = time.perf_counter()
     if table.n_missing == 0 and args.draws is None:
         frames = [table.frame]
@@ -37,13 +56,7 @@ def run_impute(args):
         frames = [table.frame] * args.draws
         table.write(args.output, frames, draws=True)
     else:
-        imputer = make_estimator("MissDiffImputer", args, table, seed).fit(table.frame)
-        if args.draws is None:
-            frames = [imputer.transform(table.frame)]
-        else:
-            frames = imputer.multiple_impute(
-                table.frame, n_imputations=args.draws, random_state=seed
-            )
+        frames = [table.with_gaps(frame) for frame in _complete(args, table, model, seed)]
         table.write(args.output, frames, draws=args.draws is not None)
     if args.quiet:
         return
@@ -53,3 +66,29 @@ def run_impute(args):
     if not table.n_missing:
         say("nothing is missing: the table is copied as it is")
     say(f"wrote {args.output} in {time.perf_counter() - start:.1f} s (seed {seed})")
+
+
+def _open_model(args):
+    """The model that is named, or None."""
+    from skmissdiff.cli._inputs import refuse_beside_model
+    from skmissdiff.cli._saved_model import load_model
+
+    if args.model is None:
+        return None
+    refuse_beside_model(args, TRAINING_OPTIONS, "it was trained with its own")
+    refuse_beside_model(args, KIND_OPTIONS, "it knows what its columns hold")
+    refuse_beside_model(args, ["ignore"], "columns that it does not know are carried through")
+    return load_model(args.model, "MissDiffImputer")
+
+
+def _complete(args, table, model, seed):
+    """The completed tables, one of best guesses or several draws."""
+    from skmissdiff.cli._estimators import fitted_estimator, make_estimator
+
+    if model is None:
+        imputer = make_estimator("MissDiffImputer", args, table, seed).fit(table.frame)
+    else:
+        imputer = fitted_estimator(model, args)
+    if args.draws is None:
+        return [imputer.transform(table.frame)]
+    return imputer.multiple_impute(table.frame, n_imputations=args.draws, random_state=seed)

@@ -4,11 +4,12 @@ The usual readers turn "007" into 7 and "1.10" into 1.1, and write 3 as 3.0. Her
 written as the column writes its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skmissdiff._support.files import import_pandas
+from skmissdiff._support.files import TableError, import_pandas
 from skmissdiff.cli._cell_style import CellStyle
 from skmissdiff.cli._csv_text import unquote
 from skmissdiff.cli._dates import named_dates, recognise_dates
@@ -30,6 +31,8 @@ class CsvColumn:
         What it holds and how it writes that; None if every cell is missing.
     remark : str
         Something that the user may want to change, or empty.
+    levels : dict of str to object or None
+        What is written for each category, where a model knows them as something else than text.
     """
 
     name: str
@@ -37,6 +40,7 @@ class CsvColumn:
     contents: list[str]
     style: CellStyle | None = None
     remark: str = ""
+    levels: Mapping[str, object] | None = None
 
     @property
     def kind(self):
@@ -51,6 +55,9 @@ class CsvColumn:
         """The column in pandas: category, Int64, float64 or datetime64."""
         pandas = import_pandas()
         cells = zip(self.contents, self.missing, strict=True)
+        if self.kind == "category" and self.levels is not None:
+            levels = [None if gone else self._level(cell.strip()) for cell, gone in cells]
+            return pandas.Series(levels, dtype="object")
         if self.kind == "category":
             return pandas.Series([None if gone else cell for cell, gone in cells], dtype="category")
         if self.kind == "date":
@@ -59,6 +66,12 @@ class CsvColumn:
         read = self.style.read_number
         numbers = pandas.Series([np.nan if gone else read(cell) for cell, gone in cells])
         return numbers.astype("Int64") if self.style.whole else numbers
+
+    def _level(self, text):
+        if text not in self.levels:
+            known = ", ".join(sorted(self.levels)[:10])
+            raise TableError(f"column {self.name!r} holds {text!r}; the model knows {known}")
+        return self.levels[text]
 
 
 def parse_column(name, raw, reading, marks=None):

@@ -7,6 +7,7 @@ from skmissdiff.cli._csv_column import parse_column
 from skmissdiff.cli._csv_file import delimiter_of_output, read_csv
 from skmissdiff.cli._csv_text import unquote
 from skmissdiff.cli._file_table import DRAW_COLUMN, FileTable
+from skmissdiff.cli._fitted_columns import parse_as_fitted, require_fitted_columns
 from skmissdiff.cli._marks import describe_styles, settle_marks
 
 
@@ -22,13 +23,15 @@ class CsvTable(FileTable):
         if remark:
             self.remarks.append(remark)
         self._raw = dict(zip(self.names, self._text.columns, strict=True))
-        self._columns, self.ignored = {}, []
-        for name, raw in self._raw.items():
-            if name in reading.ignore or not name:
-                self.ignored.append(name)
-            else:
-                self._columns[name] = parse_column(name, raw, reading)
-        settle_marks(self._columns, self._raw, reading, self._text.delimiter)
+        if reading.model is None:
+            self._read_columns(reading)
+        else:
+            require_fitted_columns(path, self.names, reading.model)
+            self._columns = {
+                name: parse_as_fitted(name, self._raw[name], reading, reading.model)
+                for name in reading.model.styles
+            }
+        self.ignored = [name for name in self.names if name not in self._columns]
         self.remarks += [column.remark for column in self._columns.values() if column.remark]
         self.empty = [name for name, column in self._columns.items() if column.kind == "empty"]
         for name in self.empty:
@@ -39,10 +42,20 @@ class CsvTable(FileTable):
         self.frame = pandas.DataFrame(series, index=range(len(self._text.columns[0])))
         self._finish()
 
+    def _read_columns(self, reading):
+        """Find out what the columns hold."""
+        self._columns = {
+            name: parse_column(name, raw, reading)
+            for name, raw in self._raw.items()
+            if name and name not in reading.ignore
+        }
+        settle_marks(self._columns, self._raw, reading, self._text.delimiter)
+
     def _is_alike(self, path):
-        return super()._is_alike(path) and self._text.delimiter == delimiter_of_output(
-            self._text, self.path, path
-        )
+        return super()._is_alike(path) and self._text.delimiter == self._delimiter_of(path)
+
+    def _delimiter_of(self, path):
+        return delimiter_of_output(self._text, self.path, path)
 
     def give(self, name, text, rows):
         value = super().give(name, text, rows)
@@ -70,8 +83,19 @@ class CsvTable(FileTable):
     def notes(self):
         return describe_styles(self._columns)
 
+    @property
+    def styles(self):
+        return {name: column.style for name, column in self._columns.items()}
+
+    @property
+    def file_style(self):
+        parts = ("delimiter", "newline", "preface")
+        own = {part: getattr(self._text, part) for part in parts}
+        header = dict(zip(self.names, self._text.header, strict=True))
+        return own | {"encoding": self._encoding, "header": header}
+
     def _write_alike(self, temporary, path, frames, draws, completed):
-        delimiter = delimiter_of_output(self._text, self.path, path)
+        delimiter = self._delimiter_of(path)
         text = self._text
         if delimiter != text.delimiter:
             text = text.split_by(delimiter)
@@ -102,7 +126,7 @@ class CsvTable(FileTable):
                 column.style.gap if lacks else column.style.format(value, delimiter)
                 for value, lacks in zip(values, lacking, strict=True)
             ]
-        for row in np.flatnonzero(column.missing):
+        for row in np.flatnonzero(self.missing[name]):
             raw[row] = column.style.format(values[row], delimiter)
         return raw
 

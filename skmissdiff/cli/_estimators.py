@@ -16,9 +16,19 @@ def make_estimator(name, args, table, seed):
         "max_iter": args.max_iter,
         "max_time": args.max_time,
         "n_refreshes": getattr(args, "n_refreshes", None),
-        "bounds": bounds or None,
         "snap": [column for column in args.snap if column in seen] or None,
     }
     given = {parameter: value for parameter, value in given.items() if value is not None}
-    verbose = int(sys.stderr.isatty() and not args.quiet)
-    return getattr(skmissdiff, name)(random_state=seed, verbose=verbose, **given)
+    # None is none, whatever an estimator's own default is.
+    given["bounds"] = bounds or None
+    return getattr(skmissdiff, name)(random_state=seed, verbose=_verbose(args), **given)
+
+
+def fitted_estimator(model, args):
+    """The estimator of a saved model, with what may still be chosen."""
+    wishes = {} if args.n_steps is None else {"n_steps": args.n_steps}
+    return model.estimator.set_params(verbose=_verbose(args), **wishes)
+
+
+def _verbose(args):
+    return int(sys.stderr.isatty() and not args.quiet)

@@ -4,6 +4,8 @@ import math
 import re
 import shutil
 
+import numpy as np
+
 from skmissdiff._support.files import (
     TableError,
     atomic_output,
@@ -44,6 +46,25 @@ class FileTable:
             raise TableError(f"{path}: two columns are named {min(twice)!r}")
         self.require_columns(asked_for)
 
+    def complete_only(self, names):
+        """Leave the gaps of all other columns as they are."""
+        self.require_columns(names)
+        for name in names:
+            if name not in self.frame:
+                raise TableError(f"column {name!r} cannot be completed: the model does not see it")
+        for name in self.missing:
+            if name not in names:
+                self.missing[name] = np.zeros(self.n_rows, dtype=bool)
+
+    def with_gaps(self, frame):
+        """A completed frame, with the gaps that are to stay."""
+        frame = frame.copy()
+        for name, filled in self.missing.items():
+            stays = self.frame[name].isna().to_numpy() & ~filled
+            if stays.any():
+                frame[name] = frame[name].mask(stays)
+        return frame
+
     def require_columns(self, asked_for):
         """Refuse a name in an option that no column has."""
         for name in asked_for:
@@ -70,12 +91,16 @@ class FileTable:
             return self.read_date(name, text)
         if column.dtype.kind in "iuf":
             return self.read_number(name, text)
-        levels = {str(level): level for level in column.unique()}
+        levels = {str(level): level for level in self.known_levels(name, column)}
         if text not in levels:
             found = ", ".join(sorted(levels)[:10]) + (", ..." if len(levels) > 10 else "")
-            held_out = "" if len(rows) == self.n_rows else " in the rows not held out"
+            held_out = "" if len(rows) >= self.n_rows else " in the rows not held out"
             raise TableError(f"column {name!r} has no level {text!r}{held_out}; there are {found}")
         return levels[text]
+
+    def known_levels(self, name, observed):
+        """The categories of a column, whose observed cells these are."""
+        return observed.unique()
 
     def parse_number(self, name, text):
         """The number that a text says, NaN if none; a whole one may have any number of digits."""
@@ -156,6 +181,16 @@ class FileTable:
     def notes(self):
         """What was recognised in the file, for the summary."""
         return []
+
+    @property
+    def styles(self):
+        """How the columns of ``frame`` are written, as far as the file says so."""
+        return {}
+
+    @property
+    def file_style(self):
+        """How a text file is written; empty for others."""
+        return {}
 
     @property
     def n_missing(self):

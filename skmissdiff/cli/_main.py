@@ -7,6 +7,7 @@ import warnings
 
 from skmissdiff import __version__
 from skmissdiff.cli._command_demo import add_demo
+from skmissdiff.cli._command_fit import add_fit
 from skmissdiff.cli._command_impute import add_impute
 from skmissdiff.cli._command_sample import add_sample
 from skmissdiff.cli._messages import one_line, say, show_warning
@@ -84,6 +85,7 @@ def make_parser():
     for command in (
         add_impute(commands, epilog=_EPILOG, formatter_class=raw),
         add_sample(commands),
+        add_fit(commands),
         add_demo(commands),
     ):
         command.add_argument("--traceback", action="store_true", help="show where an error arose")

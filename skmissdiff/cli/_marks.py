@@ -62,6 +62,8 @@ def describe_styles(columns):
     """What was recognised, for the summary: numbers in disguise and dates, column by column."""
     numbers, dates = [], []
     for name, column in columns.items():
+        if not column.observed():
+            continue  # known to a model alone
         if column.kind == "date":
             dates.append(f"{name!r} ({column.style.dates.pattern})")
         elif column.kind == "number" and column.style.numbers:

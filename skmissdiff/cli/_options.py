@@ -2,20 +2,43 @@
 
 from skmissdiff.cli import _arguments as arguments
 
+# What --model has settled already, by the options' names in the parsed arguments.
+TRAINING_OPTIONS = ("method", "max_iter", "max_time", "bounds", "no_bounds", "snap", "n_refreshes")
+KIND_OPTIONS = ("categorical", "numeric")
+READING_OPTIONS = (
+    *("delimiter", "encoding", "decimal", "thousands", "dates", "ignore", "missing_values"),
+    *("no_na_spellings", "overwrite"),
+)
+_ENDINGS = ".csv, .tsv, .txt, each also with .gz, or .parquet"
 
-def add_table_options(command, output):
-    """The files and how to read them; ``output`` says what OUT will be."""
-    add = command.add_argument
-    add(
-        "input",
-        metavar="IN",
-        help="the table with missing cells: .csv, .tsv, .txt, each also with .gz, or .parquet",
+
+def add_input(command, is_optional=False):
+    """The table to read."""
+    many = {"nargs": "?"} if is_optional else {}
+    also = "; none with --model" if is_optional else ""
+    command.add_argument(
+        "input", metavar="IN", **many, help=f"the table with missing cells: {_ENDINGS}{also}"
     )
-    add("-o", "--output", required=True, metavar="OUT", help=f"{output}; same endings")
-    add("--overwrite", action="store_true", help="allow OUT to be IN")
+
+
+def add_output(command, output):
+    """The file to write, which ``output`` tells about."""
+    add = command.add_argument
+    add("-o", "--output", required=True, metavar="OUT", help=output)
     add("-q", "--quiet", action="store_true", help="no progress and no summary")
-    group = command.add_argument_group("the table")
-    add = group.add_argument
+
+
+def add_table_options(command, output, is_optional=False):
+    """The tables that are read and written; ``output`` says what OUT will be."""
+    add_input(command, is_optional)
+    add_output(command, f"{output}; same endings")
+    command.add_argument("--overwrite", action="store_true", help="allow OUT to be IN")
+    add_reading_options(command)
+
+
+def add_reading_options(command):
+    """How to read a table."""
+    add = command.add_argument_group("the table").add_argument
     add(
         "--delimiter",
         type=arguments.delimiter,
@@ -59,41 +82,48 @@ def add_table_options(command, output):
     add("--no-na-spellings", action="store_true", help="take NA, None, null and so on for text")
 
 
-def add_model_options(command, refreshes=False):
-    """The model's settings; ``refreshes`` where the command generates rows."""
-    group = command.add_argument_group("the model")
-    add = group.add_argument
+def add_model_options(command, takes_saved=False):
+    """The model and its draws; ``takes_saved`` where it may be a saved one."""
+    add = command.add_argument_group("the model").add_argument
+    if takes_saved:
+        add(
+            "--model",
+            metavar="FILE.npz",
+            help="use this model, of 'skmissdiff fit' or saved in Python, and train none",
+        )
     add(
         "--seed",
         type=arguments.seed,
         metavar="S",
         help="makes the result repeatable; default: a new one",
     )
+    add("--n-steps", type=arguments.positive_int, metavar="N", help="diffusion steps of a draw")
+
+
+def add_training_options(command, refreshes=None):
+    """How to train; ``refreshes`` begins what is said of the option of generated rows, if any."""
+    add = command.add_argument_group("the training").add_argument
     add("--method", choices=["masked", "missdiff"], help="missdiff is the paper's, as printed")
-    add("--n-steps", type=arguments.positive_int, metavar="N", help="diffusion steps")
     add("--max-iter", type=arguments.positive_int, metavar="N", help="at most so much training")
     add("--max-time", type=arguments.seconds, metavar="SECONDS", help="at most so long a training")
-    bounds = {
-        "type": arguments.bounds,
-        "action": "append",
-        "default": [],
-        "metavar": "COL=LOW:HIGH",
-    }
     add(
         "--bounds",
-        **bounds,
+        type=arguments.bounds,
+        action="append",
+        default=[],
+        metavar="COL=LOW:HIGH",
         help="range of a column's new values; either end may be left out (default: the range of "
         "its observed values)",
     )
     add("--no-bounds", action="store_true", help="let new values leave the observed range")
     snap = {"type": arguments.names, "action": "extend", "default": [], "metavar": "COL,.."}
     add("--snap", **snap, help="columns whose new values are to be values seen in IN")
-    if refreshes:
+    if refreshes is not None:
         add(
             "--n-refreshes",
             type=arguments.whole_number,
             metavar="N",
-            help="draw the missing cells anew N times while training (default: 4); training takes "
-            "three times as long as with 0, and it is worth it where cells are missing at random "
-            "but not completely at random",
+            help=f"{refreshes}draw the missing cells anew N times while training (default: 4); "
+            "training takes three times as long as with 0, and it is worth it where cells are "
+            "missing at random but not completely at random",
         )

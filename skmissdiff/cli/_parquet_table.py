@@ -2,6 +2,7 @@
 
 from skmissdiff._support.files import TableError, import_pandas
 from skmissdiff.cli._file_table import DRAW_COLUMN, FileTable
+from skmissdiff.cli._fitted_columns import require_fitted_columns
 from skmissdiff.cli._parquet import nullable_dtype, read_parquet, write_parquet
 
 
@@ -20,12 +21,20 @@ class ParquetTable(FileTable):
         if table.num_rows == 0:
             raise TableError(f"{path}: the table has no rows")
         self._whole = self._whole[self.names]
-        self.ignored = [name for name in self.names if name in ignore]
-        self.empty = [
-            name for name in self.names if name not in ignore and self._whole[name].isna().all()
-        ]
-        self.frame = self._whole.drop(columns=[*self.ignored, *self.empty])
-        self._levels = {}
+        self._levels, self._fitted = {}, {}
+        if reading.model is None:
+            self.ignored = [name for name in self.names if name in ignore]
+            self.empty = [
+                name for name in self.names if name not in ignore and self._whole[name].isna().all()
+            ]
+            self.frame = self._whole.drop(columns=[*self.ignored, *self.empty])
+        else:
+            require_fitted_columns(path, self.names, reading.model)
+            self._fitted = reading.model.styles
+            self.ignored = [name for name in self.names if name not in self._fitted]
+            self.frame = self._whole[list(self._fitted)]
+            texts = [name for name in self._fitted if name not in reading.model.levels]
+            kinds = {name: "category" for name in texts if self._fitted[name].kind == "category"}
         for name, kind in kinds.items():
             if name in self.frame:
                 self._set_kind(name, kind)
@@ -64,7 +73,19 @@ class ParquetTable(FileTable):
     def _write_alike(self, temporary, path, frames, draws, completed):
         import pyarrow
 
-        fields = [self._schema.field(name) for name in (self.names if completed else self.frame)]
+        fields = [self._field(name) for name in (self.names if completed else self.frame)]
         number = [pyarrow.field(DRAW_COLUMN, pyarrow.int64())] * draws
         parts = self._parts(frames, draws, completed)
         write_parquet(temporary, parts, pyarrow.schema(number + fields))
+
+    def _field(self, name):
+        """The column's field; one without any value has no type, until a model gives it some."""
+        import pyarrow
+
+        own = self._schema.field(name)
+        if name not in self._fitted or not pyarrow.types.is_null(own.type):
+            return own
+        style = self._fitted[name]
+        number = pyarrow.int64() if style.whole else pyarrow.float64()
+        types = {"number": number, "category": pyarrow.string(), "date": pyarrow.timestamp("us")}
+        return pyarrow.field(name, types[style.kind])

@@ -50,6 +50,8 @@ class Reading:
         Formats of dates by column, in the directives of `datetime.strptime`.
     ignore : collection of str
         Columns to carry through untouched.
+    model : SavedModel or None
+        The model that the table is for: its columns are read as what they were in the fit.
     """
 
     delimiter: str | None = None
@@ -61,6 +63,7 @@ class Reading:
     kinds: Mapping[str, str] = field(default_factory=dict)
     dates: Mapping[str, str] = field(default_factory=dict)
     ignore: Collection[str] = ()
+    model: object = None
 
     @property
     def named(self):

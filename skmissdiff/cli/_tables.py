@@ -25,7 +25,7 @@ def read_table(path, reading):
     import_pandas()
     if kind == "csv":
         return CsvTable(path, reading)
-    for option in ("delimiter", "encoding", "decimal", "thousands"):
-        if getattr(reading, option) is not None:
+    for option in ("delimiter", "encoding", "decimal", "thousands", "dates"):
+        if getattr(reading, option):
             raise TableError(f"{path}: --{option} is for text files, and this is a Parquet file")
     return ParquetTable(path, reading)
