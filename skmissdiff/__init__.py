@@ -14,7 +14,7 @@ _MODULES = {
 }
 
 # Public modules, imported in the same way.
-_SUBMODULES = {"metrics", "missingness", "report"}
+_SUBMODULES = {"inference", "metrics", "missingness", "report"}
 
 __all__ = ["__version__", *_MODULES, *sorted(_SUBMODULES)]
 

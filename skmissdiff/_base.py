@@ -20,13 +20,15 @@ from skmissdiff._diffusion.inference import (
     to_arrays,
     train_denoiser,
 )
-from skmissdiff._diffusion.methods import Budget, MaskedMethod, PaperMethod
+from skmissdiff._diffusion.masked import MaskedMethod
+from skmissdiff._diffusion.paper import PaperMethod
+from skmissdiff._diffusion.recipe import Options
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.noise import RowNoise
 from skmissdiff._encoding.encoder import TableEncoder
-from skmissdiff._encoding.layout import CodeLayout
 from skmissdiff._encoding.scaling import NumericScaler
 from skmissdiff._persistence import read_model, write_model
+from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import (
     HasMethods,
@@ -230,34 +232,26 @@ class BaseMissDiff(BaseEstimator):
         """Raise before training if names of the output would clash."""
 
     def _train(self, codes, layout, device):
-        budget = Budget(
+        options = Options(
             max_iter=self.max_iter,
             max_time=self.max_time,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate_init,
-            hidden_size=self.hidden_size,
-            n_layers=self.n_layers,
-            n_networks=self.n_networks,
             n_refreshes=self.n_refreshes,
             donors=self._asks_donors(),
             validation_fraction=self._validation_fraction(),
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
         )
         method = self._method().training_key()
-        n_steps = method.max_iter(budget, len(codes), layout.n_columns)
-        progress = Progress("Training", n_steps, self.verbose)
+        progress = Progress("Training", 1, self.verbose)
         # joblib hashes the other arguments: what does not change training is not among them.
-        train = check_memory(self.memory).cache(train_denoiser, ignore=["callback"])
+        train = check_memory(self.memory).cache(train_denoiser, ignore=["callback", "started"])
         try:
             return train(
                 codes,
-                layout.categorical_slices,
+                layout,
                 method,
-                budget,
+                options,
                 self._seed,
                 device,
-                callback=progress,
+                callback=progress.of_training,
             )
         finally:
             progress.close()
@@ -274,8 +268,6 @@ class BaseMissDiff(BaseEstimator):
         return False
 
     def _validation_fraction(self):
-        if self.early_stopping == "auto":
-            return None
         return self.validation_fraction if self.early_stopping else 0.0
 
     def _method(self):

@@ -365,7 +365,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         sampler = self._shared_with("MissDiffSampler")
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
-            sampler.denoiser_.ask(None)
+            sampler.denoiser_.set_donors(None)
         return sampler
 
     def get_feature_names_out(self, input_features=None):

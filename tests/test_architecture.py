@@ -16,10 +16,10 @@ LAYERS = {
     "metrics": {"_encoding", "_table", "_support"},
     "missingness": {"_encoding", "_table", "_support"},
     "estimators": {"_draws", "_diffusion", "_encoding", "_table", "_support"},
-    "_draws": {"_encoding"},
+    "_draws": {"_support"},
     "_encoding": {"_table", "_support"},
     "_table": {"_support"},
-    "_diffusion": set(),
+    "_diffusion": {"_support"},
     "_support": set(),
 }
 

@@ -8,8 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .denoiser import Denoiser, NoisePredictor, PreconditionedDenoiser
-from .methods import Budget, MaskedMethod, PaperMethod
+from skmissdiff._support.layout import CodeLayout
+
+from .denoiser import Denoiser, PreconditionedDenoiser
+from .masked import MaskedMethod
+from .paper import NoisePredictor, PaperMethod
+from .recipe import Options
 from .training import Callback, History
 
 # Every call of a network has this many rows, padded if need be: matrix products of
@@ -39,12 +43,13 @@ def model_input(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def train_denoiser(
     codes: np.ndarray,
-    categorical_slices: tuple[slice, ...],
+    layout: CodeLayout,
     method: PaperMethod | MaskedMethod,
-    budget: Budget,
+    options: Options,
     seed: int,
     device: str,
     callback: Callback | None = None,
+    started: float | None = None,
 ) -> tuple[Denoiser, History]:
     """Train on encoded rows, NaN where missing; the denoiser comes back on the CPU.
 
@@ -52,9 +57,7 @@ def train_denoiser(
     """
     x, mask = (torch.from_numpy(part) for part in model_input(codes))
     generator = torch.Generator().manual_seed(seed)
-    denoiser, history = method.train(
-        x, mask, categorical_slices, budget, generator, device, callback
-    )
+    denoiser, history = method.train(x, mask, layout, options, generator, device, callback, started)
     return denoiser.to("cpu").eval().requires_grad_(False), history
 
 

@@ -44,7 +44,7 @@ def orthogonalised(matrices: Tensor, n_iter: int = 5) -> Tensor:
 class OptimiserSettings:
     """Rates of the updates; those of learning are multiplied by a factor per step."""
 
-    learning_rate: float = 4e-3
+    learning_rate: float
     muon_learning_rate: float | None = None  # None: AdamW for every parameter
     weight_decay: float = 0.01
     ema_decay: float = 0.98

@@ -30,8 +30,8 @@ from skmissdiff._encoding.dependencies import (
     encode_values,
     log_shares_of_unseen,
 )
-from skmissdiff._encoding.layout import CodeLayout
 from skmissdiff._encoding.scaling import NumericScaler
+from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.sklearn_private import (
     Interval,
     MissingValues,

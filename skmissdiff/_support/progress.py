@@ -26,6 +26,11 @@ class Progress:
         self._start = self._last_print = time.monotonic()
         self._is_terminal = sys.stderr.isatty()
 
+    def of_training(self, step, total, loss):
+        """Show a step of a training, which knows itself how many there are."""
+        self.total = total
+        self(step, loss)
+
     def __call__(self, step, loss=None):
         if not self.verbose:
             return

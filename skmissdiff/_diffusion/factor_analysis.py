@@ -9,6 +9,7 @@ Shapes: ``x``, ``sigma``, ``mask`` (n_rows, n_codes); ``W`` (n_codes, r);
 """
 
 import math
+import time
 from typing import NamedTuple
 
 import torch
@@ -21,6 +22,8 @@ WHOLE_WIDTH = 16
 SWEEP_RANK = 16  # above it LAPACK inverts faster than the sweep
 RANKS = (2, 4, 8, 16, 32)
 MAX_RANK_ROWS = 1500  # enough rows to choose a rank
+RIDGE = 2.0  # precision of the prior of loadings, in specific variances
+MIN_PSI = 1e-4
 MIN_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
 
 
@@ -183,15 +186,17 @@ def fit_factor_analysis(
     mask: Tensor,
     rank: int,
     *,
-    ridge: float = 1.0,
-    min_psi: float = 1e-4,
+    ridge: float = RIDGE,
+    min_psi: float = MIN_PSI,
     max_iter: int = 200,
     tol: float = 1e-4,
+    deadline: float = math.inf,
 ) -> tuple[FactorModel, list[float]]:
     """Fit a factor analysis to the observed codes by EM, and its likelihood curve.
 
     Every code must be observed at least once; absent codes may hold anything
-    finite. Stops when the log likelihood per row and code grows by less than ``tol``.
+    finite. Stops when the log likelihood per row and code grows by less than ``tol``, or
+    when `time.monotonic` is beyond the ``deadline``.
     """
     x = torch.where(mask, x, 0.0)
     model = initial_model(x, mask, rank, min_psi)
@@ -201,17 +206,13 @@ def fit_factor_analysis(
         curve.append(value)
         if len(curve) > 1 and curve[-1] - curve[-2] < tol * x.shape[1]:
             break
+        if time.monotonic() > deadline:
+            break
     return model, curve
 
 
 def choose_rank(
-    x: Tensor,
-    mask: Tensor,
-    *,
-    max_rank: int,
-    ridge: float,
-    min_psi: float,
-    generator: torch.Generator,
+    x: Tensor, mask: Tensor, *, generator: torch.Generator, deadline: float = math.inf
 ) -> int:
     """Rank with the best log likelihood of held-out rows; stops where more rank stops paying."""
     seen = mask.any(1)  # rows without an observed code have nothing to say
@@ -223,14 +224,14 @@ def choose_rank(
     # A code that only held-out rows observe cannot be fitted here.
     if not mask[kept].any(0).all():
         return 1
-    largest = max(1, min(max_rank, x.shape[1] - 1, (len(x) - n_held) // 4))
+    largest = max(1, min(RANKS[-1], x.shape[1] - 1, (len(x) - n_held) // 4))
     best_rank, best_value = 1, -math.inf
     for rank in sorted({min(rank, largest) for rank in RANKS}):
         model, _ = fit_factor_analysis(
-            x[kept], mask[kept], rank, ridge=ridge, min_psi=min_psi, max_iter=30, tol=1e-3
+            x[kept], mask[kept], rank, max_iter=30, tol=1e-3, deadline=deadline
         )
         value = log_likelihood(model, x[held], mask[held]).sum().item() / mask[held].sum().item()
-        if value < best_value + MIN_GAIN:
+        if value < best_value + MIN_GAIN or time.monotonic() > deadline:
             break
         best_rank, best_value = rank, value
     return best_rank

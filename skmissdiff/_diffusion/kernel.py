@@ -23,15 +23,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .codes import numeric_codes
-from .preconditioning import row_product
+from skmissdiff._support.layout import CodeLayout
 
-LEVEL_BANDWIDTH = 0.5  # another level divides a weight by exp(4)
+from .factor_analysis import row_product
+
+CATEGORY_BANDWIDTH = 0.5  # another category divides a weight by exp(4)
 MAX_LOG_WEIGHT = 300.0  # far from overflow
 
 
-class Offer(NamedTuple):
-    """What the donors say, both (n_rows, n_codes)."""
+class KernelSums(NamedTuple):
+    """Sums over the donors, both (n_rows, n_codes)."""
 
     weight: Tensor  # sum_t w_t
     cells: Tensor  # sum_t w_t t_c
@@ -41,7 +42,7 @@ class Offer(NamedTuple):
         return ((mean + trust * self.cells) / (1 + trust * self.weight)).to(mean.dtype)
 
 
-class Donors(nn.Module):
+class KernelRegression(nn.Module):
     """Rows that lend their cells, and how far they are trusted.
 
     x, mask : (n_donors, n_codes), the rows, 0 where the mask is False
@@ -56,10 +57,11 @@ class Donors(nn.Module):
     bandwidth: Tensor
     numeric_codes: Tensor
 
-    def __init__(self, n_donors: int, n_codes: int, categorical_slices: tuple[slice, ...]):
+    def __init__(self, n_donors: int, layout: CodeLayout):
         super().__init__()
-        self.categorical_slices = categorical_slices
-        self.register_buffer("numeric_codes", numeric_codes(n_codes, categorical_slices))
+        n_codes = layout.n_codes
+        self.layout = layout
+        self.register_buffer("numeric_codes", torch.from_numpy(layout.numeric_codes))
         self.register_buffer("x", torch.zeros(n_donors, n_codes))
         self.register_buffer("mask", torch.zeros(n_donors, n_codes, dtype=torch.bool))
         self.register_buffer("trust", torch.zeros(n_codes, dtype=torch.float64))
@@ -67,16 +69,18 @@ class Donors(nn.Module):
         self.register_buffer("bandwidth", torch.tensor(1.0, dtype=torch.float64))
 
     def surprise(self, x: Tensor, n_own: int) -> Tensor:
-        """-log p_c(x_c), for each code; a categorical column has all of it at its level.
+        """-log p_c(x_c), for each code; a categorical column has all of it at its category.
 
         ``n_own`` is 1 if the rows are donors themselves, which do not count then.
         """
         n_seen = self.mask.double().sum(0) - n_own
         count = self.x.double().sum(0) - n_own
         surprise = torch.zeros_like(x)
-        for levels in self.categorical_slices:
-            share = (count[levels] + 1) / (n_seen[levels] + levels.stop - levels.start)
-            surprise[:, levels] = torch.where(x[:, levels] > 0, -share.log(), 0.0)
+        for categories in self.layout.categorical_slices:
+            share = (count[categories] + 1) / (
+                n_seen[categories] + categories.stop - categories.start
+            )
+            surprise[:, categories] = torch.where(x[:, categories] > 0, -share.log(), 0.0)
         codes = self.numeric_codes
         seen = torch.where(self.mask, self.x.double(), math.inf)[:, codes]
         ordered = seen.T.contiguous().sort(dim=1).values
@@ -89,7 +93,7 @@ class Donors(nn.Module):
 
     def log_weights(self, x: Tensor, known: Tensor, n_own: int) -> Tensor:
         """log(n w_t(x)): with the squares multiplied out, one matrix product."""
-        precision = torch.full_like(self.trust, LEVEL_BANDWIDTH**-2)
+        precision = torch.full_like(self.trust, CATEGORY_BANDWIDTH**-2)
         precision[self.numeric_codes] = self.bandwidth**-2
         cells = self.x.double()
         ours = [self.surprise(x, n_own) - precision * x.square() / 2, precision * x, -precision / 2]
@@ -97,8 +101,8 @@ class Donors(nn.Module):
         read = torch.cat([known * part for part in ours], dim=1)
         return row_product(read, torch.cat(theirs, dim=1).T.contiguous())
 
-    def offer(self, x: Tensor, known: Tensor, own: Tensor | None = None) -> Offer:
-        """What the donors say to rows; ``own`` (n_rows,) is the donor that each row is itself."""
+    def sums(self, x: Tensor, known: Tensor, own: Tensor | None = None) -> KernelSums:
+        """What the donors tell rows; ``own`` (n_rows,) is the donor that each row is itself."""
         n_own = 0 if own is None else 1
         log_weights = self.log_weights(x.double(), known.double(), n_own)
         if own is not None:
@@ -107,9 +111,9 @@ class Donors(nn.Module):
         log_weights -= (log_weights.amax(1, keepdim=True) - MAX_LOG_WEIGHT).clamp_min(0)
         known_cells = torch.cat([self.mask, self.x], dim=1).double()
         sums = row_product(log_weights.exp() / len(self.x), known_cells)
-        return Offer(*sums.tensor_split(2, dim=1))
+        return KernelSums(*sums.tensor_split(2, dim=1))
 
     def join(self, value: Tensor, x: Tensor, known: Tensor, median: bool) -> Tensor:
         """What the networks say, and the donors as far as they are trusted."""
         trust = self.trust_median if median else self.trust
-        return self.offer(x, known).joined(value, trust)
+        return self.sums(x, known).joined(value, trust)

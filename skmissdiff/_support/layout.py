@@ -10,7 +10,7 @@ import numpy as np
 class CodeLayout:
     """The columns of a table side by side, as codes.
 
-    A numeric column is one code, a categorical column one code per level, a
+    A numeric column is one code, a categorical column one code per category, a
     column that was never observed has no code at all.
 
     Attributes
@@ -18,7 +18,7 @@ class CodeLayout:
     widths : tuple of int
         Number of codes of each column.
     is_categorical : tuple of bool
-        Whether the codes of the column are levels.
+        Whether the codes of the column are categories.
     """
 
     widths: tuple[int, ...]

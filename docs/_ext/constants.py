@@ -1,0 +1,36 @@
+"""Numbers of the code in the pages: ``|NAME|`` stands for what the code has, read when built.
+
+To add one, name it here and write ``|NAME|`` where the page needs it. A constant that has moved
+breaks the build, and `tests/test_pages.py`, until its new place is named here.
+"""
+
+from importlib import import_module
+
+# Name in the pages: module below skmissdiff, constant, and how it is written.
+CONSTANTS = {
+    "SMALL_TABLE": ("_diffusion.masked", "SMALL_TABLE", "{:,}"),
+    "FEW_ROWS_PER_CODE": ("_diffusion.masked", "FEW_ROWS_PER_CODE", "{:,}"),
+    "MIN_KNOWN_GAIN": ("_diffusion.validation", "MIN_KNOWN_GAIN", "{:.0%}"),
+    "MIN_DONOR_GAIN": ("_diffusion.donor_validation", "MIN_GAIN", "{:.0%}"),
+    "SIGMA_MAX": ("_diffusion.sampling", "SIGMA_MAX", "{:g}"),
+    "SIGMA_MIN": ("_diffusion.sampling", "SIGMA_MIN", "{:g}"),
+    "SCORE_LEVELS": ("_diffusion.likelihood", "N_LEVELS", "{:g}"),
+    "SCORE_SIGMA_LOW": ("_diffusion.likelihood", "SIGMA_LOW", "{:g}"),
+    "SCORE_SIGMA_HIGH": ("_diffusion.likelihood", "SIGMA_HIGH", "{:g}"),
+    "GAP_ROWS": ("_draws.gaps", "MAX_ROWS", "{:,}"),
+    "GAP_PENALTY": ("_draws.gaps", "_C", "{:g}"),
+    "GAP_PREDICTORS": ("_draws.gaps", "_MAX_PREDICTORS", "{:g}"),
+    "LEAST_TIE": ("_encoding.ranks", "_LEAST_TIE", "{:.0%}"),
+}
+
+
+def text_of(name):
+    """What ``|name|`` stands for, such as "2,000" or "1 %"."""
+    module, constant, form = CONSTANTS[name]
+    value = getattr(import_module(f"skmissdiff.{module}"), constant)
+    return form.format(value).replace("%", " %")
+
+
+def substitutions():
+    """The definitions, as reStructuredText for every page."""
+    return "\n".join(f".. |{name}| replace:: {text_of(name)}" for name in CONSTANTS) + "\n"
