@@ -37,11 +37,14 @@ from skmissdiff._support.sklearn_private import (
     StrOptions,
     fit_context,
 )
+from skmissdiff._table.clock import Clock
 from skmissdiff._table.frames import is_nan_like, validate_table
 from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
+from skmissdiff._table.ticks import Ticks
 
 # What a saved model may be made of.
 SAVED_CLASSES = (
+    Clock,
     CodeLayout,
     ColumnSchema,
     Element,
@@ -53,6 +56,7 @@ SAVED_CLASSES = (
     StandardScaler,
     TableEncoder,
     TableSchema,
+    Ticks,
 )
 SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max

@@ -96,12 +96,16 @@ class JudgedCells:
         return np.stack([table.columns[j][cells] for table in self.imputed])
 
     def units(self, scale):
-        """By what the errors of each column are divided, shape (n_columns,); NaN leaves it out."""
+        """By what the errors of each column are divided, shape (n_columns,); NaN leaves it out.
+
+        Units that are given, or none, are those of the values: seconds for dates and durations.
+        """
         n_columns = self.true.n_columns
+        steps = np.array([column.step_size for column in self.true.schema.columns])
         if scale is None:
-            return np.ones(n_columns)
+            return 1 / steps
         if not isinstance(scale, str):
-            return self._given_units(scale)
+            return self._given_units(scale) / steps
         units = np.full(n_columns, np.nan)
         for j in np.flatnonzero(~np.asarray(self.true.schema.is_categorical)):
             values = self.true.columns[j][self.observed[:, j]]
