@@ -160,6 +160,9 @@ class TestCommand:
             "end": (day("2024-01-01"), day("2024-12-31")),
             "n": (-np.inf, 9.0),
         }
+        options = ["--dates", "end=%d.%m.%Y", "--bounds", "end=:31.12.2024"]
+        assert run(capsys, "impute", source, "-o", out, "-q", *options) == (0, "")
+        assert made[1]["bounds"]["end"] == (None, day("2024-12-31"))
 
     @pytest.mark.parametrize(
         ("options", "message"),

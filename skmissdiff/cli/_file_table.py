@@ -153,8 +153,10 @@ class FileTable:
             except TableError:
                 if at == splits[-1]:
                     raise
+        if is_date:
+            return low, high
         low, high = -math.inf if low is None else low, math.inf if high is None else high
-        if None not in (low, high) and not is_date and low > high:
+        if low > high:
             raise TableError(f"--bounds {name}={text}: the lower end is above the upper one")
         return low, high
 

@@ -16,16 +16,19 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _DESCRIPTION = """\
 Trains a diffusion model on a table with missing cells, and uses it to fill them (impute) or to
-generate complete rows (sample). Tables are text files (.csv, .tsv, .txt, each also with .gz) with
-a header and one row per line, or Parquet files (.parquet).
+generate complete rows (sample), at once or by a saved model (fit). Tables are text files (.csv,
+.tsv, .txt, each also with .gz) with a header and one row per line, or Parquet files (.parquet).
 """
 
 _EPILOG = """\
 A missing cell of a text file is an empty one, or NA, N/A, NaN, NULL, null, None, #N/A and the
-other spellings that pandas.read_csv knows. A column is numeric if all its other cells are numbers
-without leading zeros and without more digits than a float64 keeps, else it is categorical. Observed
-cells are written back as they are, character by character. Filled cells have as many decimals as
-the column's most precise cell, and a column of whole numbers gets whole numbers.
+other spellings that pandas.read_csv knows. A column is numeric if all its other cells are numbers,
+with decimal points or commas, marks between thousands, percent or currency signs, but without
+leading zeros and without more digits than a float64 keeps. It holds dates if all are like
+2024-12-31 or 2024-12-31T08:30, or as --dates says. Else it is categorical. The summary says what
+was recognised. Observed cells are written back as they are, character by character, in the same
+encoding, and filled cells as their column writes its own: with as many decimals as its most
+precise cell, whole numbers among whole numbers, whole days among whole days.
 
 exit status: 0 done, 1 failed while running, 2 wrong options or unusable input, 130 interrupted
 """

@@ -104,9 +104,10 @@ def _left_out(table, fate="carried through untouched"):
 def _describe(values):
     """A range with its mean, or the most frequent levels."""
     if values.dtype.kind == "M":
-        return (
-            " .. ".join(map(_date, (values.min(), values.max()))) + f", mean {_date(values.mean())}"
-        )
+        low, high, mean = values.min(), values.max(), values.mean()
+        if {low, high} == {low.normalize(), high.normalize()}:  # days
+            mean = mean.round("D")
+        return f"{_date(low)} .. {_date(high)}, mean {_date(mean)}"
     if values.dtype.kind in "iuf":
         values = values.astype(float)
         low, high, mean = map(_number, (values.min(), values.max(), values.mean()))
