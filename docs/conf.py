@@ -8,7 +8,7 @@ import skmissdiff
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "_ext"))
 
-from constants import substitutions  # noqa: E402
+from constants import substitutions
 
 project = "skmissdiff"
 author = "skmissdiff developers"

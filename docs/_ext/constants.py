@@ -8,10 +8,13 @@ from importlib import import_module
 
 # Name in the pages: module below skmissdiff, constant, and how it is written.
 CONSTANTS = {
-    "SMALL_TABLE": ("_diffusion.masked", "SMALL_TABLE", "{:,}"),
-    "FEW_ROWS_PER_CODE": ("_diffusion.masked", "FEW_ROWS_PER_CODE", "{:,}"),
-    "MIN_KNOWN_GAIN": ("_diffusion.validation", "MIN_KNOWN_GAIN", "{:.0%}"),
-    "MIN_DONOR_GAIN": ("_diffusion.donor_validation", "MIN_GAIN", "{:.0%}"),
+    "N_BINS": ("_diffusion.recipe", "N_BINS", "{:,}"),
+    "NETWORK_ROWS": ("_diffusion.recipe", "NETWORK_ROWS", "{:,}"),
+    "MOST_NETWORKS": ("_diffusion.recipe", "MOST_NETWORKS", "{:,}"),
+    "MAX_DONOR_ROWS": ("_diffusion.recipe", "MAX_DONOR_ROWS", "{:,}"),
+    "MIN_IMPROVEMENT": ("_diffusion.shrinkage", "MIN_IMPROVEMENT", "{:.0%}"),
+    "MIN_DONOR_GAIN": ("_diffusion.shrinkage", "MIN_GAIN", "{:.0%}"),
+    "MIN_GAIN_ERRORS": ("_diffusion.shrinkage", "MIN_GAIN_ERRORS", "{:g}"),
     "SIGMA_MAX": ("_diffusion.sampling", "SIGMA_MAX", "{:g}"),
     "SIGMA_MIN": ("_diffusion.sampling", "SIGMA_MIN", "{:g}"),
     "SCORE_LEVELS": ("_diffusion.likelihood", "N_LEVELS", "{:g}"),
