@@ -313,6 +313,8 @@ def _is_marker(value, marker):
     # 1 == True == 1.0 in Python, but a table in which 1 is missing has not lost what is true.
     if isinstance(marker, str | bool):
         return type(value) is type(marker) and value == marker
+    if isinstance(value, Decimal):  # as it is written: 0.1 is not the float64 nearest to it
+        return value == Decimal(str(marker))
     return isinstance(value, Real) and not isinstance(value, bool) and bool(value == marker)
 
 

@@ -30,6 +30,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 _UTC_EPOCH = _EPOCH.replace(tzinfo=dt.UTC)
 _LARGEST_INT64 = 2**63 - 1  # the number below its negative is NaT
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d\d):?(\d\d)")
+_ZONED = re.compile(r"[T ].*(?:Z|[+-]\d\d(?::?\d\d)?)$")
 _ISO = re.compile(r"[+-]?\d{4}.*")
 
 
@@ -272,10 +273,9 @@ def _from_text(text, ticks):
         return dt.time.fromisoformat(text)
     if ticks.holds == "duration" or not _ISO.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is not a {WORDS[ticks.holds][1]}")
-    try:
-        return np.datetime64(text.strip())  # to the nanosecond, and without a zone
-    except ValueError:
+    if _ZONED.search(text.strip()):
         return dt.datetime.fromisoformat(text.strip())
+    return np.datetime64(text.strip())  # to the nanosecond, and without a zone
 
 
 def _period_ordinal(value, unit):
