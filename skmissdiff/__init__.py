@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "MissDiffImputer": "_imputer",
     "MissDiffSampler": "_sampler",
+    "PaperMethod": "_methods",
     "NumericScaler": "_encoding.scaling",
     "TableEncoder": "_encoding.encoder",
 }

@@ -52,7 +52,7 @@ def pool_chi2(statistics, df):
     --------
     >>> from skmissdiff.inference import pool_chi2
     >>> pool_chi2([5.2, 7.9, 6.1, 4.4, 8.3], df=2)
-    D2, 5 tables: F = 2.344 on 2 and 97.62 degrees of freedom, p = 0.1013, riv = 0.156
+    D2, 5 tables: F = 2.63 on 2 and 184.8 degrees of freedom, p = 0.0748, riv = 0.136
     """
     statistics = np.asarray(list_of_fits(statistics, "statistics"), dtype=float)
     for number, value in enumerate(np.atleast_1d(statistics)):

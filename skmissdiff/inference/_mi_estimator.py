@@ -32,6 +32,16 @@ def _decides_by_function(self):
     )
 
 
+def _check_two_dimensions(X):
+    # The imputer checks all else: it alone knows which kinds of columns it takes.
+    n_dimensions = len(X.shape) if hasattr(X, "shape") else np.asarray(X).ndim
+    if n_dimensions != 2:
+        raise ValueError(
+            f"Expected a table of two dimensions, got {n_dimensions}. Reshape your data: "
+            "X.reshape(1, -1) for one row, X.reshape(-1, 1) for one column."
+        )
+
+
 class MIEstimator(MetaEstimatorMixin, BaseEstimator):
     """A classifier or regressor for tables with missing values, by multiple imputation.
 
@@ -102,9 +112,9 @@ class MIEstimator(MetaEstimatorMixin, BaseEstimator):
     >>> X, y = load_iris(return_X_y=True)
     >>> X[np.random.default_rng(0).random(X.shape) < 0.3] = np.nan
     >>> model = MIEstimator(
-    ...     MissDiffImputer(max_iter=50),
+    ...     MissDiffImputer(max_iter=20),
     ...     LogisticRegression(max_iter=1000),
-    ...     n_imputations=5,
+    ...     n_imputations=3,
     ...     random_state=0,
     ... ).fit(X[::2], y[::2])
     >>> model.predict_proba(X[1::2]).shape
@@ -148,6 +158,7 @@ class MIEstimator(MetaEstimatorMixin, BaseEstimator):
             raise ValueError("MIEstimator needs an estimator: a classifier or a regressor.")
         if y is None:
             raise ValueError("MIEstimator requires y to be passed, but the target y is None.")
+        _check_two_dimensions(X)
         validate_data(self, X, skip_check_array=True)
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
         y = column_or_1d(y, warn=True) if is_classifier(self) else y
@@ -181,6 +192,7 @@ class MIEstimator(MetaEstimatorMixin, BaseEstimator):
             Averages; of a classifier the class of the largest average probability. Without
             probabilities, the averages of `decision_function` decide or else the majority.
         """
+        check_is_fitted(self)
         if not is_classifier(self):
             return self._average("predict", X)
         if hasattr(self, "predict_proba"):
@@ -282,7 +294,9 @@ class MIEstimator(MetaEstimatorMixin, BaseEstimator):
             tags.regressor_tags = inner.regressor_tags
             tags.target_tags = inner.target_tags
             if inner.estimator_type == "classifier":
-                tags.target_tags.multi_output = False  # probabilities come in another shape
+                # Probabilities of several targets come in another shape for each estimator.
+                tags.target_tags.multi_output = False
+                tags.classifier_tags.multi_label = False
         tags.target_tags.required = True
         tags.input_tags.allow_nan = True
         tags.input_tags.sparse = False
@@ -298,6 +312,7 @@ class MIEstimator(MetaEstimatorMixin, BaseEstimator):
     def _results(self, method, X):
         """What each estimator gives for its completed table."""
         check_is_fitted(self)
+        _check_two_dimensions(X)
         validate_data(self, X, skip_check_array=True, reset=False)
         return [
             getattr(estimator, method)(completed)

@@ -59,7 +59,7 @@ class PooledEstimates:
     >>> pooled.estimate, pooled.ubar, pooled.b
     (array([5.]), array([1.]), array([1.]))
     >>> pooled.confidence_interval(0.9).round(2)
-    array([[2.02, 7.98]])
+    array([[2.04, 7.96]])
     """
 
     names: tuple
@@ -224,7 +224,7 @@ class JointTest:
     >>> from skmissdiff.inference import pool_chi2
     >>> test = pool_chi2([8.1, 9.4, 7.7], df=2)
     >>> test.method, round(test.p_value, 3)
-    ('D2', 0.019)
+    ('D2', 0.018)
     """
 
     method: str

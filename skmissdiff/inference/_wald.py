@@ -102,7 +102,7 @@ def wald(
     >>> covariances = [[[0.09, 0.01], [0.01, 0.08]]] * 4
     >>> pooled = pool_estimates(estimates, covariances, names=["age", "bmi"], dfcom=40)
     >>> wald(pooled)
-    D1 of age, bmi, 4 tables: F = 6.397 on 2 and 28.07 degrees of freedom, p = 0.0051, riv = 0.243
+    D1 of age, bmi, 4 tables: F = 5.774 on 2 and 14.03 degrees of freedom, p = 0.0148, riv = 0.267
     >>> wald(pooled, constraints=[[1, -1]]).p_value > 0.2
     True
     """

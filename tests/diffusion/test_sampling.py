@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from skmissdiff._diffusion.denoiser import Estimate
-from skmissdiff._diffusion.preconditioning import FactorModel, gaussian_posterior
-from skmissdiff._diffusion.sampling import code_groups, draw, draw_levels, sample
+from skmissdiff._diffusion.factor_analysis import FactorModel, gaussian_posterior
+from skmissdiff._diffusion.sampling import code_groups, draw, draw_sigmas, sample
+from skmissdiff._support.layout import CodeLayout
 
 N_ROWS = 20_000
 
@@ -34,7 +35,7 @@ def test_draws_of_a_gaussian_pair_given_one_column(n_evaluations):
         g, variance = gaussian_posterior(model, x, sigma)
         return g, g, variance
 
-    drawn = sample(denoise, model, x, given, noise(1, 3), draw_levels(n_evaluations))
+    drawn = sample(denoise, model, x, given, noise(1, 3), draw_sigmas(n_evaluations))
     assert len(calls) == n_evaluations
     torch.testing.assert_close(drawn[:, 0], first[:, 0])
     covariance = drawn.T.cov()
@@ -61,7 +62,7 @@ def test_a_gaussian_is_generated_with_its_mean_and_covariance():
         nothing,
         nothing.bool(),
         noise(4, 8),
-        draw_levels(10),
+        draw_sigmas(10),
     )
     torch.testing.assert_close(drawn.mean(0), model.mu, atol=0.05, rtol=0)
     expected = W @ W.T + model.psi.diag()
@@ -74,13 +75,13 @@ class ExactTable:
     def __init__(self, joint):
         n_first, n_second = joint.shape
         self.joint = joint
-        self.categorical_slices = (slice(0, n_first), slice(n_first, n_first + n_second))
+        self.layout = CodeLayout((n_first, n_second), (True, True))
         self.W = torch.zeros(n_first + n_second, 1)
 
     def estimate(self, x, sigma):
-        first, second = self.categorical_slices
+        first, second = self.layout.categorical_slices
         known = (sigma == 0).double()
-        # A known column picks its level, an absent one leaves all of them.
+        # A known column picks its category, an absent one leaves all of them.
         likely_first = known[:, first] * x[:, first] + (1 - known[:, first])
         likely_second = known[:, second] * x[:, second] + (1 - known[:, second])
         weights = self.joint * likely_first[:, :, None] * likely_second[:, None, :]
@@ -89,8 +90,8 @@ class ExactTable:
 
 
 @pytest.mark.parametrize("n_given", [0, 1])
-def test_levels_are_drawn_at_their_conditional_rates(n_given):
-    """A 3 x 4 table with a level of 1 %."""
+def test_categories_are_drawn_at_their_conditional_rates(n_given):
+    """A 3 x 4 table with a category of 1 %."""
     joint = torch.tensor(
         [[0.20, 0.05, 0.05, 0.004], [0.02, 0.25, 0.03, 0.004], [0.10, 0.03, 0.26, 0.002]],
         dtype=torch.float64,
@@ -103,7 +104,7 @@ def test_levels_are_drawn_at_their_conditional_rates(n_given):
     truth[torch.arange(N_ROWS), chosen // 4] = 1
     given = torch.zeros(N_ROWS, 7, dtype=torch.bool)
     given[:, : 3 * n_given] = True
-    drawn = draw(denoiser, truth, given, noise(6, 8), draw_levels(20))
+    drawn = draw(denoiser, truth, given, noise(6, 8), draw_sigmas(20))
     assert torch.equal(drawn[:, :3].sum(1), torch.ones(N_ROWS, dtype=torch.float64))
     assert torch.equal(drawn[given], truth[given])
     found = drawn[:, :3].T @ drawn[:, 3:] / N_ROWS
@@ -116,7 +117,8 @@ def test_groups_start_with_the_fullest_columns():
     mask[:6, 0] = False  # a column of one code, the emptiest
     mask[:2, 1:3] = False  # a column of two codes
     mask[:4, 4] = False  # column 3 is complete
-    groups = code_groups(mask, torch.tensor([0, 1, 1, 2, 3]), max_groups=8)
+    layout = CodeLayout((1, 2, 1, 1), (False, True, False, False))
+    groups = code_groups(mask, layout, max_groups=8)
     assert [group.nonzero()[:, 0].tolist() for group in groups] == [[1, 2], [4], [0]]
-    together = code_groups(mask, torch.tensor([0, 1, 1, 2, 3]), max_groups=1)
+    together = code_groups(mask, layout, max_groups=1)
     assert [group.nonzero()[:, 0].tolist() for group in together] == [[0, 1, 2, 4]]

@@ -60,7 +60,7 @@ test <- function(found) {
 }
 
 large_sample <- function(fits, smaller) {
-  both <- lapply(list(fits, smaller), mitml::as.mitml.result)
+  both <- lapply(list(fits, smaller), as.mitml.result)
   list(result = mitml::testModels(both[[1]], both[[2]], method = "D1")$test)
 }
 

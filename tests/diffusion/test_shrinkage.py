@@ -5,19 +5,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from skmissdiff._diffusion.denoiser import Inputs
-from skmissdiff._diffusion.loss import Batch
-from skmissdiff._diffusion.validation import agreement
+from skmissdiff._diffusion.batches import Batch
+from skmissdiff._diffusion.shrinkage import agreement
 
 K, N_ROWS = 4, 8
 
 
 def agreement_of(F):
     """Of networks that say F (K, K * N_ROWS, 1) about K times N_ROWS held-out rows."""
-    absent = torch.zeros(K, N_ROWS, 1)
-    inputs = Inputs(absent, absent, absent, torch.ones_like(absent))
-    networks = SimpleNamespace(n_networks=K, correction=lambda inputs: (F, None))
-    return agreement(networks, Batch(inputs, absent.bool(), absent)).item()
+    zeros, ones = torch.zeros(K, N_ROWS, 1), torch.ones(K, N_ROWS, 1)
+    batch = Batch(zeros, zeros, ones, ones.bool(), zeros.bool(), ones.bool(), zeros)
+    networks = SimpleNamespace(n_networks=K, correction=lambda features: (F, None))
+    return agreement(networks, batch).item()
 
 
 def said(own, others):

@@ -8,23 +8,18 @@ import pytest
 import torch
 
 from skmissdiff import MissDiffImputer, MissDiffSampler
-from skmissdiff._diffusion.donor_validation import (
-    TRUSTS,
-    Answers,
-    Columns,
-    least,
-    mean_errors,
-    median_errors,
-)
-from skmissdiff._diffusion.donors import LEVEL_BANDWIDTH, Donors, Offer
+from skmissdiff._diffusion.kernel import CATEGORY_BANDWIDTH, KernelRegression, KernelSums
+from skmissdiff._diffusion.shrinkage import TRUSTS, Said, least, mean_errors, median_errors
+from skmissdiff._support.layout import CodeLayout
 
-LEVELS = slice(2, 5)
+LAYOUT = CodeLayout((1, 1, 3), (False, False, True))
+CATEGORIES = slice(2, 5)
 
 
 def some_donors(n_donors=7):
-    """Two numbers and a column of three levels, some of them missing."""
+    """Two numbers and a column of three categories, some of them missing."""
     generator = torch.Generator().manual_seed(0)
-    donors = Donors(n_donors, 5, (LEVELS,))
+    donors = KernelRegression(n_donors, LAYOUT)
     x, mask = some_rows(n_donors, generator)
     donors.x.copy_(x)
     donors.mask.copy_(mask)
@@ -34,10 +29,10 @@ def some_donors(n_donors=7):
 
 def some_rows(n_rows, generator):
     numbers = torch.randn(n_rows, 2, generator=generator)
-    levels = torch.eye(3)[torch.randint(3, (n_rows,), generator=generator)]
+    categories = torch.eye(3)[torch.randint(3, (n_rows,), generator=generator)]
     known = torch.rand(n_rows, 3, generator=generator) < 0.7
     mask = known[:, [0, 1, 2, 2, 2]]
-    return torch.cat([numbers, levels], 1) * mask, mask
+    return torch.cat([numbers, categories], 1) * mask, mask
 
 
 def weight_of(donors, t, x, known, own=None):
@@ -53,33 +48,33 @@ def weight_of(donors, t, x, known, own=None):
             distance = (x[c] - donors.x[t, c]).item() / donors.bandwidth.item()
             weight *= math.exp(-(distance**2) / 2) * (len(others) + 1) / (near + 1)
     if known[2] and donors.mask[t, 2]:
-        level = x[LEVELS].argmax().item()
+        category = x[CATEGORIES].argmax().item()
         seen = counted[:, 2].sum().item()
-        share = (donors.x[counted[:, 2], 2 + level].sum().item() + 1) / (seen + 3)
-        same = bool(donors.x[t, 2 + level])
-        weight *= (1 if same else math.exp(-1 / LEVEL_BANDWIDTH**2)) / share
+        share = (donors.x[counted[:, 2], 2 + category].sum().item() + 1) / (seen + 3)
+        same = bool(donors.x[t, 2 + category])
+        weight *= (1 if same else math.exp(-1 / CATEGORY_BANDWIDTH**2)) / share
     return weight
 
 
-def test_offers_are_those_of_the_formula():
+def test_sums_are_those_of_the_formula():
     donors, x, known = some_donors()
-    offer = donors.offer(x, known)
+    sums = donors.sums(x, known)
     for i in range(len(x)):
         weights = [weight_of(donors, t, x[i], known[i]) for t in range(len(donors.x))]
         weights = torch.tensor(weights, dtype=torch.float64)
-        torch.testing.assert_close(offer.weight[i], weights @ donors.mask.double())
-        torch.testing.assert_close(offer.cells[i], weights @ (donors.mask * donors.x).double())
+        torch.testing.assert_close(sums.weight[i], weights @ donors.mask.double())
+        torch.testing.assert_close(sums.cells[i], weights @ (donors.mask * donors.x).double())
 
 
 def test_a_row_says_nothing_to_itself():
     donors, _, _ = some_donors()
     own = torch.arange(len(donors.x))
-    offer = donors.offer(donors.x, donors.mask, own)
+    sums = donors.sums(donors.x, donors.mask, own)
     for t in own:
         weights = [weight_of(donors, k, donors.x[t], donors.mask[t], t) for k in own]
         weights[t] = 0
         expected = torch.tensor(weights, dtype=torch.float64) @ donors.mask.double()
-        torch.testing.assert_close(offer.weight[t], expected)
+        torch.testing.assert_close(sums.weight[t], expected)
 
 
 def test_networks_count_as_a_donor_of_weight_one_over_trust():
@@ -87,8 +82,8 @@ def test_networks_count_as_a_donor_of_weight_one_over_trust():
     mean = torch.full(x.shape, 0.3)
     donors.trust.fill_(4.0)
     assert torch.equal(donors.join(mean, x, known, median=True), mean)  # not trusted with these
-    offer = donors.offer(x, known)
-    expected = (0.3 / 4 + offer.cells) / (1 / 4 + offer.weight)
+    sums = donors.sums(x, known)
+    expected = (0.3 / 4 + sums.cells) / (1 / 4 + sums.weight)
     torch.testing.assert_close(donors.join(mean, x, known, median=False), expected.float())
 
 
@@ -97,7 +92,7 @@ def repeats():
     """Rows that come twice and tell nothing else: pure noise but for their twins."""
     rng = np.random.default_rng(0)
     half = pd.DataFrame(rng.normal(size=(150, 4)).round(3), columns=list("abcd"))
-    half["level"] = rng.choice(["x", "y", "z"], size=150)
+    half["category"] = rng.choice(["x", "y", "z"], size=150)
     truth = pd.concat([half, half], ignore_index=True)
     truth = truth.iloc[rng.permutation(len(truth))].reset_index(drop=True)
     hidden = rng.random(truth.shape) < 0.15
@@ -110,7 +105,7 @@ def errors_of_numbers(completed, truth, hidden):
 
 
 def fitted(table, max_iter=40, **params):
-    return MissDiffImputer(max_iter=max_iter, hidden_size=16, random_state=0, **params).fit(table)
+    return MissDiffImputer(max_iter=max_iter, random_state=0, **params).fit(table)
 
 
 @pytest.fixture(scope="module")
@@ -124,16 +119,16 @@ def test_what_a_twin_has_is_found(repeats, imputer):
     def errors(imputer):
         completed = imputer.transform(table)
         numbers = errors_of_numbers(completed, truth, hidden)
-        wrong = (completed["level"] != truth["level"])[hidden[:, 4]]
+        wrong = (completed["category"] != truth["category"])[hidden[:, 4]]
         return np.median(numbers), wrong.mean()
 
     # 15 % of the twins miss the cell, too.
-    number, level = errors(imputer)
+    number, category = errors(imputer)
     assert number < 0.05
-    assert level < 0.3
-    number, level = errors(fitted(table, donors=False))
+    assert category < 0.3
+    number, category = errors(fitted(table, donors=False))
     assert number > 0.4
-    assert level > 0.5
+    assert category > 0.5
 
 
 def test_a_row_is_completed_alike_wherever_it_stands(repeats, imputer):
@@ -162,9 +157,7 @@ def test_samplers_hold_no_training_row(repeats, imputer):
     assert not any("donors" in name for name in sampler.denoiser_.state_dict())
     assert imputer.denoiser_.donors is not None  # the imputer keeps its own
     assert len(sampler.sample(5)) == 5
-    assert (
-        MissDiffSampler(max_iter=20, early_stopping=True).fit(repeats[1]).denoiser_.donors is None
-    )
+    assert MissDiffSampler(max_iter=20).fit(repeats[1]).denoiser_.donors is None
 
 
 def test_what_was_fitted_with_them_asks_them(repeats, imputer):
@@ -185,7 +178,7 @@ def test_rows_without_twins_are_not_asked(n_rows):
     assert asked <= 1
 
 
-def test_levels_alone_have_donors(repeats):
+def test_categories_alone_have_donors(repeats):
     rng = np.random.default_rng(0)
     half = pd.DataFrame(rng.choice(list("uvwxyz"), size=(150, 6)), columns=list("abcdef"))
     truth = pd.concat([half, half], ignore_index=True)
@@ -200,11 +193,11 @@ def test_medians_are_judged_by_absolute_errors():
     everywhere = torch.ones_like(x_0).bool()
     median = torch.full_like(x_0, math.log(2))
     own = torch.arange(len(x_0))
-    rows = Answers(x_0, ~everywhere, everywhere, own, median, median, torch.zeros_like(x_0))
-    offer = Offer(torch.ones_like(x_0), torch.ones_like(x_0))
-    columns = Columns(torch.tensor([0]), ())
+    said = Said(x_0, ~everywhere, everywhere, own, median, median, torch.zeros_like(x_0))
+    sums = KernelSums(torch.ones_like(x_0), torch.ones_like(x_0))
+    layout = CodeLayout((1,), (False,))
     means, medians = (
-        torch.stack([errors(rows, offer, trust, columns).sum(0) for trust in TRUSTS])
+        torch.stack([errors(said, sums, trust, layout).sum(0) for trust in TRUSTS])
         for errors in (mean_errors, median_errors)
     )
     assert least(means)[0] > 1

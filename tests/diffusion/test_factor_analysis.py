@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.decomposition import FactorAnalysis
 
-from skmissdiff._diffusion.preconditioning import (
+from skmissdiff._diffusion.factor_analysis import (
     em_step,
     fit_factor_analysis,
     gaussian_posterior,
