@@ -265,13 +265,13 @@ class BaseMissDiff(BaseEstimator):
     def _diffusion_method(self):
         """The method with its settings of now: `n_steps` may be changed after `fit`."""
         steps = {} if self.n_steps is None else {"n_steps": self.n_steps}
-        paper = paper_method(self.method)
-        if paper is None:
+        chosen = paper_method(self.method)
+        if chosen is None:
             return MaskedMethod(**steps)
         return diffusion_paper.PaperMethod(
-            beta_schedule=paper.beta_schedule,
-            variance=paper.reverse_variance,
-            n_resample=paper.n_resample,
+            beta_schedule=chosen.beta_schedule,
+            variance=chosen.reverse_variance,
+            n_resample=chosen.n_resample,
             **steps,
         )
 
