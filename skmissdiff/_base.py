@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 import skmissdiff
+from skmissdiff._diffusion import paper as diffusion_paper
 from skmissdiff._diffusion.inference import (
     Model,
     from_arrays,
