@@ -57,7 +57,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Draws per row for a point estimate that needs draws, at most 512.
     donors : bool, default=True
         Whether training rows that agree with a row have a say in its means and medians:
-        "masked" asks them in tables of fewer than 2,000 rows, as far as that improves the
+        "masked" asks them in tables of up to 4,000 rows, as far as that improves the
         rows that `early_stopping` holds out, unless `scaling` is "quantile". It helps where
         rows come back, exactly or nearly. The fitted imputer then holds the training rows,
         also when it is pickled or saved; False keeps them out.

@@ -19,6 +19,10 @@ from skmissdiff import (
     TableEncoder,
     _base,
 )
+from skmissdiff._diffusion import paper as diffusion_paper
+from skmissdiff._diffusion.inference import CALL_ROWS
+from skmissdiff._diffusion.masked import MaskedMethod
+from skmissdiff._diffusion.recipe import MAX_DONOR_ROWS
 
 FEW = pytest.mark.filterwarnings("ignore:.* too few to train a network")
 PAPER = PaperMethod()
@@ -392,6 +396,13 @@ def test_shared_parameters_are_documented_alike(other):
         assert kinds[0][0] == kinds[1][0], name
         if name not in DIFFERENT_DEFAULT:
             assert kinds[0][2] == kinds[1][2], name
+
+
+def test_constants_in_the_text_are_those_of_the_code():
+    assert f"up to {MAX_DONOR_ROWS:,} rows" in MissDiffImputer.__doc__
+    assert f"at most {CALL_ROWS}" in MissDiffImputer.__doc__
+    for method in (MaskedMethod, diffusion_paper.PaperMethod):
+        assert f"{method().n_steps} for" in MissDiffImputer.__doc__
 
 
 def test_observed_bounds_are_the_default():
