@@ -845,11 +845,11 @@ def test_max_time_counts_from_the_start_of_fit(method, monkeypatch):
     fit_table = TableEncoder.fit_table
 
     def slow(self, table):
-        time.sleep(0.6)
+        time.sleep(1.6)
         return fit_table(self, table)
 
     monkeypatch.setattr(TableEncoder, "fit_table", slow)
-    imputer = build(method, max_iter=20_000, max_time=0.5, early_stopping=False)
+    imputer = build(method, max_iter=20_000, max_time=1.5, early_stopping=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # if nothing at all was trained
         imputer.fit(numbers())
