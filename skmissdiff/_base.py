@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 import skmissdiff
+from skmissdiff._diffusion import paper as diffusion_paper
 from skmissdiff._diffusion.inference import (
     Model,
     from_arrays,
@@ -265,13 +266,13 @@ class BaseMissDiff(BaseEstimator):
     def _diffusion_method(self):
         """The method with its settings of now: `n_steps` may be changed after `fit`."""
         steps = {} if self.n_steps is None else {"n_steps": self.n_steps}
-        paper = paper_method(self.method)
-        if paper is None:
+        chosen = paper_method(self.method)
+        if chosen is None:
             return MaskedMethod(**steps)
-        return paper.PaperMethod(
-            beta_schedule=paper.beta_schedule,
-            variance=paper.reverse_variance,
-            n_resample=paper.n_resample,
+        return diffusion_paper.PaperMethod(
+            beta_schedule=chosen.beta_schedule,
+            variance=chosen.reverse_variance,
+            n_resample=chosen.n_resample,
             **steps,
         )
 
