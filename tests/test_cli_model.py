@@ -113,6 +113,16 @@ def test_a_new_table(models, tmp_path, capsys):
     assert "seed 1" in err
 
 
+def test_a_column_without_any_value_is_written_as_the_fitted_table_did(models, tmp_path, capsys):
+    new, out = tmp_path / "new.csv", tmp_path / "out.csv"
+    new.write_text("größe;lohn;kinder;ort\n170,5;;;Köln\n180,5;;;Köln\n")
+    args = ["impute", new, "-o", out, "--model", models["impute"], "-q"]
+    assert run(capsys, *args) == (0, "")
+    cells = pd.read_csv(out, sep=";", dtype=str)
+    assert cells["lohn"].str.fullmatch(r"[12]\.\d{3},\d\d €").all()
+    assert cells["kinder"].isin(list("0123")).all()
+
+
 def test_given_and_other_endings(models, tmp_path, capsys):
     out = tmp_path / "out.parquet"
     args = ["sample", "-n", 4, "-o", out, "--model", models["impute"], "--seed", 0]
