@@ -70,7 +70,8 @@ def sweep_inverse(M: Tensor) -> Tensor:
     The rows lie on the last axis, so that each of the r pivots is one pass of
     vector arithmetic; below r = 16 LAPACK spends its time in calls instead.
     """
-    A = M.permute(1, 2, 0).contiguous()
+    # A clone: at rank 1 M lies like this already, and would be overwritten.
+    A = M.permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
     for k in range(len(A)):
         pivot = A[k, k].reciprocal()
         row = A[k] * pivot

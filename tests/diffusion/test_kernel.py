@@ -87,6 +87,30 @@ def test_networks_count_as_a_donor_of_weight_one_over_trust():
     torch.testing.assert_close(donors.join(mean, x, known, median=False), expected.float())
 
 
+def test_many_codes_that_agree_do_not_overflow():
+    layout = CodeLayout((1,) * 400, (False,) * 400)
+    donors = KernelRegression(500, layout)
+    donors.x.copy_(torch.randn(500, 400, generator=torch.Generator().manual_seed(0)))
+    donors.mask.fill_(True)
+    donors.bandwidth.fill_(0.02)
+    known = torch.ones(3, 400, dtype=torch.bool)
+    known[:, 0] = False
+    found = donors.sums(donors.x[:3], known)
+    assert found.weight.isfinite().all()
+    mean = found.joined(torch.zeros(3, 400), 1e-4)
+    torch.testing.assert_close(mean[:, 0], donors.x[:3, 0])
+
+
+def test_medians_have_a_trust_of_their_own():
+    donors, x, known = some_donors()
+    mean = torch.full(x.shape, 0.3)
+    donors.trust_median.fill_(2.0)
+    sums = donors.sums(x, known)
+    expected = (0.3 + 2 * sums.cells) / (1 + 2 * sums.weight)
+    torch.testing.assert_close(donors.join(mean, x, known, median=True), expected.float())
+    assert donors.join(mean, x, known, median=False).dtype == torch.float32
+
+
 @pytest.fixture(scope="module")
 def repeats():
     """Rows that come twice and tell nothing else: pure noise but for their twins."""

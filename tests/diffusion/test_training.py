@@ -1,4 +1,4 @@
-"""The loop: networks of one weight, a clock set by hand, judges that follow a list."""
+"""The loop with networks of one weight, a clock set by hand and judges that follow a list."""
 
 import math
 from types import SimpleNamespace
