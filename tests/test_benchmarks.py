@@ -279,7 +279,7 @@ def test_cost(tmp_path):
     assert all(float(row["fit_seconds"]) > float(row["mean_seconds"]) > 0 for row in rows)
     assert all(row["draw_seconds"] == "" for row in rows)
     pages.main(tmp_path, tmp_path)
-    assert (tmp_path / "cost_fit.png").stat().st_size > 1000
+    assert (tmp_path / "cost_seconds.png").stat().st_size > 1000
     assert "MICE (linear)" in (tmp_path / "tables" / "cost.inc").read_text()
 
 

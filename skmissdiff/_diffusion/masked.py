@@ -153,6 +153,8 @@ def fit_masked(
             recipe.bfloat16,
         ),
         judge=shrunk if judged else None,
+        patience=recipe.patience,
+        n_held=sum(len(own) for own in held),
         callback=callback,
         refresh=StochasticEM(source, n_refreshes, generator),
     )

@@ -22,7 +22,7 @@ MOST_NETWORKS = 4  # averaging more gains less than a per cent
 NETWORK_ROWS = 8000  # tables of this many rows have one network, of a quarter of it four
 NETWORK_CODES = 256  # likewise for codes: wide tables pay for each network
 SMALL_WIDTH, LARGE_WIDTH = 128, 256
-N_LAYERS = 2
+N_LAYERS = 1  # a second one brings nothing to means and costs half as much again
 N_BINS = 16  # of each numeric column
 MOST_BINS = 1024  # of all columns together
 
@@ -31,6 +31,7 @@ FEWEST_STEPS, MOST_STEPS = 400, 1000
 STEPS_PER_COLUMN = 50  # of large tables, as one model per column would cost
 LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.03, 0.01
 EMA_DECAY = 0.98  # of the averaged weights, which are those that are judged and kept
+FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE = 3, 6  # checkpoints without an improvement
 N_USES = 3  # of a masked row
 
 
@@ -81,6 +82,7 @@ class Recipe:
     n_bins: int
     n_uses: int
     validation_fraction: float
+    patience: int
     n_refreshes: int
     donors: bool
     dropout: float
@@ -151,6 +153,7 @@ def recipe_for(
         n_bins=max(2, min(N_BINS, MOST_BINS // max(n_numeric, 1))),
         n_uses=N_USES,
         validation_fraction=min(options.validation_fraction, MAX_HELD_ROWS / max(n_rows, 1), 1 / K),
+        patience=round(between(FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE, n_rows)),
         n_refreshes=options.n_refreshes,
         donors=options.donors,
         dropout=DROPOUT if options.n_refreshes and has_categories else 0.0,

@@ -15,8 +15,9 @@ from .optimiser import Optimiser, OptimiserSettings
 WARM_UP = 0.05  # share of the training in which the learning rate rises
 # Shares of the training after which held-out cells are asked: early, to end what brings nothing.
 CHECKPOINTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-PATIENCE = 4  # checkpoints without an improvement
-MIN_CHANGE = 1e-3  # of the relative error: what counts as an improvement
+# Of the relative error, times the root of the number of held-out rows: what counts as a change.
+MIN_CHANGE = 0.04
+COOL_DOWN = 0.2  # of the steps so far, in which the learning rate falls to zero before the end
 
 # The next batch, whatever the loss makes of it.
 NextBatch = Callable[[], Any]
@@ -115,10 +116,15 @@ def train_step(
 
 
 class Checkpoints:
-    """Keeps the best weights by held-out cells, and says when more training is in vain."""
+    """Keeps the best weights by held-out cells, and says when more training is in vain.
 
-    def __init__(self, judge: Judge | None, optimiser: Optimiser):
-        self.judge, self.optimiser = judge, optimiser
+    Of weights that are as good, the later ones are kept: held-out cells are noisy, and weights
+    come to rest.
+    """
+
+    def __init__(self, judge: Judge | None, optimiser: Optimiser, patience: int, n_held: int):
+        self.judge, self.optimiser, self.patience = judge, optimiser, patience
+        self.min_change = MIN_CHANGE / math.sqrt(max(n_held, 1))
         self.due = list(CHECKPOINTS) if judge else []
         self.forget()
 
@@ -127,6 +133,7 @@ class Checkpoints:
         self.best: Any = None
         self.weights: list[Tensor] = []
         self.n_stale = 0
+        self.least = 1.0  # the factor analysis
 
     def look(self, denoiser: Denoiser, share_done: float, history: History) -> None:
         """Judge the averaged weights if it is time."""
@@ -137,16 +144,40 @@ class Checkpoints:
         self.optimiser.swap()
         found = self.judge(denoiser)
         history.validation_loss_curve.append(found.error)
-        least = 1.0 if self.best is None else self.best.error
-        self.n_stale = 0 if found.error < least - MIN_CHANGE else self.n_stale + 1
-        if self.best is None or found.error < least:
+        self.n_stale = 0 if found.error < self.least - self.min_change else self.n_stale + 1
+        if self.best is None or found.error < self.least + self.min_change:
             self.best = found
             self.weights = [p.detach().clone() for p in self.optimiser.parameters]
+        self.least = min(self.least, found.error)
         self.optimiser.swap()
 
     @property
     def in_vain(self) -> bool:
-        return self.n_stale >= PATIENCE
+        return self.n_stale >= self.patience
+
+
+class CoolDown:
+    """The last steps of a training that has nothing to gain: the learning rate falls to zero."""
+
+    def __init__(self):
+        self.first: int | None = None
+        self.last = 0
+
+    def begin(self, n_steps: int) -> None:
+        """After this step, unless it has begun."""
+        if self.first is None:
+            self.first = n_steps
+            self.last = n_steps + max(1, round(COOL_DOWN * n_steps))
+
+    def factor(self, n_steps: int) -> float:
+        """Of the learning rate, from 1 to 0."""
+        if self.first is None:
+            return 1.0
+        return (self.last - n_steps) / (self.last - self.first)
+
+    def is_over(self, n_steps: int) -> bool:
+        """Whether this was the last step."""
+        return self.first is not None and n_steps >= self.last - 1
 
 
 def fit_loop(
@@ -156,31 +187,37 @@ def fit_loop(
     clock: Clock,
     settings: OptimiserSettings,
     judge: Judge | None = None,
+    patience: int = 3,
+    n_held: int = 0,
     callback: Callback | None = None,
     refresh: Refresh | None = None,
 ) -> tuple[History, Any]:
     """Train in place, keep the averaged weights: the last, or the best by ``judge``.
 
-    Returns what happened, and the judgement of the weights that were kept, None without one.
+    ``n_held`` rows are what ``judge`` looks at. Returns what happened, and the judgement of the
+    weights that were kept, None without one.
     """
     optimiser = Optimiser(denoiser, settings)
-    history, checkpoints = History(), Checkpoints(judge, optimiser)
+    history, checkpoints = History(), Checkpoints(judge, optimiser, patience, n_held)
     clock.start_loop()
+    end = CoolDown()
     for n_steps in range(clock.max_iter):
-        factor = learning_rate_factor(clock.share_done(n_steps))
+        factor = end.factor(n_steps) * learning_rate_factor(clock.share_done(n_steps))
         value = train_step(denoiser, optimiser, loss, next_batch(), n_steps, factor)
         history.loss_curve.append(value)
         if callback is not None:
             callback(n_steps + 1, clock.max_iter, value)
-        share_done = clock.share_done(n_steps + 1)
+        share_done = 1.0 if end.is_over(n_steps) else clock.share_done(n_steps + 1)
         checkpoints.look(denoiser, share_done, history)
+        if checkpoints.in_vain:
+            end.begin(n_steps)
         if refresh is not None and refresh.is_due(share_done):
             optimiser.swap()  # the average is the better model to draw from
             if refresh(denoiser, share_done, clock.seconds_left()):
                 checkpoints.forget()
             optimiser.swap()
             share_done = clock.share_done(n_steps + 1)
-        if share_done >= 1 or checkpoints.in_vain:
+        if share_done >= 1:
             break
     kept_weights = checkpoints.weights or optimiser.average
     if not all(weight.isfinite().all() for weight in kept_weights):

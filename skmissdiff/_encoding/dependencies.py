@@ -1,4 +1,4 @@
-"""Numbers that a categorical column tells, such as the years beside the name of a degree.
+"""Functional dependencies: numbers that a categorical column tells, as a degree does its years.
 
 As codes of their own, numbers are drawn with a small error, which such a pair makes visible;
 as levels, one per value, they are drawn to the point.
@@ -12,7 +12,7 @@ FEWEST_PER_VALUE = 10  # rows that could contradict
 MOST_WRONG = 0.02  # of the rows in which the most frequent value is wrong
 
 
-def determined_numbers(table, max_values):
+def dependent_numbers(table, max_values):
     """Return the values of numeric columns with few values that a categorical column tells.
 
     Parameters
@@ -59,7 +59,7 @@ def tells(levels, values):
     values : ndarray of float, shape (n_rows,)
     """
     numbers = {}
-    level = np.array([numbers.setdefault(item, len(numbers)) for item in levels])
+    level = np.array([numbers.setdefault(item, len(numbers)) for item in levels], dtype=np.intp)
     distinct, value = np.unique(values, return_inverse=True)
     counts = np.zeros((len(numbers), len(distinct)), dtype=np.intp)
     np.add.at(counts, (level, value), 1)

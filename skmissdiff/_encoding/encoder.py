@@ -1,6 +1,5 @@
 """Tables as codes: one number per numeric column, one code per level of a categorical one."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -26,11 +25,12 @@ from skmissdiff._encoding.constraints import (
 )
 from skmissdiff._encoding.dependencies import (
     decode_values,
-    determined_numbers,
+    dependent_numbers,
     encode_values,
     log_shares_of_unseen,
 )
 from skmissdiff._encoding.scaling import NumericScaler
+from skmissdiff._support.caller import warn
 from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.sklearn_private import (
     Interval,
@@ -39,6 +39,7 @@ from skmissdiff._support.sklearn_private import (
     check_feature_names_in,
     fit_context,
 )
+from skmissdiff._support.unchanged import check_unchanged, parameters
 from skmissdiff._table.frames import is_nan_like, validate_table
 from skmissdiff._table.rebuild import build_table, default_value
 
@@ -57,29 +58,29 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
-        The categorical columns: those of category, string or boolean dtype, or the listed
-        ones, by index, by name or as a boolean mask.
+        Which columns hold categories rather than numbers: by dtype (category, string and
+        boolean columns), none, or indices, names or a boolean mask.
     scaling : {"standard", "quantile", "minmax"}, default="standard"
         The scale of numeric columns, see `NumericScaler`.
     max_categories : int or None, default=100
-        Largest number of codes of a categorical column. The least frequent levels share the
-        last one. None means no limit.
-    missing_values : int, float, str, NaN or None, default=NaN
+        Categories of a column that are kept apart; rarer ones share one code and come back
+        as real ones at their rate. None means no limit.
+    missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     bounds : None, "observed", (low, high) or dict, default=None
-        Range of the numbers that come out of `inverse_transform`: that of the observed
-        values, a pair in which None means no bound, or one of these per column by name or
+        Range of the numbers that come out: any, that of the observed values of each
+        column, a pair in which None means no bound, or one of these per column by name or
         index.
     snap : bool or array-like, default=False
-        Whether numbers that come out are the nearest ones observed in `fit`: in every numeric
-        column or in the listed ones, by name or index.
-    determined : bool, default=False
+        Whether the numbers that come out are the nearest ones observed in `fit`: in every
+        numeric column, or in those named.
+    functional_dependencies : bool, default=False
         Whether a number of few values that a categorical column tells, such as the years
-        beside the name of a degree, becomes one code per value, as levels do. Other numbers
-        in such a column count as the nearest one.
+        beside the name of a degree, becomes one code per value, as categories do. Other
+        numbers in such a column count as the nearest one.
     keep_empty_features : bool, default=False
-        Whether `inverse_transform` returns the columns that had no observed value in `fit`,
-        filled with 0, False or "missing_value".
+        Whether columns without any observed cell in `fit` are kept, filled with a constant
+        as in `sklearn.impute.SimpleImputer`, or dropped.
 
     Attributes
     ----------
@@ -130,7 +131,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         "missing_values": [MissingValues()],
         "bounds": [dict, tuple, list, StrOptions({"observed"}), None],
         "snap": ["boolean", "array-like"],
-        "determined": ["boolean"],
+        "functional_dependencies": ["boolean"],
         "keep_empty_features": ["boolean"],
     }
 
@@ -143,7 +144,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         missing_values=np.nan,
         bounds=None,
         snap=False,
-        determined=False,
+        functional_dependencies=False,
         keep_empty_features=False,
     ):
         self.categorical_features = categorical_features
@@ -152,7 +153,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.missing_values = missing_values
         self.bounds = bounds
         self.snap = snap
-        self.determined = determined
+        self.functional_dependencies = functional_dependencies
         self.keep_empty_features = keep_empty_features
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -211,8 +212,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             self._code_of_level[j] = share_codes(counts, self.max_categories)
             widths[j] = self._code_of_level[j].max(initial=-1) + 1
         self._values = [None] * table.n_columns
-        if self.determined:
-            self._values = determined_numbers(table, self.max_categories)
+        if self.functional_dependencies:
+            self._values = dependent_numbers(table, self.max_categories)
             widths = np.array(
                 [w if v is None else len(v) for w, v in zip(widths, self._values, strict=True)]
             )
@@ -224,6 +225,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
             self.scaler_ = scaler.fit(self._numbers(table))
         self.constant_errors_ = constant_errors(table, self._level_counts)
+        self._fitted_with = parameters(self)
         return self
 
     def transform(self, X):
@@ -240,6 +242,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             NaN where a cell is missing or a level was not seen in `fit`.
         """
         check_is_fitted(self)
+        check_unchanged(self, self._fitted_with, parameters(self))
         table = validate_table(
             self, X, reset=False, missing_values=self.missing_values, schema=self.schema_
         )
@@ -260,6 +263,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             With the library, the names and the dtypes of the table in `fit`.
         """
         check_is_fitted(self)
+        check_unchanged(self, self._fitted_with, parameters(self))
         n_codes = self.layout_.n_codes
         codes = check_array(
             X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_features=0
@@ -479,11 +483,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 more = ", ..." if len(unseen) > _N_EXAMPLES else ""
                 found.append(f"{self.schema_.label(j)} ({examples}{more})")
         if found:
-            warnings.warn(
+            warn(
                 f"Found categories that were not seen in fit, in {'; '.join(found)}. They are "
-                "kept as they are and treated as unknown.",
-                UserWarning,
-                stacklevel=3,
+                "kept as they are and treated as unknown."
             )
 
     def _numbers(self, table):

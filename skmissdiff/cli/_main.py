@@ -375,10 +375,10 @@ def _make_estimator(name, args, table, seed):
         "max_iter": args.max_iter,
         "max_time": args.max_time,
         "n_refreshes": getattr(args, "n_refreshes", None),
-        "bounds": bounds or None,
         "snap": [column for column in args.snap if column in seen] or None,
     }
     given = {parameter: value for parameter, value in given.items() if value is not None}
+    given["bounds"] = bounds or None  # "observed" by default
     verbose = int(sys.stderr.isatty() and not args.quiet)
     return getattr(skmissdiff, name)(random_state=seed, verbose=verbose, **given)
 

@@ -55,8 +55,8 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
         asdict(recipe_for(n, n_codes, n_columns, n_columns - 1, options, "cpu")) for n in SIZES
     ]
     followed = {name: [recipe[name] for recipe in recipes] for name in recipes[0]}
-    networks, batches, widths = (
-        followed.pop(name) for name in ("n_networks", "batch_size", "hidden_size")
+    networks, batches, widths, patience = (
+        followed.pop(name) for name in ("n_networks", "batch_size", "hidden_size", "patience")
     )
     for name, values in followed.items():
         if name == "em_tol":  # by its order of magnitude
@@ -67,6 +67,7 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
             assert all(value == values[0] for value in values), name
     assert all(0 <= a - b <= 1 for a, b in pairwise(networks))
     assert all(b - a in (0, 32) for a, b in pairwise(widths))
+    assert all(b - a in (0, 1) for a, b in pairwise(patience))
     # All networks together see as many rows a step, but for what the division leaves.
     smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
 

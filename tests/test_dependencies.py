@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from skmissdiff import MissDiffSampler, TableEncoder
-from skmissdiff._encoding.dependencies import determined_numbers
+from skmissdiff._encoding.dependencies import dependent_numbers
 from skmissdiff._table.frames import read_table
 
 YEARS = {"school": 9, "college": 13, "master": 14, "doctor": 17}
@@ -23,7 +23,7 @@ def degrees(n_rows=3000, seed=0, missing=0.2):
 
 
 def found(frame, max_values=100):
-    values = determined_numbers(read_table(frame), max_values)
+    values = dependent_numbers(read_table(frame), max_values)
     return [name for name, of_column in zip(frame, values, strict=True) if of_column is not None]
 
 
@@ -66,7 +66,7 @@ def test_stray_values_are_counted_in_all_rows():
 
 def test_codes_are_those_of_levels():
     frame = degrees()
-    encoder = TableEncoder(determined=True).fit(frame)
+    encoder = TableEncoder(functional_dependencies=True).fit(frame)
     names = encoder.get_feature_names_out().tolist()
     assert names[4:] == ["years_9", "years_13", "years_14", "years_17", "age"]
     row = pd.DataFrame({"degree": ["school"], "years": [12.9], "age": [30.0]})
@@ -77,7 +77,7 @@ def test_codes_are_those_of_levels():
 
 @pytest.fixture(scope="module")
 def sampler():
-    return MissDiffSampler(max_iter=200, batch_size=512, random_state=0).fit(degrees())
+    return MissDiffSampler(max_iter=200, random_state=0).fit(degrees())
 
 
 def test_generated_pairs_are_real_ones(sampler):
@@ -110,7 +110,7 @@ def test_values_that_were_not_seen_are_unlikely(sampler):
 @pytest.mark.parametrize(("aggregate", "expected"), [("mean", 11.8), ("median", 13), ("mode", 9)])
 def test_point_estimates_are_those_of_numbers(sampler, aggregate, expected):
     """.4 x 9, .35 x 13, .2 x 14 and .05 x 17, where nothing is known."""
-    imputer = sampler.to_imputer().set_params(aggregate=aggregate, n_draws=50)
+    imputer = sampler.to_imputer().set_params(aggregate=aggregate)
     row = pd.DataFrame({"degree": [None], "years": [np.nan], "age": [np.nan]}, dtype=object)
     row = row.astype({"years": float, "age": float})
     assert imputer.transform(row)["years"][0] == pytest.approx(expected, abs=0.3)
