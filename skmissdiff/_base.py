@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 import skmissdiff
+from skmissdiff._diffusion import paper as diffusion_paper
 from skmissdiff._diffusion.inference import (
     Model,
     from_arrays,
@@ -33,12 +34,15 @@ from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import HasMethods, Interval, StrOptions
 from skmissdiff._support.unchanged import check_unchanged, plain
+from skmissdiff._table.clock import Clock
 from skmissdiff._table.frames import is_nan_like, validate_table
 from skmissdiff._table.rebuild import asks_for_arrays
 from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
+from skmissdiff._table.ticks import Ticks
 
 # What a saved model may be made of.
 SAVED_CLASSES = (
+    Clock,
     CodeLayout,
     ColumnSchema,
     Element,
@@ -51,6 +55,7 @@ SAVED_CLASSES = (
     StandardScaler,
     TableEncoder,
     TableSchema,
+    Ticks,
 )
 SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max
@@ -261,13 +266,13 @@ class BaseMissDiff(BaseEstimator):
     def _diffusion_method(self):
         """The method with its settings of now: `n_steps` may be changed after `fit`."""
         steps = {} if self.n_steps is None else {"n_steps": self.n_steps}
-        paper = paper_method(self.method)
-        if paper is None:
+        chosen = paper_method(self.method)
+        if chosen is None:
             return MaskedMethod(**steps)
-        return paper.PaperMethod(
-            beta_schedule=paper.beta_schedule,
-            variance=paper.reverse_variance,
-            n_resample=paper.n_resample,
+        return diffusion_paper.PaperMethod(
+            beta_schedule=chosen.beta_schedule,
+            variance=chosen.reverse_variance,
+            n_resample=chosen.n_resample,
             **steps,
         )
 

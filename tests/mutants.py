@@ -155,7 +155,9 @@ def tests_of(path):
         users, before = {path.stem}, set()
         while users != before:
             before = set(users)
-            users |= {m for m, text in imports.items() for u in before if f"from .{u} import" in text}
+            users |= {
+                m for m, text in imports.items() for u in before if f"from .{u} import" in text
+            }
         found = [
             f
             for f in sorted((ROOT / "tests" / "diffusion").glob("test_*.py"))
@@ -225,7 +227,9 @@ def main():
             alive, killed = alive + survived, killed + (not survived)
             seconds = time.monotonic() - start
             verdict = "SURVIVED" if survived else "killed"
-            print(f"{count} {path.parent.name}/{path.name} {verdict} in {seconds:.1f} s", flush=True)
+            print(
+                f"{count} {path.parent.name}/{path.name} {verdict} in {seconds:.1f} s", flush=True
+            )
             if survived:
                 print(change, flush=True)
         print(f"killed {killed} of {killed + alive} mutants, {len(choices)} are possible")

@@ -24,15 +24,23 @@ SETTINGS = {
 TEXTS = ["", "a", "1", "nan", "é", "missing_value"]
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 FLOATS_32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+# Small whole numbers, and large ones that are near each other: a span of 2**53 is too wide.
+NEAR = 2**53 - 1
+INTEGERS = [
+    st.integers(-(2**53), -1),
+    st.integers(-(2**63), -(2**63) + NEAR),
+    st.integers(2**63 - 1 - NEAR, 2**63 - 1),
+]
+UNSIGNED = [st.integers(0, NEAR), st.integers(2**64 - 1 - NEAR, 2**64 - 1)]
 # Of each dtype: the values it may hold, and whether it has missing cells of its own.
 PANDAS = {
     "float64": (FLOATS, True),
     "float32": (FLOATS_32, True),
-    "int64": (st.integers(-(2**63), 2**63 - 1), False),
+    "int64": (INTEGERS, False),
     "uint8": (st.integers(0, 255), False),
     "bool": (st.booleans(), False),
-    "Int64": (st.integers(-(2**63), 2**63 - 1), True),
-    "UInt64": (st.integers(0, 2**64 - 1), True),
+    "Int64": (INTEGERS, True),
+    "UInt64": (UNSIGNED, True),
     "Float64": (FLOATS, True),
     "boolean": (st.booleans(), True),
     "str": (st.sampled_from(TEXTS), True),
@@ -45,7 +53,7 @@ PANDAS = {
 POLARS = {
     pl.Float64: (FLOATS, True),
     pl.Float32: (FLOATS_32, True),
-    pl.Int64: (st.integers(-(2**63), 2**63 - 1), True),
+    pl.Int64: (INTEGERS, True),
     pl.UInt8: (st.integers(0, 255), True),
     pl.Boolean: (st.booleans(), True),
     pl.String: (st.sampled_from(TEXTS), True),
@@ -55,7 +63,7 @@ POLARS = {
 ARRAYS = {
     "float64": (FLOATS, True),
     "float32": (FLOATS_32, True),
-    "int64": (st.integers(-(2**63), 2**63 - 1), False),
+    "int64": (INTEGERS, False),
     "bool": (st.booleans(), False),
     "str": (st.sampled_from(TEXTS), False),
     "object": (None, True),  # each column another one of OBJECTS
@@ -64,7 +72,7 @@ OBJECTS = [
     st.sampled_from(TEXTS),
     st.booleans(),
     FLOATS,
-    st.integers(-(2**63), 2**63 - 1),
+    *INTEGERS,
     st.one_of(st.integers(-9, 9), FLOATS),
 ]
 NULLS = [None, np.nan, pd.NA]
@@ -105,7 +113,9 @@ def columns(draw, library, n_columns, only=None):
         dtype = draw(st.sampled_from(list(dtypes))) if only is None else only
         values, can_miss = dtypes[dtype]
         if dtype == "object":
-            values = draw(st.sampled_from(OBJECTS))
+            values = OBJECTS
+        if isinstance(values, list):  # each column another one of these
+            values = draw(st.sampled_from(values))
         pools = [draw(st.lists(values, min_size=n, max_size=6)) for n in (1, 0)]
         share = draw(st.sampled_from(SHARES_MISSING)) if can_miss or library == "list" else 0.0
         made.append(Column(dtype, *pools, share, NULLS if dtype == "object" else [None]))

@@ -13,7 +13,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "skmissdiff"
 LAYERS = {
     "cli": {"report", "missingness", "metrics", "estimators", "_encoding", "_table", "_support"},
     "report": {"metrics", "estimators", "_encoding", "_table", "_support"},
-    "inference": {"estimators"},
+    "inference": {"estimators", "_support"},
     "metrics": {"_encoding", "_table", "_support"},
     "missingness": {"_encoding", "_table", "_support"},
     "estimators": {"_draws", "_diffusion", "_encoding", "_table", "_support"},

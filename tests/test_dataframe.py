@@ -4,7 +4,6 @@ import copy
 import importlib
 import subprocess
 import sys
-from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -124,7 +123,7 @@ def test_fill_mixed(mixed):
     assert dtypes(filled) == dtypes(mixed)
     expected = {
         "age": [31.5, float(np.float32(7.4)), 44.25, 7.0],
-        "visits": [1, 2, 7, 2**60 + 1],
+        "visits": [1, 2, 8, 2**60 + 1],  # 7.4 steps beyond the first one
         "smoker": [True, True, False, True],
         "city": ["Rome", "Oslo", "Rome", "Rome"],
         "size": ["S", "S", "L", "S"],
@@ -413,8 +412,6 @@ def test_text_must_be_declared(library):
 
 
 UNREADABLE = {
-    "datetime": ([datetime(2020, 1, 1)], "days since a date"),
-    "timedelta": ([timedelta(seconds=1)], "total seconds"),
     "bytes": ([b"x"], "Decode it"),
     "list": ([[1, 2]], "numbers or strings"),
     "struct": ([{"k": 1}], "numbers or strings"),
@@ -429,20 +426,16 @@ def test_other_columns_are_refused(library, kind):
         read_table(frame)
 
 
-def test_pandas_sparse_and_period_are_refused():
+def test_pandas_sparse_and_complex_are_refused():
     with pytest.raises(TypeError, match=r"Column 'x' .*to_dense"):
         read_table(pd.DataFrame({"x": pd.array([0.0, 1.0], dtype="Sparse[float64]")}))
-    with pytest.raises(TypeError, match=r"Column 'x' .*ordinal"):
-        read_table(pd.DataFrame({"x": pd.period_range("2020", periods=2, freq="M")}))
     with pytest.raises(ValueError, match="Complex data not supported"):
         read_table(pd.DataFrame({"x": [1j]}))
 
 
-def test_polars_objects_and_decimals_are_refused():
+def test_polars_objects_are_refused():
     with pytest.raises(TypeError, match=r"Column 'x' has dtype Object"):
         read_table(pl.DataFrame({"x": pl.Series([object()], dtype=pl.Object)}))
-    with pytest.raises(TypeError, match=r"Column 'x' .*floating-point"):
-        read_table(pl.DataFrame({"x": pl.Series([1], dtype=pl.Decimal(10, 2))}))
 
 
 @pytest.mark.parametrize(
@@ -479,7 +472,7 @@ def test_mixed_objects_are_refused(values, message):
         (np.array([[10**400]], dtype=object), ValueError, "infinity"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), ValueError, r"\['a'\] more than once"),
         (pl.LazyFrame({"a": [1]}), TypeError, "collect"),
-        (np.zeros((2, 1), dtype="M8[s]"), TypeError, "days since a date"),
+        (np.zeros((2, 1), dtype="M8[ps]"), TypeError, "from years to nanoseconds"),
         (np.zeros((2, 1), dtype="S3"), TypeError, "Decode it"),
         (np.zeros((2, 1), dtype=[("a", float)]), TypeError, "numbers or strings"),
         (np.ma.masked_array([[1.0]], mask=[[True]]), TypeError, "filled"),

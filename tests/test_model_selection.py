@@ -11,10 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from skmissdiff._diffusion.methods import MaskedMethod, PaperMethod
 
 import skmissdiff
 from skmissdiff import MissDiffImputer
+from skmissdiff._diffusion.masked import MaskedMethod
+from skmissdiff._diffusion.paper import PaperMethod
 
 METHODS = ["masked", "missdiff"]
 N_SPLITS = 3

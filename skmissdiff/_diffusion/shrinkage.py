@@ -24,6 +24,8 @@ MAX_MASKINGS = 24  # of a held-out row
 # Numeric columns, or categorical ones, that gain less than this on average keep the factor
 # analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
 MIN_IMPROVEMENT = 0.02
+# Likewise for draws, whose errors are mostly noise that nobody can foretell.
+MIN_DRAW_IMPROVEMENT = 0.002
 AGREEMENT_ROWS = 512
 
 BANDWIDTHS = (0.02, 0.05, 0.1, 0.2)
@@ -218,7 +220,10 @@ def judge(
         errors.append(error)
         # In units of s, as in training: draws are made at the small noise levels.
         noised = ask(denoiser, checks.noised)
-        alphas.noised[codes], draw_error = shrink_means(noised, codes, checks.noised.s)
+        alpha, draw_error = shrink_means(noised, codes, checks.noised.s)
+        if draw_error.mean() > 1 - MIN_DRAW_IMPROVEMENT:
+            alpha, draw_error = torch.zeros_like(draw_error), torch.ones_like(draw_error)
+        alphas.noised[codes] = alpha
     if denoiser.layout.categorical_slices:
         own, error = shrink_categories(absent, denoiser.layout)
         if error.mean() > 1 - MIN_IMPROVEMENT:

@@ -17,6 +17,7 @@ WARM_UP = 0.05  # share of the training in which the learning rate rises
 CHECKPOINTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # Of the relative error, times the root of the number of held-out rows: what counts as a change.
 MIN_CHANGE = 0.04
+FEWEST_LOOKS = 3  # checkpoints after which a training that has brought nothing at all ends
 COOL_DOWN = 0.2  # of the steps so far, in which the learning rate falls to zero before the end
 
 # The next batch, whatever the loss makes of it.
@@ -133,6 +134,7 @@ class Checkpoints:
         self.best: Any = None
         self.weights: list[Tensor] = []
         self.n_stale = 0
+        self.n_looks = 0
         self.least = 1.0  # the factor analysis
 
     def look(self, denoiser: Denoiser, share_done: float, history: History) -> None:
@@ -149,11 +151,13 @@ class Checkpoints:
             self.best = found
             self.weights = [p.detach().clone() for p in self.optimiser.parameters]
         self.least = min(self.least, found.error)
+        self.n_looks += 1
         self.optimiser.swap()
 
     @property
     def in_vain(self) -> bool:
-        return self.n_stale >= self.patience
+        never = self.least >= 1 and self.n_looks >= FEWEST_LOOKS
+        return never or self.n_stale >= self.patience
 
 
 class CoolDown:

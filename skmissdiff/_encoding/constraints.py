@@ -1,5 +1,6 @@
 """Imputed numbers that could have been observed: within bounds, whole, or seen before."""
 
+from decimal import Decimal
 from numbers import Real
 
 import numpy as np
@@ -7,9 +8,11 @@ import numpy as np
 from skmissdiff._table.columns import is_nan_like
 from skmissdiff._table.dtypes import numpy_dtype
 from skmissdiff._table.frames import column_index
+from skmissdiff._table.schema import TIMES
+from skmissdiff._table.ticks import WORDS
 
 
-def plausible_bounds(schema, bounds):
+def column_ranges(schema, bounds):
     """Return the lowest and the highest value of each column, shape (n_columns, 2).
 
     Parameters
@@ -18,7 +21,8 @@ def plausible_bounds(schema, bounds):
         The table seen in `fit`.
     bounds : None, "observed", (low, high) or dict
         The range of every numeric column, or one range per column by name or index. A
-        range is "observed" or a pair in which None means no bound.
+        range is "observed" or a pair in which None means no bound. A pair of dates or of
+        durations is for the columns of such, a pair of numbers for the others.
 
     Raises
     ------
@@ -31,14 +35,44 @@ def plausible_bounds(schema, bounds):
     if isinstance(bounds, dict):
         chosen = {_numeric_index(schema, key, "bounds"): value for key, value in bounds.items()}
     else:
-        numeric = np.flatnonzero(~np.asarray(schema.is_categorical))
-        chosen = dict.fromkeys(numeric.tolist(), bounds)
+        chosen = dict.fromkeys(_meant_columns(schema, bounds), bounds)
     for index, value in chosen.items():
         ranges[index] = _range(schema, index, value)
     return ranges
 
 
-def plausible_values(table, snap, ranges):
+def _meant_columns(schema, bounds):
+    """The numeric columns that one range for all of them is for."""
+    numeric = np.flatnonzero(~np.asarray(schema.is_categorical)).tolist()
+    if isinstance(bounds, str):
+        return numeric
+    ends = [end for end in bounds if end is not None]
+    if not ends or not numeric:
+        return numeric
+    if all(isinstance(end, Real | Decimal) and not isinstance(end, np.timedelta64) for end in ends):
+        found = [j for j in numeric if schema.columns[j].element not in TIMES]
+    else:
+        found = [j for j in numeric if _is_of(schema.columns[j], ends)]
+    if not found:
+        raise ValueError(
+            f"The bounds {bounds!r} are for none of the numeric columns. Give them by the name "
+            "of a column."
+        )
+    return found
+
+
+def _is_of(column, ends):
+    if column.element not in TIMES:
+        return False
+    try:
+        for end in ends:
+            column.offset_of(end)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def allowed_values(table, snap, ranges):
     """Return for each column the values that imputed ones are moved to, None for any.
 
     Parameters
@@ -49,7 +83,7 @@ def plausible_values(table, snap, ranges):
         Whether to use observed values only: in every numeric column, or in the listed
         ones, by name or index.
     ranges : ndarray of shape (n_columns, 2)
-        See `plausible_bounds`.
+        See `column_ranges`.
 
     Returns
     -------
@@ -72,10 +106,15 @@ def plausible_values(table, snap, ranges):
         observed[index] = values[(low <= values) & (values <= high)]
         if len(observed[index]) == 0:
             raise ValueError(
-                f"The bounds of {schema.label(index)}, {low:g} to {high:g}, hold none of its "
+                f"The bounds of {schema.label(index)}, {_words(schema.columns[index], low)} to "
+                f"{_words(schema.columns[index], high)}, hold none of its "
                 "observed values to snap to. Widen them or leave the column out of snap."
             )
     return observed
+
+
+def _words(column, number):
+    return column.text(number) if np.isfinite(number) else f"{number:g}"
 
 
 def stand_ins(table, marker, ranges):
@@ -88,7 +127,7 @@ def stand_ins(table, marker, ranges):
     marker : object
         What stands for a missing cell.
     ranges : ndarray of shape (n_columns, 2)
-        See `plausible_bounds`.
+        See `column_ranges`.
 
     Returns
     -------
@@ -105,8 +144,18 @@ def stand_ins(table, marker, ranges):
         low, high = ranges[index]
         inside = values[(low <= values) & (values <= high)]
         values = inside if len(inside) else values
-        found[index] = float(values[np.abs(values - marker).argmin()])
+        at = _marker_in(column, marker)
+        if at is not None:
+            found[index] = float(values[np.abs(values - at).argmin()])
     return found
+
+
+def _marker_in(column, marker):
+    """The number in a column that would read as missing, None if there is none such."""
+    if column.element in TIMES:
+        return None
+    # As it is written: a decimal 0.1 is not the float64 nearest to it.
+    return column.offset_of(marker if column.ticks is None else Decimal(str(marker)))
 
 
 def avoid_marker(values, column, marker, stand_in):
@@ -116,10 +165,10 @@ def avoid_marker(values, column, marker, stand_in):
     dtype = numpy_dtype(column)
     with np.errstate(over="ignore"):
         held = values.astype(dtype) if dtype.kind == "f" else values
-    return np.where(held == float(marker), stand_in, values)
+    return np.where(held == _marker_in(column, marker), stand_in, values)
 
 
-def make_plausible(values, column, bounds, observed, *, is_draw):
+def constrained(values, column, bounds, observed, *, is_draw):
     """Return imputed numbers moved to the nearest plausible ones; NaN stays.
 
     Parameters
@@ -164,17 +213,33 @@ def _range(schema, index, value):
         return column.minimum, column.maximum
     try:
         low, high = value
-        low = -np.inf if low is None else float(low)
-        high = np.inf if high is None else float(high)
+        low = -np.inf if low is None else _end(column, low)
+        high = np.inf if high is None else _end(column, high)
     except (TypeError, ValueError) as error:
+        of_what = "" if column.clock is None else f" of {WORDS[column.clock.ticks.holds][0]}"
+        why = f": {error}" if of_what else ""
         raise ValueError(
-            f"The bounds of {label} must be 'observed' or a pair (low, high), got {value!r}."
+            f"The bounds of {label} must be 'observed' or a pair (low, high){of_what}, got "
+            f"{value!r}{why}."
         ) from error
     if not low <= high:
         raise ValueError(f"The bounds of {label} must be in order, got {value!r}.")
     if (column.is_whole or column.is_integer) and np.ceil(low) > np.floor(high):
         raise ValueError(
-            f"The bounds of {label} hold no whole number, got {value!r}, but the column has "
-            "nothing else."
+            f"The bounds of {label} hold no whole {_step_words(column)}, got {value!r}, but the "
+            "column has nothing else."
         )
     return low, high
+
+
+def _end(column, value):
+    """Return the number in the column of one end of a range, which may be infinite."""
+    endless = isinstance(value, float | np.floating) and np.isinf(value)
+    return float(value) if endless else column.offset_of(value)
+
+
+def _step_words(column):
+    """What the values of a column are whole numbers of."""
+    if column.clock is None or not column.clock.ticks.is_time:
+        return "number"
+    return f"step of {column.clock.step_size:g} seconds"

@@ -1,4 +1,4 @@
-"""Tables as codes: one number per numeric column, one code per level of a categorical one."""
+"""Tables as codes: one number per numeric column, one code per category of a categorical one."""
 
 from numbers import Integral
 
@@ -7,20 +7,20 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skmissdiff._encoding.categories import (
-    count_levels,
-    decode_levels,
+    count_categories,
+    decode_categories,
     distinct_names,
-    encode_levels,
+    encode_categories,
     log_shares,
     share_codes,
     shared_code,
 )
 from skmissdiff._encoding.cell_errors import constant_errors
 from skmissdiff._encoding.constraints import (
+    allowed_values,
     avoid_marker,
-    make_plausible,
-    plausible_bounds,
-    plausible_values,
+    column_ranges,
+    constrained,
     stand_ins,
 )
 from skmissdiff._encoding.dependencies import (
@@ -52,7 +52,7 @@ _N_EXAMPLES = 3
 class TableEncoder(TransformerMixin, BaseEstimator):
     """Encode a table with numeric and categorical columns and missing cells as numbers.
 
-    A numeric column becomes one scaled code, a categorical column one code per level seen in
+    A numeric column becomes one scaled code, a categorical column one code per category seen in
     `fit`. All codes of a missing cell are NaN. A column without any observed value has no code.
 
     Parameters
@@ -87,9 +87,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     layout_ : CodeLayout
         Which codes belong to which column.
     categories_ : list of (ndarray or None)
-        The levels of each categorical column, None for the others.
+        The categories of each categorical column, None for the others.
     infrequent_categories_ : list of (ndarray or None)
-        The levels that share the last code of their column, None where none do.
+        The categories that share the last code of their column, None where none do.
     scaler_ : NumericScaler or None
         The scaler of the numeric columns, None if there are none.
     schema_ : TableSchema
@@ -98,7 +98,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         The columns that come out of `inverse_transform`.
     constant_errors_ : ndarray of shape (`n_features_in_`,)
         Error of a constant fill of each column: its standard deviation, or the error rate of its
-        most frequent level.
+        most frequent category.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
@@ -158,7 +158,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn the kinds, the levels and the scales of the columns.
+        """Learn the kinds, the categories and the scales of the columns.
 
         Parameters
         ----------
@@ -197,20 +197,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         schema = table.schema
         known = np.array([column.n_observed > 0 for column in schema.columns])
         categorical = np.asarray(schema.is_categorical)
-        self._ranges = plausible_bounds(schema, self.bounds)
-        self._observed = plausible_values(table, self.snap, self._ranges)
+        self._ranges = column_ranges(schema, self.bounds)
+        self._observed = allowed_values(table, self.snap, self._ranges)
         self._stand_ins = stand_ins(table, self.missing_values, self._ranges)
         self.schema_ = schema
         self.kept_columns_ = known | self.keep_empty_features
         self.categories_ = [None] * table.n_columns
-        self._level_counts = [None] * table.n_columns
-        self._code_of_level = [None] * table.n_columns
+        self._category_counts = [None] * table.n_columns
+        self._code_of_category = [None] * table.n_columns
         widths = known.astype(int)
         for j in np.flatnonzero(categorical):
-            levels, counts = count_levels(schema.columns[j], table.columns[j])
-            self.categories_[j], self._level_counts[j] = levels, counts
-            self._code_of_level[j] = share_codes(counts, self.max_categories)
-            widths[j] = self._code_of_level[j].max(initial=-1) + 1
+            categories, counts = count_categories(schema.columns[j], table.columns[j])
+            self.categories_[j], self._category_counts[j] = categories, counts
+            self._code_of_category[j] = share_codes(counts, self.max_categories)
+            widths[j] = self._code_of_category[j].max(initial=-1) + 1
         self._values = [None] * table.n_columns
         if self.functional_dependencies:
             self._values = dependent_numbers(table, self.max_categories)
@@ -224,7 +224,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if len(self._numeric):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
             self.scaler_ = scaler.fit(self._numbers(table))
-        self.constant_errors_ = constant_errors(table, self._level_counts)
+        self.constant_errors_ = constant_errors(table, self._category_counts)
         self._fitted_with = parameters(self)
         return self
 
@@ -239,7 +239,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         codes : ndarray of shape (n_samples, n_codes)
-            NaN where a cell is missing or a level was not seen in `fit`.
+            NaN where a cell is missing or a category was not seen in `fit`.
         """
         check_is_fitted(self)
         check_unchanged(self, self._fitted_with, parameters(self))
@@ -296,18 +296,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if not self.schema_.columns[j].is_categorical:
                 names += [name] * self.layout_.widths[j]
                 continue
-            shared = shared_code(self._code_of_level[j])
+            shared = shared_code(self._code_of_category[j])
             for code in range(self.layout_.widths[j]):
-                level = self.categories_[j][self._code_of_level[j] == code][0]
-                names.append(f"{name}_{'infrequent' if code == shared else level}")
+                category = self.categories_[j][self._code_of_category[j] == code][0]
+                names.append(f"{name}_{'infrequent' if code == shared else category}")
         return np.array(distinct_names(names), dtype=object)
 
     @property
     def infrequent_categories_(self):
-        """The levels that share the last code of their column."""
+        """The categories that share the last code of their column."""
         check_is_fitted(self)
         infrequent = [None] * self.layout_.n_columns
-        for j, codes in enumerate(self._code_of_level):
+        for j, codes in enumerate(self._code_of_category):
             shared = None if codes is None else shared_code(codes)
             if shared is not None:
                 infrequent[j] = self.categories_[j][codes == shared]
@@ -319,7 +319,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         table : Table
-            A level that was not seen in `fit` counts as unknown, without being listed in
+            A category that was not seen in `fit` counts as unknown, without being listed in
             ``table.missing``. Numbers far beyond those seen in `fit` get the largest code.
         uniforms : ndarray of shape (n_rows, n_columns), optional
             Numbers from 0 to 1 that spread equal numbers over the codes they stand for, where
@@ -345,7 +345,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if self._values[j] is not None:
                 encode_values(values, self._values[j], out)
             elif self.categories_[j] is not None and out.shape[1] > 0:
-                encode_levels(values, self.categories_[j], self._code_of_level[j], out)
+                encode_categories(values, self.categories_[j], self._code_of_category[j], out)
         return codes
 
     def decode(self, codes, uniforms=None, how="mode"):
@@ -356,11 +356,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         codes : ndarray of shape (n_rows, n_codes)
             NaN gives NaN or None.
         uniforms : ndarray of shape (n_rows, n_columns), optional
-            Numbers from 0 to 1 by which one of the levels that share a code is drawn, as often
+            Numbers from 0 to 1 by which one of the categories that share a code is drawn, as often
             as it was seen in `fit`. Without them it is the most frequent one, and the codes
             are taken for point estimates.
         how : {"mean", "median", "mode"}, default="mode"
-            What becomes of numbers that are kept as levels, whose codes are their shares.
+            What becomes of numbers that are kept as categories, whose codes are their shares.
 
         Returns
         -------
@@ -381,18 +381,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 values.append(np.full(len(codes), default_value(column), dtype=dtype))
             elif column.is_categorical:
                 values.append(
-                    decode_levels(
+                    decode_categories(
                         codes[:, self.layout_.slices[j]],
                         self.categories_[j],
-                        self._level_counts[j],
-                        self._code_of_level[j],
+                        self._category_counts[j],
+                        self._code_of_category[j],
                         None if uniforms is None else uniforms[:, j],
                     )
                 )
             else:
                 one_hot = codes[:, self.layout_.slices[j]]
                 distinct = self._values[j]
-                plausible = make_plausible(
+                allowed = constrained(
                     next(numbers) if distinct is None else decode_values(one_hot, distinct, how),
                     column,
                     self._ranges[j],
@@ -400,7 +400,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     is_draw=uniforms is not None,
                 )
                 values.append(
-                    avoid_marker(plausible, column, self.missing_values, self._stand_ins[j])
+                    avoid_marker(allowed, column, self.missing_values, self._stand_ins[j])
                 )
         return values
 
@@ -420,8 +420,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             As those of `encode`, but for extremes: their codes have a density.
         log_volume : ndarray of shape (n_rows,)
             Summed over the observed cells: the log of the slope of numeric codes, the log of a
-            level's share among those that have the same code, and the log probability of a
-            value that was not seen in `fit` where numbers are kept as levels.
+            category's share among those that have the same code, and the log probability of a
+            value that was not seen in `fit` where numbers are kept as categories.
         """
         codes = self.encode(table, uniforms)
         total = np.zeros(table.n_rows)
@@ -435,16 +435,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if distinct is not None:
                 n_observed = self.schema_.columns[j].n_observed
                 total += log_shares_of_unseen(table.columns[j], distinct, n_observed)
-        for j, levels in enumerate(self.categories_):
-            if levels is None or shared_code(self._code_of_level[j]) is None:
+        for j, categories in enumerate(self.categories_):
+            if categories is None or shared_code(self._code_of_category[j]) is None:
                 continue
-            shares = log_shares(self._level_counts[j], self._code_of_level[j])
-            share_of = dict(zip(levels, shares, strict=True))
+            shares = log_shares(self._category_counts[j], self._code_of_category[j])
+            share_of = dict(zip(categories, shares, strict=True))
             total += [share_of.get(value, 0.0) for value in table.columns[j]]
         return codes, total
 
     def known_cells(self, table):
-        """Return the columns of a `Table`, None where a level was not seen in `fit`.
+        """Return the columns of a `Table`, None where a category was not seen in `fit`.
 
         Parameters
         ----------
@@ -456,15 +456,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns : list of ndarray of shape (n_rows,)
         """
         columns = list(table.columns)
-        for j, levels in enumerate(self.categories_):
-            if levels is not None:
-                known = set(levels)
+        for j, categories in enumerate(self.categories_):
+            if categories is not None:
+                known = set(categories)
                 columns[j] = np.empty(table.n_rows, dtype=object)
                 columns[j][:] = [v if v in known else None for v in table.columns[j]]
         return columns
 
     def warn_unseen(self, table):
-        """Warn once if categorical columns hold levels that were not seen in `fit`.
+        """Warn once if categorical columns hold categories that were not seen in `fit`.
 
         Parameters
         ----------
@@ -472,11 +472,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             What `validate_table` returns.
         """
         found = []
-        for j, levels in enumerate(self.categories_):
-            if levels is None or self.layout_.widths[j] == 0:
+        for j, categories in enumerate(self.categories_):
+            if categories is None or self.layout_.widths[j] == 0:
                 continue
             unseen = dict.fromkeys(table.columns[j])
-            known = set(levels)
+            known = set(categories)
             unseen = [v for v in unseen if v is not None and v not in known]
             if unseen:
                 examples = ", ".join(map(repr, unseen[:_N_EXAMPLES]))

@@ -24,7 +24,8 @@ def plain(value):
         return None
     if hasattr(value, "__len__"):
         return [plain(item) for item in value]
-    return ["NaN"]  # pandas.NA
+    text = str(value)  # a date, or a null of pandas
+    return ["NaN"] if text in ("<NA>", "NaT") else [text]
 
 
 def parameters(estimator):

@@ -1,29 +1,44 @@
 """One column of an array or a frame as numbers or as levels."""
 
+from decimal import Decimal
+from fractions import Fraction
 from numbers import Complex, Integral, Real
 
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from skmissdiff._table.schema import ColumnSchema, Element, Kind, column_label
+from skmissdiff._table.clock import LARGEST_WHOLE, Clock, start_clock
+from skmissdiff._table.schema import TIMES, ColumnSchema, Element, Kind, column_label
+from skmissdiff._table.ticks import INTEGER, tick_as_object, ticks_of_objects
+from skmissdiff._table.ticks_in import read_objects, read_ticks, ticks_of
 
 _WORDS = {
     Element.NUMBER: "numbers",
+    Element.DATE: "dates",
+    Element.DURATION: "durations",
+    Element.DAYTIME: "times of day",
+    Element.PERIOD: "periods",
     Element.BOOLEAN: "booleans",
     Element.TEXT: "text",
     Element.OTHER: "objects",
 }
+_ELEMENTS = {
+    "integer": Element.NUMBER,
+    "decimal": Element.NUMBER,
+    "instant": Element.DATE,
+    "date": Element.DATE,
+    "duration": Element.DURATION,
+    "daytime": Element.DAYTIME,
+    "period": Element.PERIOD,
+}
 _NULL_TYPES = ("NoneType", "NAType", "NaTType")
+_NUMPY_TIMES = np.datetime64 | np.timedelta64  # the latter is an integer to Python
 # What to do with a column that holds neither numbers nor levels, by a part of its dtype's name.
 _WAYS_OUT = {
-    "decimal": "Cast it to a floating-point dtype",
     "sparse": "Make it dense with X.sparse.to_dense()",
-    "timedelta": "Turn it into numbers, such as total seconds",
-    "duration": "Turn it into numbers, such as total seconds",
-    "date": "Turn it into numbers, such as days since a date",
-    "timestamp": "Turn it into numbers, such as days since a date",
-    "time": "Turn it into numbers, such as seconds since midnight",
-    "period": "Turn it into numbers, such as its ordinal",
+    "timedelta": "Convert it to a unit from weeks to nanoseconds",
+    "datetime64[ns,": "Give it a zone with a name, such as by .dt.tz_convert('UTC')",
+    "datetime": "Convert it to a unit from years to nanoseconds",
     "bytes": "Decode it to strings",
     "binary": "Decode it to strings",
 }
@@ -33,6 +48,10 @@ def is_nan_like(value):
     """Whether `value` is None, NaN, pd.NA or NaT."""
     if type(value).__name__ in _NULL_TYPES:
         return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
+    if isinstance(value, _NUMPY_TIMES):
+        return bool(np.isnat(value))
     return isinstance(value, float | np.floating) and bool(value != value)
 
 
@@ -61,23 +80,40 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
     """
     label = column_label(name, index)
     marker = None if is_nan_like(missing_values) else missing_values
-    family = _family(source, label)
-    if family == "number":
+    known = fitted is not None and fitted.n_observed > 0
+    ticks = ticks_of(source)
+    family = "ticks" if ticks is not None else _family(source, label)
+    if family == "ticks":
+        values, missing = _ticks(source, ticks, marker)
+        element = _ELEMENTS[ticks.holds]
+    elif family == "number":
         values, missing = _numbers(source, marker, label)
         element = Element.NUMBER
     else:
         values, missing = _levels(source, marker)
-        element = _element(values[~missing], family, label, fitted)
+        if family == "object" and not (known and fitted.kind is Kind.CATEGORICAL):
+            ticks = _ticks_of_objects(values[~missing], label)
+        if ticks is not None:
+            family, element = "ticks", _ELEMENTS[ticks.holds]
+            values = read_objects(values, missing, ticks)
+        else:
+            element = _element(values[~missing], family, label, fitted)
     n_observed = len(missing) - int(np.count_nonzero(missing))
     natural = _natural_kind(family, element)
-    if fitted is not None and fitted.n_observed > 0:
+    if known:
         kind = fitted.kind
-        _check_conflict(fitted, family, element, values, missing, label)
+        _check_conflict(fitted, family, element, ticks, values, missing, label)
     elif fitted is not None or kind is None:
         # What was never observed has no code: any value of it is carried along.
         kind = natural
     elif kind is Kind.NUMERIC:
         _check_not_levels(family, element, label)
+    elif family == "ticks":
+        raise TypeError(
+            f"{label[0].upper()}{label[1:]} holds {_WORDS[element]} of dtype "
+            f"{_native_name(source)} and is among categorical_features. Leave it out there, to "
+            "have it taken as numbers, or convert it to text or to a category dtype."
+        )
     if kind is Kind.CATEGORICAL and family == "number":
         values, missing = _levels(source, marker)
     whole_objects = (
@@ -85,25 +121,84 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
         and n_observed > 0
         and all(issubclass(t, Integral) for t in set(map(type, values[~missing])))
     )
-    if kind is Kind.NUMERIC and values.dtype == object:
-        values = _levels_as_numbers(values, missing, label)
+    is_integer = whole_objects or _is_integer_dtype(source)
+    clock = None
+    if kind is Kind.NUMERIC:
+        clock = fitted.clock if known else None
+        if family == "ticks":
+            if not known:
+                new = fitted is None and n_observed > 0
+                clock = start_clock(values[~missing], ticks) if new else Clock(ticks)
+            values = _ticks_as_numbers(values, missing, ticks, clock)
+        else:
+            if values.dtype == object:
+                values = _levels_as_numbers(values, missing, label)
+            if known or (fitted is None and is_integer and _is_large(values)):
+                values, clock = _large_numbers(source, marker, values, clock, known)
     column = ColumnSchema(
         name=name.item() if isinstance(name, np.generic) else name,
         kind=kind,
         element=element,
         n_observed=n_observed,
-        is_integer=whole_objects or _is_integer_dtype(source),
+        is_integer=is_integer or (family == "ticks" and kind is Kind.NUMERIC),
+        clock=clock,
+        ticks=ticks,
         **_describe_dtype(source, family),
         **_describe_range(kind, values, missing),
     )
     return values, missing, column
 
 
+def _ticks(source, ticks, marker):
+    """Ticks of a column with a dtype of dates, durations or decimals."""
+    values, missing = read_ticks(source, ticks)
+    if ticks.holds == "decimal" and isinstance(marker, Real) and not isinstance(marker, bool):
+        # As it is written: 0.1 is not the float64 nearest to it.
+        at = Fraction(str(marker)) * 10**ticks.scale
+        missing = missing | (values == at)
+    return values, missing
+
+
+def _ticks_of_objects(observed, label):
+    try:
+        return ticks_of_objects(observed)
+    except ValueError as error:
+        raise TypeError(f"{label[0].upper()}{label[1:]} holds {error}.") from error
+
+
+def _ticks_as_numbers(values, missing, ticks, clock):
+    """float64 offsets on the clock, the numbers themselves where there is none, NaN if missing."""
+    out = np.full(len(values), np.nan)
+    if clock is None:  # decimals in a column that held other numbers in fit
+        out[~missing] = [float(int(value) * ticks.size) for value in values[~missing]]
+    else:
+        out[~missing] = clock.offsets(values[~missing], ticks)
+    return out
+
+
+def _is_large(values):
+    """Whether numbers may not be the whole ones that they were before they became float64."""
+    return bool((np.abs(values) >= LARGEST_WHOLE).any())
+
+
+def _large_numbers(source, marker, values, clock, known):
+    """Offsets on the clock of large integers, the numbers themselves where there is none."""
+    if known and clock is None:
+        return values, None
+    items, missing = _levels(source, marker)
+    exact = items[~missing]
+    if clock is None:
+        clock = start_clock(exact, INTEGER)
+    values = np.full(len(items), np.nan)
+    values[~missing] = clock.offsets_of_numbers(exact)
+    return values, clock
+
+
 def _family(source, label):
     """What kind of dtype the column has."""
     if isinstance(source, np.ndarray):
         return _family_of_numpy(source.dtype, label)
-    spelling = str(_native_dtype(source))
+    spelling = _native_name(source)
     dtype = source.dtype
     if spelling == "object":
         return "object"  # pandas; narwhals calls it String where it finds text
@@ -138,6 +233,10 @@ def _unsupported(label, spelling):
         f"{label[0].upper()}{label[1:]} has dtype {spelling}, which is neither numeric nor "
         f"categorical. {way}, or drop the column."
     )
+
+
+def _native_name(source):
+    return str(source.dtype if isinstance(source, np.ndarray) else _native_dtype(source))
 
 
 def _native_dtype(series):
@@ -188,7 +287,13 @@ def _levels(source, marker):
         items = source.to_list()
     types = set(map(type, items))
     if any(issubclass(t, np.generic) for t in types):
-        items = [item.item() if isinstance(item, np.generic) else item for item in items]
+        # Not a datetime64, of which nanoseconds would become a number.
+        items = [
+            item
+            if isinstance(item, _NUMPY_TIMES) or not isinstance(item, np.generic)
+            else item.item()
+            for item in items
+        ]
         types = set(map(type, items))
     levels = np.empty(len(items), dtype=object)
     levels[:] = items
@@ -196,6 +301,8 @@ def _levels(source, marker):
     missing = np.zeros(len(items), dtype=bool)
     if null or float in types:
         missing[:] = [type(v) in null or (type(v) is float and v != v) for v in items]
+    if any(issubclass(t, Decimal | _NUMPY_TIMES) for t in types):
+        missing |= [is_nan_like(value) for value in items]
     if marker is not None:
         missing |= np.array([_is_marker(v, marker) for v in items], dtype=bool)
     levels[missing] = None
@@ -206,6 +313,8 @@ def _is_marker(value, marker):
     # 1 == True == 1.0 in Python, but a table in which 1 is missing has not lost what is true.
     if isinstance(marker, str | bool):
         return type(value) is type(marker) and value == marker
+    if isinstance(value, Decimal):  # as it is written: 0.1 is not the float64 nearest to it
+        return value == Decimal(str(marker))
     return isinstance(value, Real) and not isinstance(value, bool) and bool(value == marker)
 
 
@@ -230,7 +339,8 @@ def _element_of_type(cls):
         return Element.BOOLEAN
     if issubclass(cls, str):
         return Element.TEXT
-    return Element.NUMBER if issubclass(cls, Real) else Element.OTHER
+    is_number = issubclass(cls, Real) and not issubclass(cls, _NUMPY_TIMES)
+    return Element.NUMBER if is_number else Element.OTHER
 
 
 def _mixture_error(observed, elements, label):
@@ -257,28 +367,50 @@ def _mixture_error(observed, elements, label):
 
 
 def _natural_kind(family, element):
-    if family in ("number", "null") or (family == "object" and element is Element.NUMBER):
+    if family in ("number", "null", "ticks") or (family == "object" and element is Element.NUMBER):
         return Kind.NUMERIC
     return Kind.CATEGORICAL
 
 
-def _check_conflict(fitted, family, element, values, missing, label):
+def _check_conflict(fitted, family, element, ticks, values, missing, label):
     """Raise if the column cannot be read as the kind that it had in `fit`."""
     observed = values[~missing].tolist()
     if not observed:
         return
     if fitted.kind is Kind.NUMERIC:
         conflict = family == "category" or element in (Element.TEXT, Element.OTHER)
+        is_time = not TIMES.isdisjoint((element, fitted.element))
+        conflict |= is_time and (element is not fitted.element or _are_apart(ticks, fitted.clock))
     else:
-        known = Element.OTHER not in (element, fitted.element)
-        conflict = known and (element is Element.TEXT) != (fitted.element is Element.TEXT)
+        is_known = Element.OTHER not in (element, fitted.element)
+        conflict = is_known and (element is Element.TEXT) != (fitted.element is Element.TEXT)
+        conflict |= family == "ticks"
     if conflict:
-        held = "numbers" if fitted.kind is Kind.NUMERIC else _WORDS[fitted.element]
-        now = "levels of a categorical dtype" if family == "category" else _WORDS[element]
+        numeric = fitted.kind is Kind.NUMERIC and fitted.element not in TIMES
+        held = "numbers" if numeric else _words(fitted.element, fitted.clock and fitted.clock.ticks)
+        is_category = family == "category"
+        now = "levels of a categorical dtype" if is_category else _words(element, ticks)
+        example = observed[0] if ticks is None else tick_as_object(int(observed[0]), ticks)
         raise TypeError(
             f"{label[0].upper()}{label[1:]} held {held} when it was fitted and holds {now} now, "
-            f"such as {observed[0]!r}. Convert it to the type that it had in fit."
+            f"such as {example!r}. Convert it to the type that it had in fit."
         )
+
+
+def _are_apart(ticks, clock):
+    """Whether dates with a time zone meet some without, or periods such of another length."""
+    if ticks.holds == "period":
+        return ticks.unit != clock.ticks.unit
+    return (ticks.zone is None) != (clock.ticks.zone is None)
+
+
+def _words(element, ticks):
+    """What a column holds, with what tells it from others of its kind."""
+    if element is Element.DATE:
+        return f"dates {'without a' if ticks.zone is None else 'with the'} time zone" + (
+            "" if ticks.zone is None else f" {ticks.zone}"
+        )
+    return _WORDS[element] + (f" ({ticks.unit})" if element is Element.PERIOD else "")
 
 
 def _check_not_levels(family, element, label):

@@ -8,6 +8,13 @@ import numpy as np
 
 from skmissdiff._table.columns import is_nan_like
 from skmissdiff._table.schema import Kind
+from skmissdiff._table.ticks_out import (
+    arrow_of_ticks,
+    numpy_of_ticks,
+    objects_of_ticks,
+    pandas_of_ticks,
+    polars_of_ticks,
+)
 
 # Arrow's and polars' names of the dtypes that NumPy spells in another way.
 _NUMPY_NAMES = {
@@ -18,6 +25,8 @@ _NUMPY_NAMES = {
     "int128": "int64",
     "uint128": "uint64",
 }
+# Of polars, which NumPy does not have.
+_WIDE_INTEGERS = {"Int128": (-(2**127), 2**127 - 1), "UInt128": (0, 2**128 - 1)}
 _DICTIONARY = re.compile(r"dictionary<values=(.+), indices=(\w+), ordered=([01])>")
 
 
@@ -48,7 +57,7 @@ def make_column(library, column, values):
         return module.Series(array, name=column.name, dtype=dtype)
     if library == "polars":
         return polars_series(module, column, values)
-    return _arrow_array(module, column, values)
+    return arrow_array(module, column, values)
 
 
 def extended(categories, fitted, values):
@@ -74,6 +83,12 @@ def numpy_dtype(column):
 
 def typed(values, column, dtype):
     """Return values as an array of the NumPy dtype, rounded and clipped to what it can hold."""
+    if column.ticks is not None and dtype.kind in "mM":
+        return numpy_of_ticks(column, values, np.zeros(len(values), dtype=bool), dtype)
+    if column.ticks is not None and dtype.kind == "O":
+        return objects_of_ticks(column, values)
+    if column.clock is not None:
+        values = column.clock.numbers(np.asarray(values, dtype=np.float64))
     if dtype.kind == "U":
         return np.asarray(values, dtype=str)
     if dtype.kind == "O":
@@ -135,9 +150,11 @@ def _pandas_dtype(pd, column):
 
 def pandas_array(pd, column, values, dtype=None):
     """Return values as a pandas array, of the column's dtype unless `dtype` is given."""
+    gaps = absent(values)
+    if column.ticks is not None:
+        return pandas_of_ticks(pd, column, values, gaps)
     dtype = _pandas_dtype(pd, column) if dtype is None else dtype
     kind = numpy_dtype(column)
-    gaps = absent(values)
     if gaps.any() and isinstance(dtype, np.dtype) and dtype.kind in "iub":
         # These have no missing value: pandas itself makes floats or objects of them.
         dtype = kind = np.dtype(object if dtype.kind == "b" else np.float64)
@@ -151,8 +168,14 @@ def pandas_array(pd, column, values, dtype=None):
 def polars_series(pl, column, values, dtype=None):
     """Return values as a polars Series, of the column's dtype unless `dtype` is given."""
     gaps = absent(values)
+    if column.ticks is not None:
+        return polars_of_ticks(pl, column, values, gaps)
     kind = numpy_dtype(column)
     items = np.full(len(values), None, dtype=object)
+    if column.clock is not None and column.dtype in _WIDE_INTEGERS:
+        low, high = _WIDE_INTEGERS[column.dtype]
+        items[~gaps] = [min(max(v, low), high) for v in column.clock.numbers(values[~gaps])]
+        return pl.Series(column.name, items.tolist(), dtype=getattr(pl, column.dtype))
     items[~gaps] = typed(values[~gaps], column, kind).astype(object)
     if column.dtype == "Null":
         return pl.Series(column.name, items.tolist())
@@ -163,9 +186,11 @@ def polars_series(pl, column, values, dtype=None):
     return pl.Series(column.name, items.tolist(), dtype=start).cast(dtype)
 
 
-def _arrow_array(pa, column, values):
+def arrow_array(pa, column, values):
     """Return values as an Arrow array of the column's dtype."""
     gaps = absent(values)
+    if column.ticks is not None:
+        return arrow_of_ticks(pa, column, values, gaps)
     items = np.full(len(values), None, dtype=object)
     items[~gaps] = typed(values[~gaps], column, numpy_dtype(column)).astype(object)
     if column.dtype == "null":

@@ -118,7 +118,24 @@ def validate_table(
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     if as_array and is_frame(X):
         X = check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name="X")
-    return _read_checked(X, missing_values, categorical_features, schema)
+    table = _read_checked(X, missing_values, categorical_features, schema)
+    if reset:
+        _refuse_inexact(table.schema)
+    return table
+
+
+def _refuse_inexact(schema):
+    """Raise for integers that a model could only take for others near them."""
+    for index, column in enumerate(schema.columns):
+        if column.clock is not None and not column.clock.is_exact(column.maximum or 0):
+            label = schema.label(index)
+            raise ValueError(
+                f"{label[0].upper()}{label[1:]} holds whole numbers from "
+                f"{column.text(column.minimum)} to about {column.text(column.maximum)}: further "
+                "apart than the 2**53 numbers that float64, in which a model computes, can tell "
+                "from each other. If they are keys or codes, leave the column out or list it in "
+                "categorical_features; if they are amounts, convert it to float64."
+            )
 
 
 def read_table(X, *, missing_values=np.nan, categorical_features="from_dtype", schema=None):
@@ -167,6 +184,8 @@ def missing_cells(X):
     if isinstance(X, np.ndarray):
         if X.dtype == object:
             missing = np.array([[is_nan_like(value) for value in row] for row in X])
+        elif X.dtype.kind in "mM":
+            missing = np.isnat(X)
         else:
             missing = np.isnan(X) if X.dtype.kind == "f" else np.zeros(X.shape, dtype=bool)
         return missing, tuple(range(X.shape[1]))

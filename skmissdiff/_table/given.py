@@ -6,9 +6,12 @@ What comes out is a `Table` like the one in `fit`, missing where a cell is to be
 import narwhals.stable.v2 as nw
 import numpy as np
 
-from skmissdiff._table.columns import read_column
+from skmissdiff._table.columns import is_nan_like, read_column
 from skmissdiff._table.dtypes import numpy_dtype, typed
 from skmissdiff._table.frames import Table, column_index, is_frame, library_of, refuse_lazy
+from skmissdiff._table.schema import TIMES
+from skmissdiff._table.ticks import INTEGER, exact_value
+from skmissdiff._table.ticks_in import read_ticks, ticks_of
 
 _N_LEVELS = 10  # that an error lists
 # From here on a float64 no longer tells neighbouring whole numbers apart.
@@ -49,9 +52,12 @@ def read_given(given, schema, categories, missing_values=np.nan):
         if j in read:
             raise ValueError(f"given names {schema.label(j)} twice, by name and by index.")
         source, is_scalar = _as_source(value, schema.label(j))
-        values, missing, _ = read_column(
-            source, names[j], j, missing_values=missing_values, fitted=schema.columns[j]
-        )
+        if schema.columns[j].element in TIMES and isinstance(source, np.ndarray):
+            values, missing = _times(source, schema.columns[j], schema.label(j), missing_values)
+        else:
+            values, missing, _ = read_column(
+                source, names[j], j, missing_values=missing_values, fitted=schema.columns[j]
+            )
         if is_scalar and missing[0]:
             raise ValueError(
                 f"given sets {schema.label(j)} to {value!r}, which is a missing value. Leave the "
@@ -63,9 +69,12 @@ def read_given(given, schema, categories, missing_values=np.nan):
                 "columns cannot be drawn given it. Leave it empty, or out of given."
             )
         values = np.array(values)  # not the caller's own
-        values[~missing] = _checked(values[~missing], j, schema, categories)
-        if not schema.columns[j].is_categorical:
-            _check_exact(values, source, schema.label(j))
+        if schema.columns[j].clock is not None:
+            _check_on_clock(values, missing, source, schema, j)
+        else:
+            values[~missing] = _checked(values[~missing], j, schema, categories)
+            if not schema.columns[j].is_categorical:
+                _check_exact(values, source, schema.label(j))
         read[j] = values, missing
         scalars += [j] * is_scalar
     lengths = {j: len(values) for j, (values, _) in read.items() if j not in scalars}
@@ -117,8 +126,8 @@ def _as_source(value, label):
         return _one(value), True
     elif hasattr(value, "__array__"):
         values = np.asarray(value)
-        if values.ndim == 0:
-            return _one(values.item()), True
+        if values.ndim == 0:  # of a date the item may be a number
+            return _one(values[()] if values.dtype.kind in "mM" else values.item()), True
     elif hasattr(value, "__len__"):
         values = _objects(value, label)
     else:
@@ -196,6 +205,53 @@ def _check_exact(values, source, label):
                 f"nearest one is {int(value)}. Give that, or list the column in "
                 "categorical_features, whose levels are kept as they are."
             )
+
+
+def _times(source, column, label, missing_values):
+    """Offsets of times of any class, or of ISO text, and where there is none."""
+    missing = np.array([is_nan_like(v) or _is_text(v, missing_values) for v in source], dtype=bool)
+    values = np.full(len(source), np.nan)
+    for row in np.flatnonzero(~missing):
+        try:
+            values[row] = column.offset_of(source[row])
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"given sets {label} to {source[row]!r}: {error}.") from error
+    return values, missing
+
+
+def _is_text(value, text):
+    return isinstance(value, str) and isinstance(text, str) and value == text
+
+
+def _check_on_clock(values, missing, source, schema, j):
+    """Raise for a value that would come back as another one."""
+    column = schema.columns[j]
+    ticks = column.ticks or INTEGER
+    back = column.clock.values(values[~missing], ticks)
+    dtype = np.dtype(schema.array_dtype) if schema.array_dtype else numpy_dtype(column)
+    has_limits = dtype.kind in "iu" and "128" not in column.dtype
+    low, high = (np.iinfo(dtype).min, np.iinfo(dtype).max) if has_limits else (-np.inf, np.inf)
+    for value, exact, found in zip(
+        values[~missing], _exact_values(source, missing, column), back, strict=True
+    ):
+        if exact != found * ticks.size or not low <= found <= high:
+            near = column.text(min(max(value, column.minimum), column.maximum))
+            given = exact if ticks.holds == "integer" else column.text(value)
+            raise ValueError(
+                f"given sets {schema.label(j)} to {given}, which cannot be kept exactly in its "
+                f"dtype {column.dtype} beside the values seen in fit. Give a value such as {near}."
+            )
+
+
+def _exact_values(source, missing, column):
+    """What was given, in natural units."""
+    ticks = ticks_of(source)
+    if ticks is not None and not (isinstance(source, np.ndarray) and column.clock.ticks.zone):
+        whole, _ = read_ticks(source, ticks)
+        return [int(tick) * ticks.size for tick in whole[~missing]]
+    items = source if isinstance(source, np.ndarray) else source.to_list()
+    cells = zip(items, missing, strict=True)
+    return [exact_value(item, column.clock.ticks) for item, gap in cells if not gap]
 
 
 def _as_table(read, schema, n_rows):

@@ -13,6 +13,7 @@ import sklearn
 
 from skmissdiff._table.dtypes import (
     absent,
+    arrow_array,
     extended,
     make_column,
     numpy_dtype,
@@ -46,6 +47,8 @@ def default_value(column):
 
 def gap_value(column, marker):
     """Return what stands for a missing cell: `marker` where the column can hold it, else null."""
+    if column.clock is not None:
+        return np.nan  # which is null in any dtype that has a clock
     is_number = isinstance(marker, Real) and not isinstance(marker, bool)
     if is_number and np.isnan(marker):
         is_number = False
@@ -135,15 +138,16 @@ def blank_cells(native, hidden):
     -------
     ndarray or frame
         Of the same library, names, index and dtypes. Where a dtype has no missing value, an array
-        of whole numbers becomes float64, any other array object, and a pandas column nullable:
-        "Int64" from int64, "boolean" from bool.
+        of whole numbers becomes float64 if that holds them exactly, any other array object, and a
+        pandas column nullable: "Int64" from int64, "boolean" from bool.
     """
     if isinstance(native, np.ndarray):
         kind = native.dtype.kind
-        if hidden.any() and kind not in "fO":
-            native = native.astype(np.float64 if kind in "iu" else object)
+        if hidden.any() and kind not in "fOmM":
+            fits = kind in "iu" and (native.astype(np.float64).astype(object) == native).all()
+            native = native.astype(np.float64 if fits else object)
         out = native.copy()
-        out[hidden] = None if out.dtype == object else np.nan
+        out[hidden] = np.nan if out.dtype.kind == "f" else None  # NaT in an array of dates
         return out
     library = library_of(native)
     names = native.column_names if library == "pyarrow" else native.columns
@@ -297,13 +301,16 @@ def _build_array(schema, columns, kept):
     """Return a new array of the training dtype, or of one that has room for missing cells."""
     dtype = np.dtype(schema.array_dtype)
     gaps = [absent(column) for column in columns]
-    if dtype.kind != "f" and any(gap.any() for gap in gaps):
-        dtype = np.dtype(np.float64 if dtype.kind in "iu" else object)
-    out = np.full((len(columns[0]) if columns else 0, len(columns)), np.nan, dtype=object)
+    if dtype.kind not in "fmM" and any(gap.any() for gap in gaps):
+        is_exact = all(schema.columns[j].clock is None for j in kept)
+        dtype = np.dtype(np.float64 if dtype.kind in "iu" and is_exact else object)
+    shape = (len(columns[0]) if columns else 0, len(columns))
+    start = ("NaT", dtype) if dtype.kind in "mM" else (np.nan, object)
+    out = np.full(shape, *start)
     for place, (j, column, gap) in enumerate(zip(kept, columns, gaps, strict=True)):
         out[~gap, place] = typed(column[~gap], schema.columns[j], dtype)
-        if schema.columns[j].is_categorical:
-            out[gap, place] = None
+        if schema.columns[j].is_categorical or schema.columns[j].ticks is not None:
+            out[gap, place] = None  # which is NaT in an array of dates
     return out.astype(str if dtype.kind == "U" else dtype)
 
 
@@ -333,6 +340,12 @@ def _fill_series(table, j, series, fill):
         place = np.maximum(np.cumsum(missing) - 1, 0)
         other = polars_series(module, column, fill, native.dtype).gather(place)
         return native.zip_with(module.Series(~missing), other)
+    if column.ticks is not None:  # whose nanoseconds Python's own objects do not have
+        complete = np.full(len(missing), np.nan)
+        complete[missing] = fill
+        compute = importlib.import_module("pyarrow.compute")
+        made = compute.if_else(module.array(missing), arrow_array(module, column, complete), native)
+        return made.cast(native.type)  # of small decimals it makes larger ones
     items = np.array([*native.to_pylist(), None], dtype=object)[:-1]
     items[missing] = typed(fill, column, numpy_dtype(column)).astype(object)
     if module.types.is_dictionary(native.type):
@@ -354,7 +367,15 @@ def _target_column(table, j):
     if table.fitted.library == table.schema.library:
         return fitted
     dtype = _PLAIN_DTYPES[table.schema.library].get(fitted.element, "object")
-    return replace(fitted, dtype=dtype, storage=None, categories=None)
+    ticks = fitted.ticks and _portable_ticks(fitted.ticks)
+    return replace(fitted, dtype=dtype, storage=None, categories=None, ticks=ticks)
+
+
+def _portable_ticks(ticks):
+    """Return what any library has room for: a unit of all of them, and no class of objects."""
+    if ticks.holds in ("instant", "duration") and ticks.unit not in ("ms", "us", "ns"):
+        return replace(ticks, unit="us", python=None)
+    return replace(ticks, precision=ticks.precision or 38, python=None)
 
 
 def _with_categories(library, module, native, categories):

@@ -3,6 +3,9 @@
 import enum
 from dataclasses import dataclass, replace
 
+from skmissdiff._table.clock import Clock
+from skmissdiff._table.ticks import Ticks
+
 
 class Kind(enum.Enum):
     """How the values of a column are encoded: as one number, or as one of several levels."""
@@ -15,9 +18,17 @@ class Element(enum.Enum):
     """What the observed values of a column are."""
 
     NUMBER = "number"
+    DATE = "date"
+    DURATION = "duration"
+    DAYTIME = "time of day"
+    PERIOD = "period"
     BOOLEAN = "boolean"
     TEXT = "text"
     OTHER = "other"
+
+
+# What is counted by a clock, and is no number to a user.
+TIMES = frozenset([Element.DATE, Element.DURATION, Element.DAYTIME, Element.PERIOD])
 
 
 @dataclass(frozen=True)
@@ -45,11 +56,15 @@ class ColumnSchema:
     ordered : bool
         Whether the category list is ordered (pandas).
     is_integer : bool
-        Whether the dtype holds whole numbers only.
+        Whether the dtype holds whole numbers only, or the clock has a step.
     is_whole : bool
         Whether every observed value is a whole number.
     minimum, maximum : float or None
         Range of the observed numbers, None for levels and for columns never observed.
+    clock : Clock or None
+        By which the numbers are offsets of the values, None where they are the values.
+    ticks : Ticks or None
+        What the dtype holds exactly: dates, durations, decimals. None for other dtypes.
     """
 
     name: object
@@ -65,10 +80,25 @@ class ColumnSchema:
     is_whole: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    clock: Clock | None = None
+    ticks: Ticks | None = None
 
     @property
     def is_categorical(self):
         return self.kind is Kind.CATEGORICAL
+
+    @property
+    def step_size(self):
+        """What 1 is in the numbers of the column: in seconds for time, otherwise as a number."""
+        return 1.0 if self.clock is None else self.clock.step_size
+
+    def offset_of(self, value):
+        """Return the number that stands for a value of a user."""
+        return float(value) if self.clock is None else self.clock.offset_of(value)
+
+    def text(self, number):
+        """Return a number of the column in words."""
+        return f"{number:g}" if self.clock is None else self.clock.text(number)
 
 
 @dataclass(frozen=True)

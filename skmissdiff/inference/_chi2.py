@@ -3,8 +3,8 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skmissdiff._support.sklearn_private import Interval, validate_params
 from skmissdiff.inference._fits import list_of_fits
 from skmissdiff.inference._results import JointTest
 from skmissdiff.inference._rules import d2

@@ -1,8 +1,8 @@
 """Likelihood ratio tests of several parameters at once."""
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skmissdiff._support.sklearn_private import StrOptions, validate_params
 from skmissdiff.inference._chi2 import pool_chi2
 from skmissdiff.inference._fits import list_of_fits, parameters_of
 from skmissdiff.inference._likelihood import (

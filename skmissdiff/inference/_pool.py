@@ -4,8 +4,8 @@ import math
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skmissdiff._support.sklearn_private import StrOptions, validate_params
 from skmissdiff.inference._fits import check_moments, list_of_fits, read_fits
 from skmissdiff.inference._results import PooledEstimates
 from skmissdiff.inference._rules import reiter, rubin

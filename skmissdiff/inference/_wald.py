@@ -3,8 +3,8 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skmissdiff._support.sklearn_private import StrOptions, validate_params
 from skmissdiff.inference._fits import INTERCEPTS, read_fits
 from skmissdiff.inference._pool import RULES, pool
 from skmissdiff.inference._results import JointTest, PooledEstimates

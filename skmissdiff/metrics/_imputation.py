@@ -40,7 +40,8 @@ def imputation_rmse(
     scale : {"sd", "range"}, dict, array-like or None, default=None
         What errors are divided by: the standard deviation or the range of the column's cells
         that were not hidden, given units by name or in the order of the columns, or nothing.
-        Columns in which those cells do not vary are left out.
+        Errors of dates and durations are in seconds, and so are units given for them. Columns in
+        which those cells do not vary are left out.
 
     Returns
     -------

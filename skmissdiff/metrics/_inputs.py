@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skmissdiff._encoding.encoder import TableEncoder
+from skmissdiff._support.numbers import standard_deviation
 from skmissdiff._table.frames import is_frame, read_table
 
 
@@ -96,12 +97,16 @@ class JudgedCells:
         return np.stack([table.columns[j][cells] for table in self.imputed])
 
     def units(self, scale):
-        """By what the errors of each column are divided, shape (n_columns,); NaN leaves it out."""
+        """By what the errors of each column are divided, shape (n_columns,); NaN leaves it out.
+
+        Units that are given, or none, are those of the values: seconds for dates and durations.
+        """
         n_columns = self.true.n_columns
+        steps = np.array([column.step_size for column in self.true.schema.columns])
         if scale is None:
-            return np.ones(n_columns)
+            return 1 / steps
         if not isinstance(scale, str):
-            return self._given_units(scale)
+            return self._given_units(scale) / steps
         units = np.full(n_columns, np.nan)
         for j in np.flatnonzero(~np.asarray(self.true.schema.is_categorical)):
             values = self.true.columns[j][self.observed[:, j]]
@@ -211,12 +216,6 @@ def nan_mean(values):
     """The mean of the values that are not NaN, NaN if there are none."""
     known = np.asarray(values)[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def standard_deviation(values):
-    """The standard deviation of numbers of any magnitude."""
-    largest = np.abs(values).max() or 1.0
-    return float(largest * np.std(values / largest))
 
 
 def subsample(table, n_rows, random_state):

@@ -7,8 +7,9 @@ from itertools import combinations
 import numpy as np
 
 from skmissdiff import __version__
-from skmissdiff._encoding.categories import count_levels
-from skmissdiff.metrics._inputs import standard_deviation
+from skmissdiff._encoding.categories import count_categories
+from skmissdiff._support.numbers import standard_deviation
+from skmissdiff._table.schema import TIMES, Element
 from skmissdiff.report._plots import MOST_PANELS, columns_png, pairs_png
 
 _N_PAIRS = 10
@@ -202,21 +203,35 @@ def _describe(table, j, real):
     if len(values) == 0:
         return "no value"
     if values.dtype != object:
-        mean, sd, low, high = (
-            f"{f(values):.4g}" for f in (np.mean, standard_deviation, np.min, np.max)
-        )
+        column = real.schema.columns[j]
+        mean, low, high = (_in_words(column, f(values)) for f in (np.mean, np.min, np.max))
+        sd = _spread_in_words(column, standard_deviation(values))
         words = f"mean {mean}, sd {sd}, {low} to {high}"
         known, counts = np.unique(real.columns[j][~real.missing[:, j]], return_counts=True)
         if len(known) > 1 and counts.max(initial=0) > _FREQUENT * counts.sum():
             frequent = known[counts.argmax()]
-            words += f", {np.mean(values == frequent):.1%} are {frequent:.4g}"
+            words += f", {np.mean(values == frequent):.1%} are {_in_words(column, frequent)}"
         return words
-    levels, counts = count_levels(table.schema.columns[j], values)
+    levels, counts = count_categories(table.schema.columns[j], values)
     order = np.argsort(-counts, kind="stable")
     words = [f"{_short(levels[k])} {counts[k] / len(values):.1%}" for k in order[:_N_LEVELS]]
     if len(levels) > _N_LEVELS:
         words.append(f"{len(levels) - _N_LEVELS} more")
     return ", ".join(words)
+
+
+def _in_words(column, number):
+    return f"{number:.4g}" if column.clock is None else column.text(round(number))
+
+
+def _spread_in_words(column, number):
+    """A standard deviation in natural units, of time in the largest of which there is one."""
+    number *= column.step_size
+    if column.element not in TIMES or column.element is Element.PERIOD:
+        return f"{number:.4g}"
+    units = {"days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+    unit = next((name for name, seconds in units.items() if number >= seconds), "seconds")
+    return f"{number / units[unit]:.4g} {unit}"
 
 
 def _pairs(report):

@@ -6,13 +6,15 @@ import warnings
 
 import numpy as np
 
-from skmissdiff._encoding.categories import count_levels
+from skmissdiff._encoding.categories import count_categories
+from skmissdiff._table.schema import TIMES, Element
 
 MOST_PANELS = 24
 _PANELS_IN_A_ROW = 4
 _N_BINS = 30
 _MOST_BARS = 8
 _MOST_NAMES = 40
+_SECONDS_A_DAY = 24 * 3600
 _REAL, _SYNTHETIC = "#9aa3ad", "#0b7285"
 
 
@@ -118,7 +120,7 @@ def _draw_columns(figure, report, columns):
         if real.dtype == object:
             _draw_levels(ax, report._real.schema.columns[j], real, synthetic)
         else:
-            _draw_numbers(ax, real, synthetic)
+            _draw_numbers(ax, report._real.schema.columns[j], real, synthetic)
         title = f"{_short(report.names_[j], 24)}  {report.column_scores_[j]:.2f}"
         ax.set_title(title, fontsize=9, parse_math=False)
         ax.tick_params(labelsize=7)
@@ -131,8 +133,9 @@ def _draw_columns(figure, report, columns):
         )
 
 
-def _draw_numbers(ax, real, synthetic):
-    """Histograms with the same bins, each of area 1."""
+def _draw_numbers(ax, column, real, synthetic):
+    """Histograms with the same bins, each of area 1, over numbers or dates."""
+    place = _axis(ax, column)
     values = np.unique(np.concatenate([real, synthetic]))
     if len(values) <= _MOST_BARS:
         width = np.diff(values).min() * 0.4 if len(values) > 1 else 0.4
@@ -141,7 +144,9 @@ def _draw_numbers(ax, real, synthetic):
             (synthetic, _SYNTHETIC, "synthetic", 0.5),
         ):
             heights = [(part == value).mean() for value in values]
-            ax.bar(values + side * width, heights, width, color=color, label=label)
+            left = place(values + (side - 0.5) * width)
+            right = place(values + (side + 0.5) * width)
+            ax.bar(left, heights, right - left, color=color, label=label, align="edge")
         ax.set_yticks([])
         return
     low, high = values[0], values[-1]
@@ -150,9 +155,10 @@ def _draw_numbers(ax, real, synthetic):
         # Each bin holds as many whole numbers, or it would be higher for that alone.
         step = max(1.0, np.ceil((high - low) / _N_BINS))
         edges = np.arange(np.floor(low), high + step + 1, step) - 0.5
-    ax.hist(real, edges, density=True, color=_REAL, label="real")
+    edges = place(edges)
+    ax.hist(place(real), edges, density=True, color=_REAL, label="real")
     ax.hist(
-        synthetic,
+        place(synthetic),
         edges,
         density=True,
         histtype="step",
@@ -163,9 +169,33 @@ def _draw_numbers(ax, real, synthetic):
     ax.set_yticks([])
 
 
+def _axis(ax, column):
+    """Label the axis for the column, and return where on it the column's numbers are."""
+    clock = column.clock
+    if clock is None:
+        return lambda numbers: numbers
+    if column.element not in TIMES:
+        start = clock.origin * float(clock.ticks.size)
+        return lambda numbers: start + numbers * clock.step_size
+    if column.element is Element.DATE:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(maxticks=5)
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=True))
+        days = clock.step_size / _SECONDS_A_DAY  # matplotlib counts days since 1970, too
+        start = float(clock.origin * clock.ticks.size) / _SECONDS_A_DAY
+        return lambda numbers: start + numbers * days
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.xaxis.set_major_formatter(lambda number, _: column.text(round(number)))
+    return lambda numbers: numbers
+
+
 def _draw_levels(ax, column, real, synthetic):
     """Shares of the most frequent levels, the others together."""
-    levels, counts = count_levels(column, np.concatenate([real, synthetic]))
+    levels, counts = count_categories(column, np.concatenate([real, synthetic]))
     shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_BARS])
     if len(levels) > _MOST_BARS:
         shown = np.sort(np.argsort(-counts, kind="stable")[: _MOST_BARS - 1])

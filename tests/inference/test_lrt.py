@@ -59,8 +59,27 @@ def test_intercept_is_estimated_anew_or_not():
     assert refitted.riv == pytest.approx(riv, rel=0.5)
 
 
+class Quadratic:
+    """A log-likelihood that is a parabola."""
+
+    def __init__(self, params, maximum):
+        self.params, self.llf = np.array(params), maximum
+
+    def loglike(self, params):
+        return self.llf - ((params - self.params) ** 2).sum()
+
+
 def test_riv_is_not_negative():
-    """Tables that are all the same cost nothing."""
+    """Parameters differ between tables in the smaller model alone: an estimate below zero."""
+    full = [Quadratic([1.0, 2.0], -10.0) for _ in range(3)]
+    null = [Quadratic([place], -12.0) for place in (-1.0, 0.0, 1.0)]
+    test = lrt(full, null, refit_intercept=False)
+    assert test.riv == 0
+    assert test.df2 == np.inf
+    assert test.statistic == pytest.approx(4 + 2 * 2 / 3)
+
+
+def test_equal_tables_cost_nothing():
     full, null = completed(np.random.default_rng(3), 0.3)
     test = lrt(full[:1] * 3, null[:1] * 3)
     assert test.riv == pytest.approx(0, abs=1e-9)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from skmissdiff import TableEncoder
-from skmissdiff._encoding.constraints import make_plausible, plausible_bounds, plausible_values
+from skmissdiff._encoding.constraints import allowed_values, column_ranges, constrained
 from skmissdiff._table.frames import read_table
 
 FRAME = pd.DataFrame(
@@ -32,7 +32,7 @@ INF = [-np.inf, np.inf]
     ],
 )
 def test_bounds(table, bounds, expected):
-    np.testing.assert_array_equal(plausible_bounds(table.schema, bounds), expected)
+    np.testing.assert_array_equal(column_ranges(table.schema, bounds), expected)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_bounds(table, bounds, expected):
 )
 def test_wrong_bounds(table, bounds, message):
     with pytest.raises(ValueError, match=message):
-        plausible_bounds(table.schema, bounds)
+        column_ranges(table.schema, bounds)
     with pytest.raises(ValueError, match=message):
         TableEncoder(bounds=bounds).fit(FRAME)
 
@@ -61,19 +61,19 @@ def test_wrong_bounds(table, bounds, message):
     [(False, []), (True, [0, 1]), (["x"], [0]), ([1], [1]), (np.array([-3]), [1])],
 )
 def test_snap(table, snap, snapped):
-    values = plausible_values(table, snap, plausible_bounds(table.schema, None))
+    values = allowed_values(table, snap, column_ranges(table.schema, None))
     assert [j for j, observed in enumerate(values) if observed is not None] == snapped
     if 0 in snapped:
         assert values[0].tolist() == [0.5, 2.25]
 
 
 def test_wrong_snap(table):
-    ranges = plausible_bounds(table.schema, None)
+    ranges = column_ranges(table.schema, None)
     with pytest.raises(ValueError, match="snap names column 's', which is categorical"):
-        plausible_values(table, ["s"], ranges)
-    ranges = plausible_bounds(table.schema, {"x": (10, 20)})
+        allowed_values(table, ["s"], ranges)
+    ranges = column_ranges(table.schema, {"x": (10, 20)})
     with pytest.raises(ValueError, match="bounds of column 'x', 10 to 20, hold none"):
-        plausible_values(table, True, ranges)
+        allowed_values(table, True, ranges)
 
 
 def test_make_plausible(table):
@@ -81,7 +81,7 @@ def test_make_plausible(table):
     x, n = table.schema.columns[:2]
 
     def plausible(*args):
-        return make_plausible(values, *args, is_draw=True)
+        return constrained(values, *args, is_draw=True)
 
     np.testing.assert_array_equal(plausible(x, INF, None), values)
     np.testing.assert_array_equal(plausible(x, (0, 2), None), [0, 1.4, 1.6, 2, 2, np.nan])
@@ -107,9 +107,9 @@ def test_means_are_whole_where_the_dtype_is():
     frame = pd.DataFrame({"f": [1.0, 4.0], "i": [1, 4]})
     whole_float, integer = read_table(frame).schema.columns
     values = np.array([1.4, 2.6])
-    mean = make_plausible(values, whole_float, INF, None, is_draw=False)
+    mean = constrained(values, whole_float, INF, None, is_draw=False)
     np.testing.assert_array_equal(mean, values)
-    np.testing.assert_array_equal(make_plausible(values, integer, INF, None, is_draw=False), [1, 3])
+    np.testing.assert_array_equal(constrained(values, integer, INF, None, is_draw=False), [1, 3])
 
 
 def test_encoder_applies_them():
