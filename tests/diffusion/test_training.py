@@ -13,6 +13,7 @@ from skmissdiff._diffusion.optimiser import Optimiser, OptimiserSettings
 from skmissdiff._diffusion.training import (
     CHECKPOINTS,
     COOL_DOWN,
+    FEWEST_LOOKS,
     MIN_CHANGE,
     WARM_UP,
     Checkpoints,
@@ -213,13 +214,20 @@ def test_training_is_in_vain_when_nothing_has_improved_for_long():
     assert not looked([0.5] + [0.6] * (PATIENCE - 1) + [0.4])[0].in_vain
 
 
+def test_a_training_that_has_brought_nothing_at_all_ends_sooner():
+    assert not looked([1.1] * (FEWEST_LOOKS - 1))[0].in_vain
+    assert looked([1.0] * FEWEST_LOOKS)[0].in_vain
+    assert FEWEST_LOOKS < PATIENCE
+    assert not looked([1.1] * (FEWEST_LOOKS - 1) + [0.99])[0].in_vain
+
+
 def test_what_was_best_is_forgotten_with_its_rows():
     checkpoints, _, judged = looked([0.5, 0.6])
     judged.errors.append(0.7)
     checkpoints.forget()
     assert checkpoints.best is None
     assert checkpoints.weights == []
-    assert checkpoints.n_stale == 0
+    assert checkpoints.n_stale == checkpoints.n_looks == 0
     assert len(checkpoints.due) == len(CHECKPOINTS) - 2
     checkpoints.look(OneWeight(), 1.0, History())
     assert checkpoints.best.error == 0.7  # the least error of before does not count
