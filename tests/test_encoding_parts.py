@@ -380,3 +380,52 @@ def test_known_cells_are_those_of_fit():
     s, x = encoder.known_cells(table)
     assert s.tolist() == [None, "b"]
     np.testing.assert_array_equal(x, [9.0, np.nan])
+
+
+def test_both_tails_hold_half_a_value_beside_a_share():
+    n = 1001
+    ranks = np.linspace(0, 1, n)
+    quantiles = np.where(ranks <= 0.4, 0.0, 1 + (ranks - 0.4) / 0.6 * 2)
+    (near, far), _ = log_density(np.array([3.0 + 1e-9, 3.5]), quantiles, ranks, n)
+    inner = 0.5 / -(far - near)  # the width of the tail, from its fall
+    assert near == pytest.approx(np.log(0.5 / n / inner), abs=1e-5)
+
+
+@pytest.fixture
+def times():
+    days = pd.to_datetime(["2024-01-01", "2024-01-03", "2024-01-04"])
+    return read_table(pd.DataFrame({"x": [0.5, 2.0, 4.0], "day": days, "s": ["a", "b", "a"]}))
+
+
+def test_a_range_is_for_the_columns_of_its_kind(times):
+    low, high = pd.Timestamp("2024-01-02"), pd.Timestamp("2024-01-04")
+    free = [-np.inf, np.inf]
+    ranges = column_ranges(times.schema, (1, None))
+    np.testing.assert_array_equal(ranges, [[1, np.inf], free, free])
+    ranges = column_ranges(times.schema, (low, None))
+    np.testing.assert_array_equal(ranges[[0, 2]], [free, free])
+    assert ranges[1, 0] > times.columns[1][0]
+    assert ranges[1, 0] < times.columns[1][1]
+    assert ranges[1, 1] == np.inf
+    assert ranges[1, 0] == column_ranges(times.schema, {"day": (low, high)})[1, 0]
+    np.testing.assert_array_equal(column_ranges(times.schema, (None, None)), [free] * 3)
+    with pytest.raises(ValueError, match="for none of the numeric columns"):
+        column_ranges(times.schema, (pd.Timedelta("1h"), None))
+
+
+def test_times_within_one_step_are_refused(times):
+    within = (pd.Timestamp("2024-01-02 01:00"), pd.Timestamp("2024-01-02 05:00"))
+    with pytest.raises(ValueError, match="hold no whole step of 86400 seconds"):
+        column_ranges(times.schema, {"day": within})
+    whole = read_table(pd.DataFrame({"n": [1, 2, 4]}))
+    with pytest.raises(ValueError, match="hold no whole number"):
+        column_ranges(whole.schema, (1.2, 1.8))
+    assert stand_ins(times, 0, column_ranges(times.schema, None)) == [0.5, None, None]
+
+
+def test_what_fit_depends_on_may_not_change():
+    frame = pd.DataFrame({"x": [1.0, 2.0]})
+    encoder = TableEncoder().fit(frame)
+    encoder.set_params(scaling="minmax")
+    with pytest.raises(ValueError, match="scaling was 'standard' when this TableEncoder"):
+        encoder.transform(frame)

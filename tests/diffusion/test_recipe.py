@@ -42,6 +42,13 @@ def test_steps_are_as_many_as_asked_for(n_refreshes, max_iter):
     assert n_steps(3000, 15, Options(n_refreshes=n_refreshes, max_iter=max_iter)) == max_iter
 
 
+def test_few_columns_take_more_steps():
+    """Two or three have nothing but the shape of their distribution to be judged by."""
+    steps = [n_steps(10**5, n_columns, Options()) for n_columns in (1, 2, 3, 8)]
+    assert steps[0] == steps[1] > steps[2] > steps[3]
+    assert n_steps(100, 2, Options()) == n_steps(100, 8, Options()) == FEWEST_STEPS
+
+
 def smooth(values, most=0.12):
     """No step from one size to the next, 5 % more rows, by more than 12 %."""
     for before, after in pairwise(values):
