@@ -25,7 +25,7 @@ import time
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = ("_diffusion", "_encoding")
 # With tests/diffusion they run in less than a minute; slower ones may notice more.
-FAST_ENCODING = ("encoding_parts", "scaling", "plausible", "dependencies", "encoding")
+FAST_ENCODING = ("encoding_parts", "scaling", "constraints", "dependencies", "encoding")
 TRAINED = {"sampler", "imputer", "tables"}  # fixtures that take long
 
 SWAPS = {
