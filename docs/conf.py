@@ -8,6 +8,8 @@ import skmissdiff
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "_ext"))
 
+from constants import substitutions
+
 project = "skmissdiff"
 author = "skmissdiff developers"
 copyright = "skmissdiff developers"
@@ -23,6 +25,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples/*.rst"]
 nitpicky = False
+rst_prolog = substitutions()  # |NAME| in a page is the number that the code has
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skmissdiff"
@@ -39,7 +42,17 @@ html_theme_options = {
     "pygments_light_style": "default",
     "pygments_dark_style": "github-dark",
 }
-html_sidebars = {"install": [], "how_it_works": [], "changelog": []}
+html_sidebars = {
+    name: []
+    for name in (
+        "install",
+        "how_it_works",
+        "architecture",
+        "contributing",
+        "changelog",
+        "benchmarks/*",  # its tables need the width
+    )
+}
 
 autosummary_generate = True
 numpydoc_show_class_members = False

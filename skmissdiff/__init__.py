@@ -9,12 +9,13 @@ __version__ = "0.1.0"
 _MODULES = {
     "MissDiffImputer": "_imputer",
     "MissDiffSampler": "_sampler",
+    "PaperMethod": "_methods",
     "NumericScaler": "_encoding.scaling",
     "TableEncoder": "_encoding.encoder",
 }
 
 # Public modules, imported in the same way.
-_SUBMODULES = {"metrics", "missingness", "report"}
+_SUBMODULES = {"inference", "metrics", "missingness", "report"}
 
 __all__ = ["__version__", *_MODULES, *sorted(_SUBMODULES)]
 

@@ -1,7 +1,7 @@
-"""What the imputer and the sampler share: parameters, fit, draws, saved models."""
+"""What the imputer and the sampler share: parameters, the stations of a fit, saved models."""
 
-import warnings
-from dataclasses import asdict
+import contextlib
+import time
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,32 +11,32 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
 import skmissdiff
+from skmissdiff._diffusion import paper as diffusion_paper
 from skmissdiff._diffusion.inference import (
-    CALL_ROWS,
-    complete_by_draw,
-    complete_in_one_pass,
+    Model,
     from_arrays,
+    in_calls,
     resolve_device,
     to_arrays,
     train_denoiser,
 )
-from skmissdiff._diffusion.methods import Budget, MaskedMethod, PaperMethod
+from skmissdiff._diffusion.masked import MaskedMethod
+from skmissdiff._diffusion.recipe import Options
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.noise import RowNoise
+from skmissdiff._effects import check_effects
 from skmissdiff._encoding.encoder import TableEncoder
-from skmissdiff._encoding.layout import CodeLayout
 from skmissdiff._encoding.scaling import NumericScaler
+from skmissdiff._methods import PaperMethod, paper_method
 from skmissdiff._persistence import read_model, write_model
+from skmissdiff._support.caller import warn
+from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
-from skmissdiff._support.sklearn_private import (
-    HasMethods,
-    Interval,
-    MissingValues,
-    StrOptions,
-    fit_context,
-)
+from skmissdiff._support.sklearn_private import HasMethods, Interval, StrOptions
+from skmissdiff._support.unchanged import check_unchanged, plain
 from skmissdiff._table.clock import Clock
 from skmissdiff._table.frames import is_nan_like, validate_table
+from skmissdiff._table.rebuild import asks_for_arrays
 from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
 from skmissdiff._table.ticks import Ticks
 
@@ -50,6 +50,7 @@ SAVED_CLASSES = (
     MaskModel,
     MinMaxScaler,
     NumericScaler,
+    PaperMethod,
     QuantileTransformer,
     StandardScaler,
     TableEncoder,
@@ -59,35 +60,29 @@ SAVED_CLASSES = (
 SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max
 
+# Parameters that count when the fitted estimator is used. A fit depends on all others, and on
+# of `method` and `n_steps` on what `_fit_settings` says.
+USED_LATER = {
+    *("method", "n_steps", "sample_posterior", "aggregate", "n_draws", "add_indicator"),
+    *("memory", "device", "verbose"),
+}
+
 
 class BaseMissDiff(BaseEstimator):
     """Diffusion model of a table with missing cells."""
 
     _parameter_constraints: dict = {
-        "method": [StrOptions({"masked", "missdiff"})],
+        "method": [StrOptions({"masked", "missdiff"}), PaperMethod],
         "n_steps": [Interval(Integral, 1, None, closed="left"), None],
-        "beta_schedule": [StrOptions({"linear", "quadratic", "cosine"})],
-        "reverse_variance": [StrOptions({"large", "small"})],
-        "n_resample": [Interval(Integral, 1, None, closed="left")],
-        "categorical_features": ["array-like", StrOptions({"from_dtype"})],
-        "scaling": [StrOptions({"auto", "standard", "quantile", "minmax"})],
-        "max_categories": [Interval(Integral, 2, None, closed="left"), None],
-        "bounds": [dict, tuple, StrOptions({"observed"}), None],
-        "snap": ["boolean", "array-like"],
-        "hidden_size": [Interval(Integral, 1, None, closed="left"), None],
-        "n_layers": [Interval(Integral, 0, None, closed="left")],
-        "n_networks": [Interval(Integral, 1, None, closed="left"), None],
-        "n_refreshes": [Interval(Integral, 0, None, closed="left")],
+        **{
+            name: constraint
+            for name, constraint in TableEncoder._parameter_constraints.items()
+            if name != "functional_dependencies"
+        },
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
-        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "missing_values": [MissingValues()],
-        "keep_empty_features": ["boolean"],
         "memory": [str, HasMethods(["cache"]), None],
         "device": [str],
         "random_state": ["random_state"],
@@ -99,26 +94,15 @@ class BaseMissDiff(BaseEstimator):
         method="masked",
         *,
         n_steps=None,
-        beta_schedule="quadratic",
-        reverse_variance="large",
-        n_resample=1,
         categorical_features="from_dtype",
-        scaling="auto",
+        scaling="standard",
         max_categories=100,
         bounds="observed",
         snap=False,
-        hidden_size=None,
-        n_layers=2,
-        n_networks=None,
-        n_refreshes=4,
         max_iter=None,
         max_time=None,
-        batch_size=None,
-        learning_rate_init=None,
-        early_stopping="auto",
+        early_stopping=True,
         validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
         missing_values=np.nan,
         keep_empty_features=False,
         memory=None,
@@ -128,26 +112,15 @@ class BaseMissDiff(BaseEstimator):
     ):
         self.method = method
         self.n_steps = n_steps
-        self.beta_schedule = beta_schedule
-        self.reverse_variance = reverse_variance
-        self.n_resample = n_resample
         self.categorical_features = categorical_features
         self.scaling = scaling
         self.max_categories = max_categories
         self.bounds = bounds
         self.snap = snap
-        self.hidden_size = hidden_size
-        self.n_layers = n_layers
-        self.n_networks = n_networks
-        self.n_refreshes = n_refreshes
         self.max_iter = max_iter
         self.max_time = max_time
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
         self.missing_values = missing_values
         self.keep_empty_features = keep_empty_features
         self.memory = memory
@@ -155,225 +128,164 @@ class BaseMissDiff(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Learn the distribution of the rows from their observed cells.
+    # The stations of a fit, in their order.
 
-        Parameters
-        ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            The table, with missing cells.
-        y : None
-            Ignored, present for the conventions of scikit-learn.
+    def _check_parameters(self):
+        """Raise if parameters are wrong, or do nothing beside the others."""
+        self._validate_params()
+        if isinstance(self.method, PaperMethod):
+            self.method._validate_params()
+        check_effects(self)
+        resolve_device(self.device)
 
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        TypeError, ValueError
-            Before any training, if the table cannot be used; the message names the column.
-        """
-        before = dict(vars(self))
-        try:
-            self._fit(X)
-        except BaseException:
-            # Also after Ctrl-C: the estimator is as it was, never half fitted.
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-        return self
-
-    def _fit(self, X):
+    def _read_training_table(self, X):
+        """Read the table that is learnt from."""
         table = validate_table(
             self,
             X,
             reset=True,
             missing_values=self.missing_values,
             categorical_features=self.categorical_features,
+            as_array=asks_for_arrays(self),
         )
         if table.missing.all():
             raise ValueError(
                 "X has no observed cell: there is nothing to learn from. Check "
                 f"missing_values={self.missing_values!r} and how the table was read."
             )
-        self._check_names(table.schema.names)
-        device = resolve_device(self.device)
+        return table
+
+    def _fit_encoder(self, table):
+        """Learn how the table is encoded, and name the columns that are left out."""
         encoder = TableEncoder(
             categorical_features=self.categorical_features,
-            scaling=self._scaling(),
+            scaling=self.scaling,
             max_categories=self.max_categories,
             missing_values=self.missing_values,
             bounds=self.bounds,
             snap=self.snap,
-            determined=self._draws_determined(),
+            # Where ranks are kept exact, so are numbers that a category tells.
+            functional_dependencies=self.scaling == "quantile",
             keep_empty_features=self.keep_empty_features,
         ).fit_table(table)
-        warn_empty(table.schema, encoder.kept_columns_)
-        self._seed = int(check_random_state(self.random_state).randint(MAX_SEED))
-        uniforms = np.random.default_rng(self._seed).random(table.missing.shape)
-        codes = encoder.encode(table, uniforms)
-        denoiser, history = self._train(codes, encoder.layout_, device)
+        _warn_empty(table.schema, encoder.kept_columns_)
+        return encoder
+
+    def _train(self, codes, layout, seed, *, n_refreshes, donors, started):
+        """Train a network on codes.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows, n_codes)
+        layout : CodeLayout
+        seed : int
+        n_refreshes : int
+            How often missing cells are drawn anew meanwhile.
+        donors : bool
+            Whether training rows may have a say in means.
+        started : float
+            The `time.monotonic` at which the fit began.
+
+        Returns
+        -------
+        denoiser : torch.nn.Module
+        history : History
+        """
+        options = Options(
+            max_iter=self.max_iter,
+            max_time=self.max_time,
+            n_refreshes=n_refreshes,
+            donors=donors,
+            validation_fraction=self.validation_fraction if self.early_stopping else 0.0,
+        )
+        method = self._diffusion_method().training_key()
+        progress = Progress("Training", 1, self.verbose)
+        # joblib hashes the other arguments: what does not change training is not among them.
+        train = check_memory(self.memory).cache(train_denoiser, ignore=["started", "callback"])
+        try:
+            denoiser, history = train(
+                codes,
+                layout,
+                method,
+                options,
+                seed,
+                resolve_device(self.device),
+                skmissdiff.__version__,
+                started=started,
+                callback=progress.of_training,
+            )
+        finally:
+            progress.close()
+        if history.n_iter == 0 and self.max_iter != 0:
+            _warn_untrained(len(codes), self.max_time, started)
+        return denoiser, history
+
+    def _keep_fit(self, table, encoder, seed, denoiser, history):
+        """Set what a fit has found."""
         self.encoder_ = encoder
         self.categories_ = encoder.categories_
         self.denoiser_ = denoiser
         self.loss_curve_ = history.loss_curve
         self.validation_loss_curve_ = history.validation_loss_curve
         self.n_iter_ = history.n_iter
-        self._has_missing = table.missing.any(axis=0)
-        self._trained_with = self._training_settings()
+        self._seed = seed
         self._mask_model = None  # not that of an earlier fit
-        self._learn_more(table, codes)
+        self._has_missing = table.missing.any(axis=0)
+        # Of both estimators, since one is made from the other.
+        self._fitted_with = {"n_refreshes": 0, "donors": False, **self._fit_settings()}
 
-    def _learn_more(self, table, codes):
-        """What an estimator learns besides the model of the rows, once that is trained."""
-
-    def _check_names(self, names):
-        """Raise before training if names of the output would clash."""
-
-    def _train(self, codes, layout, device):
-        budget = Budget(
-            max_iter=self.max_iter,
-            max_time=self.max_time,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate_init,
-            hidden_size=self.hidden_size,
-            n_layers=self.n_layers,
-            n_networks=self.n_networks,
-            n_refreshes=self.n_refreshes,
-            donors=self._asks_donors(),
-            validation_fraction=self._validation_fraction(),
-            n_iter_no_change=self.n_iter_no_change,
-            tol=self.tol,
-        )
-        method = self._method().training_key()
-        n_steps = method.max_iter(budget, len(codes), layout.n_columns)
-        progress = Progress("Training", n_steps, self.verbose)
-        # joblib hashes the other arguments: what does not change training is not among them.
-        train = check_memory(self.memory).cache(train_denoiser, ignore=["callback"])
-        try:
-            return train(
-                codes,
-                layout.categorical_slices,
-                method,
-                budget,
-                self._seed,
-                device,
-                callback=progress,
-            )
-        finally:
-            progress.close()
-
-    def _scaling(self):
-        return "standard" if self.scaling == "auto" else self.scaling
-
-    def _draws_determined(self):
-        """Whether numbers that a level tells are drawn as levels."""
-        return False
-
-    def _asks_donors(self):
-        """Whether training rows may have a say in means: never in what generates rows."""
-        return False
-
-    def _validation_fraction(self):
-        if self.early_stopping == "auto":
-            return None
-        return self.validation_fraction if self.early_stopping else 0.0
-
-    def _method(self):
-        """The method with its settings of now: `n_steps` may be changed after `fit`."""
-        steps = {} if self.n_steps is None else {"n_steps": self.n_steps}
-        if self.method == "masked":
-            return MaskedMethod(**steps)
-        return PaperMethod(
-            beta_schedule=self.beta_schedule,
-            variance=self.reverse_variance,
-            n_resample=self.n_resample,
-            **steps,
-        )
-
-    def _training_settings(self):
-        """The parameters of the method that training depends on, by name."""
-        return {"method": self.method, **asdict(self._method().training_key())}
+    # The stations of a use.
 
     def _check_ready(self):
         """Raise unless fitted, with parameters of now that suit the fit."""
         check_is_fitted(self)
-        self._validate_params()
-        now = self._training_settings()
-        for name, value in self._trained_with.items():
-            if now.get(name) != value:
-                raise ValueError(
-                    f"{name} was {value!r} when this {type(self).__name__} was fitted and is "
-                    f"{now.get(name)!r} now, but training depends on it: fit again or set it "
-                    "back."
-                )
+        self._check_parameters()
+        check_unchanged(self, self._fitted_with, self._fit_settings())
 
     def _read(self, X):
         """A table to be completed, checked against the one that was fitted."""
-        self._check_ready()
         table = validate_table(
             self,
             X,
             reset=False,
             missing_values=self.missing_values,
             schema=self.encoder_.schema_,
+            as_array=asks_for_arrays(self),
         )
         self.encoder_.warn_unseen(table)
         return table
 
-    def _one_pass(self, codes, median):
-        """Means or medians given the observed codes, shape (n_rows, n_codes)."""
-        device = resolve_device(self.device)
-        return np.concatenate(
-            [
-                complete_in_one_pass(self._method(), self.denoiser_, part, median, device)
-                for part in in_calls(codes)
-            ]
+    def _model(self):
+        """The network where it is to compute, for one use."""
+        return Model(self._diffusion_method(), self.denoiser_, resolve_device(self.device))
+
+    def _noise(self, model, keys):
+        """The noise of rows, by their keys."""
+        return RowNoise(keys, model.n_noise(self.encoder_.layout_.n_codes))
+
+    def _diffusion_method(self):
+        """The method with its settings of now: `n_steps` may be changed after `fit`."""
+        steps = {} if self.n_steps is None else {"n_steps": self.n_steps}
+        chosen = paper_method(self.method)
+        if chosen is None:
+            return MaskedMethod(**steps)
+        return diffusion_paper.PaperMethod(
+            beta_schedule=chosen.beta_schedule,
+            variance=chosen.reverse_variance,
+            n_resample=chosen.n_resample,
+            **steps,
         )
 
-    def _draws_of(self, codes, contents, keys, n_draws):
-        """Draws of rows given their observed codes, by the noise of each row and draw.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (n_rows, n_codes)
-            NaN where missing.
-        contents : list of bytes
-            What tells the rows apart.
-        keys : RowKeys
-        n_draws : int
-
-        Returns
-        -------
-        draws : ndarray of shape (n_rows, n_draws, n_codes)
-        uniforms : ndarray of shape (n_rows, n_draws, n_columns)
-            For what is left to be drawn by the encoder.
-        """
-        layout = self.encoder_.layout_
-        draws, uniforms = [], []
-        streams = keys.of_rows(contents, n_draws)
-        repeated = np.repeat(codes, n_draws, axis=0)
-        for part, part_keys in zip(in_calls(repeated), in_calls(streams), strict=True):
-            noise = self._noise(part_keys)
-            draws.append(self._draw_of(part, noise))
-            uniforms.append(noise.uniform(layout.n_columns))
-        return (
-            np.concatenate(draws).reshape(len(codes), n_draws, layout.n_codes),
-            np.concatenate(uniforms).reshape(len(codes), n_draws, layout.n_columns),
-        )
-
-    def _noise(self, keys):
-        """The noise of rows that are drawn, by their keys."""
-        n_codes = self.encoder_.layout_.n_codes
-        return RowNoise(keys, self._method().n_noise(self.denoiser_, n_codes))
-
-    def _draw_of(self, codes, noise):
-        """One draw of each of at most ``CALL_ROWS`` rows given its observed codes."""
-        device = resolve_device(self.device)
-        return complete_by_draw(self._method(), self.denoiser_, codes, noise.normal, device)
+    def _fit_settings(self):
+        """The parameters that a fit depends on, by name."""
+        names = [name for name in self._get_param_names() if name not in USED_LATER]
+        settings = {name: plain(getattr(self, name)) for name in names}
+        settings["method"] = "masked" if paper_method(self.method) is None else "missdiff"
+        if settings["method"] == "missdiff":
+            trained = self._diffusion_method()
+            settings["n_steps"] = trained.n_steps
+            settings["method__beta_schedule"] = trained.beta_schedule
+        return settings
 
     def save(self, path):
         """Write the fitted estimator to a file of weights and JSON, without pickle.
@@ -449,20 +361,23 @@ class BaseMissDiff(BaseEstimator):
 
     def _seed_of(self, random_state):
         """The fitted seed, or one from ``random_state``."""
-        if random_state is None:
-            return self._seed
-        return int(check_random_state(random_state).randint(MAX_SEED))
+        return self._seed if random_state is None else new_seed(random_state)
 
-    def _shared_with(self, name):
-        """The same fit in the other estimator, of that public name, without training."""
+    def _shared_with(self, name, **own):
+        """The same fit in the other estimator, of that public name, without training.
+
+        Parameters
+        ----------
+        name : str
+        **own : object
+            Parameters of the other one that make it what was fitted.
+        """
         check_is_fitted(self)
-        other_class = getattr(skmissdiff, name)
-        shared = BaseMissDiff._get_param_names()
-        other = other_class(**{name: getattr(self, name) for name in shared})
-        own = set(self._get_param_names())
-        vars(other).update({name: value for name, value in vars(self).items() if name not in own})
-        theirs = other._training_settings()
-        other._trained_with = {k: v for k, v in self._trained_with.items() if k in theirs}
+        shared = {name: getattr(self, name) for name in BaseMissDiff._get_param_names()}
+        other = getattr(skmissdiff, name)(**shared, **own)
+        mine = set(self._get_param_names())
+        vars(other).update({name: value for name, value in vars(self).items() if name not in mine})
+        other._fitted_with = {**self._fitted_with, **own}
         return other
 
     def __sklearn_is_fitted__(self):
@@ -474,22 +389,50 @@ class BaseMissDiff(BaseEstimator):
         return tags
 
 
-def warn_empty(schema, kept):
+def new_seed(random_state):
+    """A seed of draws, from what a user gives."""
+    return int(check_random_state(random_state).randint(MAX_SEED))
+
+
+@contextlib.contextmanager
+def as_it_was_on_failure(estimator):
+    """Undo what was set if something goes wrong, also on Ctrl-C: never half fitted."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def estimate_rows(model, codes, *, median):
+    """Means or medians of any number of rows given their observed codes, (n_rows, n_codes)."""
+    parts = [model.estimate(codes[rows], median=median) for rows, _ in in_calls(len(codes))]
+    return np.concatenate(parts) if parts else codes
+
+
+def _warn_empty(schema, kept):
     """Name the columns that are dropped, for lack of any observed value."""
     empty = [
         index if schema.names is None else schema.names[index]
         for index in np.flatnonzero(~kept).tolist()
     ]
     if empty:
-        warnings.warn(
+        warn(
             f"Skipping features without any observed values: {empty}. At "
             "least one observed value is needed to learn from; keep_empty_features=True keeps "
-            "them, filled with a constant.",
-            UserWarning,
-            stacklevel=5,
+            "them, filled with a constant."
         )
 
 
-def in_calls(rows):
-    """Pieces of at most ``CALL_ROWS`` rows; one piece, if an empty one, of no rows."""
-    return [rows[start : start + CALL_ROWS] for start in range(0, max(1, len(rows)), CALL_ROWS)]
+def _warn_untrained(n_rows, max_time, started):
+    """Say why no network was trained."""
+    if max_time is not None and time.monotonic() - started >= max_time:
+        reason = f"max_time={max_time} was over before a network could be trained"
+    else:
+        reason = f"{n_rows} rows are too few to train a network and to tell whether it helps"
+    warn(
+        f"{reason}: the factor analysis alone is used, which knows linear relations only. "
+        "max_iter=0 asks for it without this warning."
+    )

@@ -1,17 +1,19 @@
 """Imputation: point estimates, posterior draws and multiple imputation."""
 
 import copy
+import time
 from numbers import Integral
 
 import numpy as np
 from sklearn.base import TransformerMixin
+from sklearn.impute import MissingIndicator
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skmissdiff._base import BaseMissDiff
-from skmissdiff._diffusion.inference import CALL_ROWS
+from skmissdiff._base import BaseMissDiff, as_it_was_on_failure, new_seed
+from skmissdiff._diffusion.inference import CALL_ROWS, in_calls
 from skmissdiff._draws.aggregate import aggregate_draws
-from skmissdiff._draws.noise import RowKeys, row_contents
+from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
@@ -38,21 +40,21 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
     Parameters
     ----------
-    method : {"masked", "missdiff"}, default="masked"
+    method : {"masked", "missdiff"} or PaperMethod, default="masked"
         "masked" gives every code a noise level of its own: observed cells are clean,
         missing ones absent, and the network corrects a factor analysis. "missdiff" is
         the paper as printed [1]_: zeros for missing codes, noise prediction, imputation by
-        replacement.
+        replacement; a `PaperMethod` is the same with other choices.
     sample_posterior : bool, default=False
         Whether `transform` gives one draw from the distribution of the missing cells
         instead of a point estimate. Averages of imputed tables are right only with draws.
     aggregate : {"mean", "median", "mode"}, default="mean"
         Point estimate of a number: the mean is best for squared errors, the median for
         absolute ones, the mode is the most typical value. Mean and median of "masked" take
-        one network pass; otherwise they are taken over `n_draws` draws. Levels are the most
-        probable ones in each case.
+        one network pass; otherwise they are taken over `n_draws` draws. Of categories it is
+        the most probable one in each case.
     n_draws : int, default=20
-        Draws per row for a point estimate that needs draws.
+        Draws per row for a point estimate that needs draws, at most 512.
     donors : bool, default=True
         Whether training rows that agree with a row have a say in its means and medians:
         "masked" asks them in tables of fewer than 2,000 rows, as far as that improves the
@@ -62,64 +64,40 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     n_steps : int or None, default=None
         Number of diffusion steps of a draw. None is 20 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
-    beta_schedule : {"linear", "quadratic", "cosine"}, default="quadratic"
-        Shape of the betas of "missdiff". Linear and quadratic run from 1e-4 to 0.5.
-    reverse_variance : {"large", "small"}, default="large"
-        Variance of a reverse step of "missdiff": beta_t, or beta_t scaled by
-        (1 - A_(t-1)) / (1 - A_t).
-    n_resample : int, default=1
-        Repeats of every step of "missdiff" (RePaint [2]_). Replacement alone ties missing
-        cells too loosely to the observed ones; 10 repairs most of it at 10 times the cost.
-    categorical_features : "from_dtype" or array-like, default="from_dtype"
-        Which columns hold levels rather than numbers: by dtype (category, string and
-        boolean columns), or indices, names or a boolean mask.
-    scaling : {"auto", "standard", "quantile", "minmax"}, default="auto"
-        How numbers become codes; from the observed cells of the training table only. "auto"
-        is "standard", as means of ranks are no means.
-        "masked" expects codes of about unit variance, as the first two give them.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which columns hold categories rather than numbers: by dtype (category, string and
+        boolean columns), none, or indices, names or a boolean mask.
+    scaling : {"standard", "quantile", "minmax"}, default="standard"
+        How numbers become codes, from the observed cells of the training table only.
+        "standard" gives them mean 0 and variance 1, which keeps means means and allows
+        values beyond the observed ones. "quantile" maps ranks to those of a normal
+        distribution, so that skewed columns, heavy tails and values that fill half of a
+        column come back as they were. It also takes a number of few values that a
+        categorical column tells, such as the years beside the name of a degree, as one of
+        these values; another one that is given there conditions as the nearest of them.
+        "minmax", the range as 0 to 1, is for "missdiff" alone.
     max_categories : int or None, default=100
-        Levels kept apart in a categorical column; rarer ones share one code and come
-        back as real levels at their rate.
-    bounds : None, "observed", (low, high) or dict, default=None
-        Range of imputed and generated numbers: none, the observed one of each column, one
-        for all, or one per column by name or index.
+        Categories of a column that are kept apart; rarer ones share one code and come back
+        as real ones at their rate. None means no limit.
+    bounds : None, "observed", (low, high) or dict, default="observed"
+        Range of the numbers that come out: any, that of the observed values of each
+        column, a pair in which None means no bound, or one of these per column by name or
+        index.
     snap : bool or array-like, default=False
-        Whether numbers are moved to the nearest value observed in `fit`: for all columns,
-        or for those named.
-    hidden_size : int or None, default=None
-        Width of the network. None chooses by the size of the table.
-    n_layers : int, default=2
-        Number of residual blocks.
-    n_networks : int or None, default=None
-        Networks of "masked" that are trained side by side and averaged. None is several
-        for tables of fewer than 2,000 rows and one for larger ones.
-    n_refreshes : int, default=0
-        How often the missing cells of the training rows are drawn anew while "masked" is
-        trained (stochastic EM). Imputation does not need it. Generation does, where cells
-        are missing at random rather than completely at random; training takes three times as long.
+        Whether the numbers that come out are the nearest ones observed in `fit`: in every
+        numeric column, or in those named.
     max_iter : int or None, default=None
         Number of gradient steps, each on one mini-batch. None chooses by the size of the
         table; 0 leaves "masked" at its start, a factor analysis.
     max_time : float or None, default=None
-        Seconds of training. The learning rate falls to zero by this time, if `max_iter`
-        is not reached before.
-    batch_size : int or None, default=None
-        Rows of a mini-batch. None chooses by the size of the table.
-    learning_rate_init : float or None, default=None
-        Largest learning rate; it rises for a moment, then falls to zero along a cosine.
-        None is 0.004 for "masked" and 0.001 for "missdiff".
-    early_stopping : bool or "auto", default="auto"
+        Seconds of `fit`. The learning rate falls to zero by this time, if `max_iter` is not
+        reached before.
+    early_stopping : bool, default=True
         Whether "masked" holds out rows, stops when their hidden cells are no longer
         predicted better, keeps the weights that predicted them best, and shrinks each
-        column towards the factor analysis as far as they ask for. "auto" does so for
-        tables of fewer than 2,000 rows or, without `n_refreshes`, 100 per code.
+        column towards the factor analysis as far as they ask for.
     validation_fraction : float, default=0.1
-        Share of rows held out, for each network.
-    n_iter_no_change : int, default=5
-        Number of evaluations, of ten in all, without an improvement by `tol` after which
-        to stop.
-    tol : float, default=1e-4
-        Improvement of the held-out error that counts; the factor analysis has error 1.
+        Share of rows that `early_stopping` holds out, for each network.
     missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     keep_empty_features : bool, default=False
@@ -147,7 +125,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     encoder_ : TableEncoder
         Between tables and codes.
     categories_ : list
-        Levels of each categorical column, None for numeric ones.
+        Categories of each categorical column, None for numeric ones.
     loss_curve_ : list of float
         Training loss after each gradient step.
     validation_loss_curve_ : list of float
@@ -155,6 +133,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         factor analysis; empty if none are held out.
     n_iter_ : int
         Number of gradient steps.
+    indicator_ : MissingIndicator or None
+        Which columns had missing cells in `fit`, None without `add_indicator`. It was fitted
+        to zeros with NaN where a cell was missing, whatever the table held.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -174,8 +155,6 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     ----------
     .. [1] Y. Ouyang, L. Xie, C. Li, G. Cheng, "MissDiff: Training Diffusion Models on
        Tabular Data with Missing Values", arXiv:2307.00467, 2023.
-    .. [2] A. Lugmayr et al., "RePaint: Inpainting using Denoising Diffusion Probabilistic
-       Models", CVPR 2022.
 
     Examples
     --------
@@ -197,7 +176,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         **BaseMissDiff._parameter_constraints,
         "sample_posterior": ["boolean"],
         "aggregate": [StrOptions({"mean", "median", "mode"})],
-        "n_draws": [Interval(Integral, 1, None, closed="left")],
+        "n_draws": [Interval(Integral, 1, CALL_ROWS, closed="both")],
         "donors": ["boolean"],
         "add_indicator": ["boolean"],
     }
@@ -211,26 +190,15 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         n_draws=20,
         donors=True,
         n_steps=None,
-        beta_schedule="quadratic",
-        reverse_variance="large",
-        n_resample=1,
         categorical_features="from_dtype",
-        scaling="auto",
+        scaling="standard",
         max_categories=100,
-        bounds=None,
+        bounds="observed",
         snap=False,
-        hidden_size=None,
-        n_layers=2,
-        n_networks=None,
-        n_refreshes=0,
         max_iter=None,
         max_time=None,
-        batch_size=None,
-        learning_rate_init=None,
-        early_stopping="auto",
+        early_stopping=True,
         validation_fraction=0.1,
-        n_iter_no_change=5,
-        tol=1e-4,
         missing_values=np.nan,
         keep_empty_features=False,
         add_indicator=False,
@@ -242,26 +210,15 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         super().__init__(
             method,
             n_steps=n_steps,
-            beta_schedule=beta_schedule,
-            reverse_variance=reverse_variance,
-            n_resample=n_resample,
             categorical_features=categorical_features,
             scaling=scaling,
             max_categories=max_categories,
             bounds=bounds,
             snap=snap,
-            hidden_size=hidden_size,
-            n_layers=n_layers,
-            n_networks=n_networks,
-            n_refreshes=n_refreshes,
             max_iter=max_iter,
             max_time=max_time,
-            batch_size=batch_size,
-            learning_rate_init=learning_rate_init,
             early_stopping=early_stopping,
             validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            tol=tol,
             missing_values=missing_values,
             keep_empty_features=keep_empty_features,
             memory=memory,
@@ -274,6 +231,46 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         self.n_draws = n_draws
         self.donors = donors
         self.add_indicator = add_indicator
+
+    def fit(self, X, y=None):
+        """Learn the distribution of the rows from their observed cells.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            The table, with missing cells.
+        y : None
+            Ignored, present for the conventions of scikit-learn.
+
+        Returns
+        -------
+        self : MissDiffImputer
+            The fitted imputer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before any training, if the table cannot be used; the message names the column.
+        """
+        started = time.monotonic()
+        self._check_parameters()
+        with as_it_was_on_failure(self):
+            table = self._read_training_table(X)
+            self._check_indicator_names(table.schema.names)
+            encoder = self._fit_encoder(table)
+            seed = new_seed(self.random_state)
+            codes = encoder.encode(table, np.random.default_rng(seed).random(table.missing.shape))
+            denoiser, history = self._train(
+                codes,
+                encoder.layout_,
+                seed,
+                n_refreshes=0,
+                # By ranks, equal values are spread over the ranks they hold: twins are no twins.
+                donors=self.donors and self.scaling != "quantile",
+                started=started,
+            )
+            self._keep_fit(table, encoder, seed, denoiser, history)
+        return self
 
     def transform(self, X):
         """Fill the missing cells of a table.
@@ -290,11 +287,11 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             are untouched; columns never observed in `fit` are dropped unless
             ``keep_empty_features``.
         """
+        self._check_ready()
         table = self._read(X)
         values = self._values(table)
-        return to_container(
-            self._completed(table, values), configured_output(self), self.get_feature_names_out()
-        )
+        completed = self._write(table, values)
+        return to_container(completed, configured_output(self), self.get_feature_names_out())
 
     def multiple_impute(self, X, n_imputations=5, random_state=None):
         """Completed tables that differ by how uncertain each missing cell is.
@@ -313,10 +310,11 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         -------
         tables : list of ndarray or dataframe, each of shape (n_samples, n_features_out)
         """
+        self._check_ready()
         check_scalar(n_imputations, "n_imputations", Integral, min_val=1)
         table = self._read(X)
-        draws = self._drawn_values(table, n_imputations, self._seed_of(random_state))
-        return [self._completed(table, values) for values in draws]
+        draws = self._draws(table, n_imputations, self._seed_of(random_state))
+        return [self._write(table, values) for values in draws]
 
     def score(self, X, y=None):
         """How well hidden observed cells are imputed; higher is better, 0 is perfect.
@@ -345,14 +343,14 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         ValueError
             If no cell could be hidden.
         """
+        self._check_ready()
         table = self._read(X)
         rng = np.random.default_rng(SCORE_SEED)
         chance = np.where(table.missing, 1.0, rng.random(table.missing.shape))
         hidden = chance < max(SCORE_FRACTION, np.nextafter(chance.min(), 1.0))  # one at least
         hidden &= ~table.missing
-        spoiled = table.hide(hidden)
-        unit = self.encoder_.constant_errors_
-        return -relative_error(table, self._values(spoiled), hidden, unit)
+        values = self._values(table.hide(hidden))
+        return -relative_error(table, values, hidden, self.encoder_.constant_errors_)
 
     def to_sampler(self):
         """The same fit as a sampler of complete rows, without training again.
@@ -360,12 +358,14 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Returns
         -------
         sampler : MissDiffSampler
-            It has the networks alone, and holds no training row.
+            It has the networks alone, and holds no training row. Its parameters are those
+            that the imputer was fitted with, so that a clone of it trains the same model.
         """
-        sampler = self._shared_with("MissDiffSampler")
+        n_refreshes = getattr(self, "_fitted_with", {}).get("n_refreshes")
+        sampler = self._shared_with("MissDiffSampler", n_refreshes=n_refreshes)
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
-            sampler.denoiser_.ask(None)
+            sampler.denoiser_.set_donors(None)
         return sampler
 
     def get_feature_names_out(self, input_features=None):
@@ -387,14 +387,19 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             return kept
         return np.concatenate([kept, indicator_names(names[self._has_missing])])
 
-    def _asks_donors(self):
-        # By ranks, equal values are spread over the ranks they hold: twins are no twins.
-        return self.donors and self._scaling() != "quantile"
+    @property
+    def indicator_(self):
+        """The `MissingIndicator` of the columns with missing cells in `fit`, or None."""
+        check_is_fitted(self)
+        if not self.add_indicator:
+            return None
+        # Markers and text are read already: what it looks at is where cells were missing.
+        gaps = np.where(self._has_missing, np.nan, 0.0)[None]
+        indicator = MissingIndicator(error_on_new=False).set_output(transform="default")
+        return indicator.fit(gaps)
 
-    def _training_settings(self):
-        return {**super()._training_settings(), "donors": self.donors}
-
-    def _check_names(self, names):
+    def _check_indicator_names(self, names):
+        """Raise if columns of the indicator would have names that are there already."""
         if not self.add_indicator or names is None:
             return
         clash = set(map(str, names)) & set(indicator_names(names))
@@ -404,7 +409,67 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 "Rename those columns or use add_indicator=False."
             )
 
-    def _completed(self, table, values):
+    def _values(self, table):
+        """Per column what goes into its missing cells: a draw, or point estimates."""
+        if self.sample_posterior:
+            return self._draws(table, 1, self._seed)[0]
+        if self.aggregate == "mode" or not self._diffusion_method().has_one_pass:
+            return self._estimates_from_draws(table)
+        return self._estimates(table)
+
+    # Each goes through the incomplete rows, as many at a time as a call of the network takes,
+    # so that memory does not grow with the table: encode, ask the network, decode.
+
+    def _estimates(self, table):
+        """Per column the point estimates, in one pass of the network."""
+        gaps, encoder = Gaps(table, self.encoder_.kept_columns_), self.encoder_
+        model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
+        pieces = []
+        for rows, _ in in_calls(gaps.n_rows):
+            codes = gaps.codes(encoder, rows)
+            estimate = model.estimate(codes, median=self.aggregate == "median")
+            pieces.append(encoder.decode(estimate, how=self.aggregate))
+            progress(rows[-1] + 1)
+        progress.close()
+        return gaps.filled(pieces)
+
+    def _estimates_from_draws(self, table):
+        """Per column the point estimates, from draws that equal rows have in common."""
+        gaps, encoder = Gaps(table, self.encoder_.kept_columns_), self.encoder_
+        model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
+        contents = row_contents(encoder.known_cells(gaps.table))
+        slices, n_draws = encoder.layout_.categorical_slices, self.n_draws
+        pieces = []
+        for rows, numbers in in_calls(gaps.n_rows, n_draws):
+            codes = gaps.codes(encoder, rows)
+            keys = RowKeys(self._seed).of_rows([contents[row] for row in rows], draws=numbers)
+            drawn = model.draw(codes, self._noise(model, keys).normal)
+            drawn = drawn.reshape(-1, n_draws, drawn.shape[1])
+            estimate = aggregate_draws(drawn, slices, self.aggregate)
+            pieces.append(encoder.decode(estimate, how=self.aggregate))
+            progress(rows[-1] + 1)
+        progress.close()
+        return gaps.filled(pieces)
+
+    def _draws(self, table, n_draws, seed):
+        """For every draw, per column what goes into its missing cells."""
+        gaps, encoder = Gaps(table, self.encoder_.kept_columns_), self.encoder_
+        model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
+        contents = row_contents(encoder.known_cells(gaps.table))
+        ranks = ranks_among_equals(contents)  # draws of equal rows differ
+        pieces = []
+        for rows, numbers in in_calls(gaps.n_rows, n_draws):
+            codes = gaps.codes(encoder, rows)
+            keys = RowKeys(seed).of_rows([contents[row] for row in rows], ranks[rows], numbers)
+            noise = self._noise(model, keys)
+            drawn = model.draw(codes, noise.normal)
+            pieces.append(encoder.decode(drawn, noise.uniform(encoder.layout_.n_columns)))
+            progress(rows[-1] + 1)
+        progress.close()
+        return [gaps.filled(pieces, draw, n_draws) for draw in range(n_draws)]
+
+    def _write(self, table, values):
+        """The table with its missing cells filled, and where they were if that is asked for."""
         completed = fill_table(table, values, self.encoder_.kept_columns_)
         if self.encoder_.schema_.library == "array":
             # Fitted without names: a frame's own ones would not be those that
@@ -412,78 +477,53 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             completed = to_array(completed)
         if not self.add_indicator:
             return completed
+        self._check_indicator_names(table.schema.names)
         names = check_feature_names_in(self, None)[self._has_missing]
-        return append_columns(
-            completed, indicator_names(names), table.missing[:, self._has_missing]
-        )
+        flags = self.indicator_.transform(np.where(table.missing, np.nan, 0.0))
+        return append_columns(completed, indicator_names(names), flags)
 
-    def _values(self, table):
-        """Per column a draw or the point estimates, read where a cell is missing."""
-        if self.sample_posterior:
-            return self._drawn_values(table, 1, self._seed)[0]
-        return self._point_values(table)
 
-    def _point_values(self, table):
-        """Per column the point estimates, read where a cell is missing."""
-        decode = self.encoder_.decode
-        if self.aggregate != "mode" and self._method().has_one_pass:
-            median = self.aggregate == "median"
-            (values,) = self._over_chunks(
-                table,
-                lambda part, codes: [decode(self._one_pass(codes, median), how=self.aggregate)],
-                1,
-            )
-            return values
-        keys = RowKeys(self._seed)
-        slices = self.encoder_.layout_.categorical_slices
+class Gaps:
+    """The rows of a table in which cells are missing, and the way of values back to them.
 
-        def estimate(part, codes):
-            contents = row_contents(self.encoder_.known_cells(part))
-            draws, _ = self._draws_of(codes, contents, keys, self.n_draws)
-            return [decode(aggregate_draws(draws, slices, self.aggregate), how=self.aggregate)]
+    Parameters
+    ----------
+    table : Table
+    kept : ndarray of bool, shape (n_columns,)
+        The columns to fill.
+    """
 
-        return self._over_chunks(table, estimate, self.n_draws)[0]
+    def __init__(self, table, kept):
+        self._rows = np.flatnonzero(table.missing[:, kept].any(axis=1))
+        self._n_all = table.n_rows
+        self.table = table.take(self._rows)
+        self.n_rows = len(self._rows)
 
-    def _drawn_values(self, table, n_draws, seed):
-        """For every draw, per column its values, read where a cell is missing."""
-        keys = RowKeys(seed)
+    def codes(self, encoder, rows):
+        """Codes of rows that follow one another, each as often as it has draws among them."""
+        part = self.table.take(slice(rows[0], rows[-1] + 1))
+        return encoder.encode(part)[rows - rows[0]]
 
-        def estimate(part, codes):
-            contents = row_contents(self.encoder_.known_cells(part))
-            draws, uniforms = self._draws_of(codes, contents, keys, n_draws)
-            return [
-                self.encoder_.decode(draws[:, draw], uniforms[:, draw]) for draw in range(n_draws)
-            ]
+    def filled(self, pieces, draw=0, n_draws=1):
+        """Columns of all rows, with values where a row has missing cells.
 
-        return self._over_chunks(table, estimate, n_draws)
+        Parameters
+        ----------
+        pieces : list of list of ndarray
+            The values of the columns, of a call after the other.
+        draw, n_draws : int
+            Which of the draws of a row, if these follow one another.
 
-    def _over_chunks(self, table, estimate, n_draws):
-        """Completed columns, as many versions of them as ``estimate(part, codes)`` gives.
-
-        A bounded number of rows at a time, so that memory does not grow with the
-        table. Complete rows are left out, their values are arbitrary.
+        Returns
+        -------
+        columns : list of ndarray of shape (n_rows of the table,)
         """
-        incomplete = np.flatnonzero(table.missing[:, self.encoder_.kept_columns_].any(axis=1))
-        chunk = max(1, CALL_ROWS // n_draws)
-        progress = Progress("Imputing", max(1, len(incomplete)), self.verbose)
-        pieces = []
-        # The loop runs once also when nothing is missing: no rows give empty columns.
-        for first, last in progress.over(0, max(1, len(incomplete)), chunk):
-            part = table.take(incomplete[first:last])
-            pieces.append(estimate(part, self.encoder_.encode(part)))
-        progress.close()
-        return [
-            [self._spread(parts, incomplete, table.n_rows) for parts in zip(*version, strict=True)]
-            for version in zip(*pieces, strict=True)
-        ]
-
-    @staticmethod
-    def _spread(parts, rows, n_rows):
-        """The pieces of a column, put at ``rows``."""
-        values = np.concatenate(parts)
-        column = np.empty(n_rows, dtype=values.dtype)
-        column[rows] = values
-        return column
+        columns = []
+        for parts in zip(*pieces, strict=True):
+            values = np.concatenate(parts)[draw::n_draws]
+            columns.append(np.empty(self._n_all, dtype=values.dtype))
+            columns[-1][self._rows] = values
+        return columns
 
 
 def indicator_names(names):

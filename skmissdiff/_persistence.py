@@ -2,7 +2,11 @@
 
 The file is a NumPy ``.npz`` archive: every array under a number of its own and
 one JSON text that says how they are put together. Reading it runs no code from
-the file; only the classes named here are ever built, without calling them.
+the file; only the classes named here are ever built.
+
+Instances of this package are written as they are: ``FORMAT_VERSION`` counts up when what they
+hold changes. Those of scikit-learn, which may hold something else in another release, are
+written as parameters and documented fitted attributes, and built anew from these.
 """
 
 import json
@@ -11,11 +15,14 @@ import zlib
 from enum import Enum
 
 import numpy as np
+import sklearn
 
+import skmissdiff
+from skmissdiff._support.caller import warn
 from skmissdiff._support.files import atomic_output
 
 FORMAT = "skmissdiff"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 def write_model(path, state, classes):
@@ -31,7 +38,12 @@ def write_model(path, state, classes):
     """
     arrays = []
     text = json.dumps(
-        {"format": FORMAT, "version": FORMAT_VERSION, "state": _pack(state, arrays, classes)}
+        {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "written_by": {"skmissdiff": skmissdiff.__version__, "sklearn": sklearn.__version__},
+            "state": _pack(state, arrays, classes),
+        }
     )
     named = {str(index): array for index, array in enumerate(arrays)}
     with atomic_output(path) as temporary, open(temporary, "wb") as file:
@@ -44,7 +56,13 @@ def read_model(path, classes):
     Raises
     ------
     ValueError
-        If the file is damaged, is not of this package, or is of a newer format.
+        If the file is damaged, is not of this package, is of another format, or holds what
+        the scikit-learn that is installed cannot take over.
+
+    Warns
+    -----
+    UserWarning
+        If it was written with another release of scikit-learn.
     """
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -77,9 +95,52 @@ def read_model(path, classes):
             f"{way_out}."
         )
     try:
-        return _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
+        written_with = content["written_by"]["sklearn"]
+        state = _unpack(content["state"], members, {cls.__name__: cls for cls in classes})
+    except _OtherRelease as error:
+        raise ValueError(
+            f"{path} was written with scikit-learn {written_with}, and {error} of "
+            f"{sklearn.__version__}, which is installed, is another one. Install the former, or "
+            "fit the model again."
+        ) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: its parts do not fit together.") from error
+    if _release(written_with) != _release(sklearn.__version__):
+        warn(
+            f"{path} was written with scikit-learn {written_with}, and {sklearn.__version__} is "
+            "installed: its scalers were built anew from their documented attributes. Save it "
+            "again to be rid of this warning."
+        )
+    return state
+
+
+class _OtherRelease(Exception):
+    """A class of scikit-learn that has other parameters or attributes than in the file."""
+
+
+def _release(version):
+    return version.split(".")[:2]
+
+
+def _documented(estimator):
+    """The fitted attributes of an estimator of scikit-learn that its documentation names."""
+    return {
+        name: value
+        for name, value in vars(estimator).items()
+        if name.endswith("_") and not name.startswith("_")
+    }
+
+
+def _build_sklearn(cls, params, fitted):
+    """An estimator of scikit-learn as it was when fitted."""
+    try:
+        estimator = cls(**params)
+    except TypeError as error:
+        raise _OtherRelease(cls.__name__) from error
+    for name, value in fitted.items():
+        setattr(estimator, name, value)
+    # Whatever the user has configured for transformers of his own.
+    return estimator.set_output(transform="default")
 
 
 def _pack(value, arrays, classes):
@@ -105,6 +166,12 @@ def _pack(value, arrays, classes):
     if isinstance(value, dict):
         pairs = [[_pack(k, arrays, classes), _pack(v, arrays, classes)] for k, v in value.items()]
         return {"dict": pairs}
+    if type(value) in classes and type(value).__module__.startswith("sklearn."):
+        return {
+            "sklearn": type(value).__name__,
+            "params": _pack(value.get_params(deep=False), arrays, classes),
+            "fitted": _pack(_documented(value), arrays, classes),
+        }
     if type(value) in classes:
         return {"class": type(value).__name__, "state": _pack(vars(value), arrays, classes)}
     raise TypeError(f"A value of type {type(value).__name__} cannot be saved: {value!r}")
@@ -132,6 +199,9 @@ def _unpack(value, arrays, classes):
         return tuple(_unpack(item, arrays, classes) for item in value["tuple"])
     if "dict" in value:
         return {_unpack(k, arrays, classes): _unpack(v, arrays, classes) for k, v in value["dict"]}
+    if "sklearn" in value:
+        params, fitted = (_unpack(value[part], arrays, classes) for part in ("params", "fitted"))
+        return _build_sklearn(classes[value["sklearn"]], params, fitted)
     cls = classes[value["class"]]
     instance = cls.__new__(cls)
     instance.__dict__.update(_unpack(value["state"], arrays, classes))

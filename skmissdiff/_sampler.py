@@ -1,22 +1,19 @@
 """Generation of complete rows."""
 
 import copy
-from functools import partial
+import time
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skmissdiff._base import BaseMissDiff, in_calls
-from skmissdiff._diffusion.inference import (
-    CALL_ROWS,
-    generate_rows,
-    log_density,
-    resolve_device,
-)
+from skmissdiff._base import BaseMissDiff, as_it_was_on_failure, estimate_rows, new_seed
+from skmissdiff._diffusion.inference import in_calls
 from skmissdiff._draws.gaps import MAX_ROWS, MaskModel
 from skmissdiff._draws.noise import RowKeys, row_contents
+from skmissdiff._methods import paper_method
 from skmissdiff._support.progress import Progress
+from skmissdiff._support.sklearn_private import Interval
 from skmissdiff._table.given import pandas_index, read_given
 from skmissdiff._table.rebuild import build_table, gap_value
 
@@ -32,77 +29,52 @@ class MissDiffSampler(BaseMissDiff):
 
     Parameters
     ----------
-    method : {"masked", "missdiff"}, default="masked"
+    method : {"masked", "missdiff"} or PaperMethod, default="masked"
         "masked" gives every code a noise level of its own: observed cells are clean,
         missing ones absent, and the network corrects a factor analysis. "missdiff" is
         the paper as printed [1]_: zeros for missing codes, noise prediction, imputation by
-        replacement.
+        replacement; a `PaperMethod` is the same with other choices.
     n_steps : int or None, default=None
         Number of diffusion steps of a draw. None is 20 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
-    beta_schedule : {"linear", "quadratic", "cosine"}, default="quadratic"
-        Shape of the betas of "missdiff". Linear and quadratic run from 1e-4 to 0.5.
-    reverse_variance : {"large", "small"}, default="large"
-        Variance of a reverse step of "missdiff": beta_t, or beta_t scaled by
-        (1 - A_(t-1)) / (1 - A_t).
-    n_resample : int, default=1
-        Repeats of every step of "missdiff" (RePaint [2]_). Replacement alone ties missing
-        cells too loosely to the observed ones; 10 repairs most of it at 10 times the cost.
-    categorical_features : "from_dtype" or array-like, default="from_dtype"
-        Which columns hold levels rather than numbers: by dtype (category, string and
-        boolean columns), or indices, names or a boolean mask.
-    scaling : {"auto", "standard", "quantile", "minmax"}, default="auto"
-        How numbers become codes; from the observed cells of the training table only. "auto"
-        is "quantile" for "masked" and "standard" for "missdiff".
-        "quantile" maps ranks to those of a normal distribution, so that skewed columns,
-        heavy tails and values that fill half of a column come back as they were. "auto" of
-        "masked" also draws a number of few values that a categorical column tells, such as
-        the years beside the name of a degree, as one of these values; another one that is
-        given there conditions as the nearest of them.
-        "masked" expects codes of about unit variance, as the first two give them.
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which columns hold categories rather than numbers: by dtype (category, string and
+        boolean columns), none, or indices, names or a boolean mask.
+    scaling : {"standard", "quantile", "minmax"}, default="quantile"
+        How numbers become codes, from the observed cells of the training table only.
+        "standard" gives them mean 0 and variance 1, which keeps means means and allows
+        values beyond the observed ones. "quantile" maps ranks to those of a normal
+        distribution, so that skewed columns, heavy tails and values that fill half of a
+        column come back as they were. It also takes a number of few values that a
+        categorical column tells, such as the years beside the name of a degree, as one of
+        these values; another one that is given there conditions as the nearest of them.
+        "minmax", the range as 0 to 1, is for "missdiff" alone.
     max_categories : int or None, default=100
-        Levels kept apart in a categorical column; rarer ones share one code and come
-        back as real levels at their rate.
+        Categories of a column that are kept apart; rarer ones share one code and come back
+        as real ones at their rate. None means no limit.
     bounds : None, "observed", (low, high) or dict, default="observed"
-        Range of generated numbers: the observed one of each column, none, one for all, or
-        one per column by name or index.
+        Range of the numbers that come out: any, that of the observed values of each
+        column, a pair in which None means no bound, or one of these per column by name or
+        index.
     snap : bool or array-like, default=False
-        Whether numbers are moved to the nearest value observed in `fit`: for all columns,
-        or for those named.
-    hidden_size : int or None, default=None
-        Width of the network. None chooses by the size of the table.
-    n_layers : int, default=2
-        Number of residual blocks.
-    n_networks : int or None, default=None
-        Networks of "masked" that are trained side by side and averaged. None is several
-        for tables of fewer than 2,000 rows and one for larger ones.
+        Whether the numbers that come out are the nearest ones observed in `fit`: in every
+        numeric column, or in those named.
     n_refreshes : int, default=4
         How often the missing cells of the training rows are drawn anew while "masked" is
-        trained (stochastic EM). Imputation does not need it. Generation does, where cells
-        are missing at random rather than completely at random; training takes three times as long.
+        trained (stochastic EM). Generation needs it where cells are missing at random rather
+        than completely at random; training takes three times as long.
     max_iter : int or None, default=None
         Number of gradient steps, each on one mini-batch. None chooses by the size of the
         table; 0 leaves "masked" at its start, a factor analysis.
     max_time : float or None, default=None
-        Seconds of training. The learning rate falls to zero by this time, if `max_iter`
-        is not reached before.
-    batch_size : int or None, default=None
-        Rows of a mini-batch. None chooses by the size of the table.
-    learning_rate_init : float or None, default=None
-        Largest learning rate; it rises for a moment, then falls to zero along a cosine.
-        None is 0.004 for "masked" and 0.001 for "missdiff".
-    early_stopping : bool or "auto", default="auto"
+        Seconds of `fit`. The learning rate falls to zero by this time, if `max_iter` is not
+        reached before.
+    early_stopping : bool, default=True
         Whether "masked" holds out rows, stops when their hidden cells are no longer
         predicted better, keeps the weights that predicted them best, and shrinks each
-        column towards the factor analysis as far as they ask for. "auto" does so for
-        tables of fewer than 2,000 rows.
+        column towards the factor analysis as far as they ask for.
     validation_fraction : float, default=0.1
-        Share of rows held out, for each network.
-    n_iter_no_change : int, default=5
-        Number of evaluations, of ten in all, without an improvement by `tol` after which
-        to stop.
-    tol : float, default=1e-4
-        Improvement of the held-out error that counts; the factor analysis has error 1.
+        Share of rows that `early_stopping` holds out, for each network.
     missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     keep_empty_features : bool, default=False
@@ -127,7 +99,7 @@ class MissDiffSampler(BaseMissDiff):
     encoder_ : TableEncoder
         Between tables and codes.
     categories_ : list
-        Levels of each categorical column, None for numeric ones.
+        Categories of each categorical column, None for numeric ones.
     loss_curve_ : list of float
         Training loss after each gradient step.
     validation_loss_curve_ : list of float
@@ -148,8 +120,6 @@ class MissDiffSampler(BaseMissDiff):
     ----------
     .. [1] Y. Ouyang, L. Xie, C. Li, G. Cheng, "MissDiff: Training Diffusion Models on
        Tabular Data with Missing Values", arXiv:2307.00467, 2023.
-    .. [2] A. Lugmayr et al., "RePaint: Inpainting using Denoising Diffusion Probabilistic
-       Models", CVPR 2022.
 
     Examples
     --------
@@ -164,13 +134,92 @@ class MissDiffSampler(BaseMissDiff):
     ((5, 4), 0)
     """
 
-    def _scaling(self):
-        if self.scaling == "auto" and self.method == "masked":
-            return "quantile"
-        return super()._scaling()
+    _parameter_constraints: dict = {
+        **BaseMissDiff._parameter_constraints,
+        "n_refreshes": [Interval(Integral, 0, None, closed="left")],
+    }
 
-    def _draws_determined(self):
-        return self.scaling == "auto" and self.method == "masked"
+    def __init__(
+        self,
+        method="masked",
+        *,
+        n_steps=None,
+        categorical_features="from_dtype",
+        scaling="quantile",
+        max_categories=100,
+        bounds="observed",
+        snap=False,
+        n_refreshes=4,
+        max_iter=None,
+        max_time=None,
+        early_stopping=True,
+        validation_fraction=0.1,
+        missing_values=np.nan,
+        keep_empty_features=False,
+        memory=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            method,
+            n_steps=n_steps,
+            categorical_features=categorical_features,
+            scaling=scaling,
+            max_categories=max_categories,
+            bounds=bounds,
+            snap=snap,
+            max_iter=max_iter,
+            max_time=max_time,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            missing_values=missing_values,
+            keep_empty_features=keep_empty_features,
+            memory=memory,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.n_refreshes = n_refreshes
+
+    def fit(self, X, y=None):
+        """Learn the distribution of the rows from their observed cells.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            The table, with missing cells.
+        y : None
+            Ignored, present for the conventions of scikit-learn.
+
+        Returns
+        -------
+        self : MissDiffSampler
+            The fitted sampler.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before any training, if the table cannot be used; the message names the column.
+        """
+        started = time.monotonic()
+        self._check_parameters()
+        with as_it_was_on_failure(self):
+            table = self._read_training_table(X)
+            encoder = self._fit_encoder(table)
+            seed = new_seed(self.random_state)
+            codes = encoder.encode(table, np.random.default_rng(seed).random(table.missing.shape))
+            denoiser, history = self._train(
+                codes,
+                encoder.layout_,
+                seed,
+                n_refreshes=self.n_refreshes,
+                donors=False,  # what generates rows holds none
+                started=started,
+            )
+            self._keep_fit(table, encoder, seed, denoiser, history)
+            self._mask_model = self._fit_mask_model(table, codes, seed)
+        return self
 
     def sample(self, n_samples=None, *, given=None, keep_missing=False, random_state=None):
         """Complete synthetic rows like those of the training table.
@@ -205,8 +254,7 @@ class MissDiffSampler(BaseMissDiff):
             If `given` names an unknown column, holds a value that the column cannot have or
             a level that was not seen in `fit`, or has another number of rows.
         """
-        n_samples, draw = self._prepare(n_samples, given, keep_missing, random_state)
-        (table,) = self._tables(draw, n_samples, n_samples, pandas_index(given, n_samples))
+        (table,) = self._batches(n_samples, None, given, keep_missing, random_state)
         return table
 
     def sample_batches(
@@ -245,8 +293,7 @@ class MissDiffSampler(BaseMissDiff):
         """
         check_scalar(batch_size, "batch_size", Integral, min_val=1)
         fitted = copy.copy(self)  # of now, whatever becomes of this one meanwhile
-        n_samples, draw = fitted._prepare(n_samples, given, keep_missing, random_state)
-        return fitted._tables(draw, n_samples, batch_size, pandas_index(given, n_samples))
+        return fitted._batches(n_samples, batch_size, given, keep_missing, random_state)
 
     def score_samples(self, X):
         """How likely each row is: a bound on the log density of its observed cells.
@@ -284,28 +331,28 @@ class MissDiffSampler(BaseMissDiff):
            ICLR 2023.
         """
         self._check_ready()
-        if self.method == "missdiff" and self.encoder_.layout_.categorical_slices:
-            schema = self.encoder_.schema_
+        encoder = self.encoder_
+        if paper_method(self.method) is not None and encoder.layout_.categorical_slices:
+            schema = encoder.schema_
             label = schema.label(schema.is_categorical.index(True))
             raise ValueError(
                 f"method='missdiff' has no likelihood of levels, and {label} is categorical. Use "
                 "method='masked' or numeric columns only."
             )
         table = self._read(X)
-        encoder, device = self.encoder_, resolve_device(self.device)
-        keys = RowKeys(SCORE_SEED).of_contents(row_contents(encoder.known_cells(table)))
-        # Values that occur often are spread over their ranks: a bound on their probability.
-        uniforms = self._noise(keys).uniform(encoder.layout_.n_columns)
-        codes, scores = encoder.encode_for_density(table, uniforms)
-        if encoder.scaler_ is not None:
-            codes[:, encoder.layout_.numeric_codes[encoder.scaler_.is_constant_]] = np.nan
-        parts = zip(in_calls(codes), in_calls(keys), strict=True)
-        return scores + np.concatenate(
-            [
-                log_density(self._method(), self.denoiser_, part, self._noise(k).normal, device)
-                for part, k in parts
-            ]
-        )
+        model = self._model()
+        contents = row_contents(encoder.known_cells(table))
+        scores = np.empty(table.n_rows)
+        for rows, _ in in_calls(table.n_rows):
+            keys = RowKeys(SCORE_SEED).of_rows([contents[row] for row in rows])
+            noise = self._noise(model, keys)
+            # Values that occur often are spread over their ranks: a bound on their probability.
+            uniforms = noise.uniform(encoder.layout_.n_columns)
+            codes, log_volume = encoder.encode_for_density(table.take(rows), uniforms)
+            if encoder.scaler_ is not None:
+                codes[:, encoder.layout_.numeric_codes[encoder.scaler_.is_constant_]] = np.nan
+            scores[rows] = log_volume + model.log_density(codes, noise.normal)
+        return scores
 
     def score(self, X, y=None):
         """Mean of `score_samples`: higher is better, for models of the same columns.
@@ -324,20 +371,23 @@ class MissDiffSampler(BaseMissDiff):
         """
         return float(np.mean(self.score_samples(X)))
 
-    def _learn_more(self, table, codes):
-        """Which cells are missing in rows of which kind, for ``keep_missing``."""
-        rows = np.random.default_rng(self._seed).permutation(len(codes))[:MAX_ROWS]
+    def _fit_mask_model(self, table, codes, seed):
+        """Learn which cells are missing in rows of which kind, for ``keep_missing``."""
+        rows = np.random.default_rng(seed).permutation(len(codes))[:MAX_ROWS]
         completed = codes[rows]
         gaps = np.isnan(completed).any(axis=1)
         # Expected values, not draws: what a gap depends on is what was seen beside it.
-        if self._method().has_one_pass:
-            completed[gaps] = self._one_pass(completed[gaps], median=False)
+        if self._diffusion_method().has_one_pass:
+            completed[gaps] = estimate_rows(self._model(), completed[gaps], median=False)
         else:
             completed = np.where(np.isnan(completed), np.nanmean(codes, axis=0), completed)
-        self._mask_model = MaskModel(table.missing, rows, completed, self.encoder_.layout_)
+        return MaskModel(table.missing, rows, completed, self.encoder_.layout_)
 
-    def _prepare(self, n_samples, given, keep_missing, random_state):
-        """The number of rows, and a function of a range of them that draws their columns."""
+    def _batches(self, n_samples, batch_size, given, keep_missing, random_state):
+        """An iterator of tables, of a single one if ``batch_size`` is None.
+
+        What is wrong is said at once, not when the first table is asked for.
+        """
         self._check_ready()
         if n_samples is not None:
             check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -346,29 +396,35 @@ class MissDiffSampler(BaseMissDiff):
                 "keep_missing=True takes a model of which cells are missing, and this sampler "
                 "comes from an imputer, which learns none. Fit a MissDiffSampler."
             )
-        seed = self._seed_of(random_state)
-        is_given = given is not None and not (isinstance(given, dict) and not given)
-        if not is_given:
-            return n_samples or 1, partial(self._draw_columns, seed, None, keep_missing)
-        table, is_constant = read_given(
-            given, self.encoder_.schema_, self.categories_, self.missing_values
-        )
-        if n_samples is None:
-            n_samples = 1 if is_constant else table.n_rows
-        if table.n_rows not in (1, n_samples):
+        seed, table = self._seed_of(random_state), None
+        if given is not None and not (isinstance(given, dict) and not given):
+            table, is_constant = read_given(
+                given, self.encoder_.schema_, self.categories_, self.missing_values
+            )
+            if n_samples is None and not is_constant:
+                n_samples = table.n_rows
+        n_samples = n_samples or 1
+        if table is not None and table.n_rows not in (1, n_samples):
             raise ValueError(
                 f"given has {table.n_rows} rows, but n_samples={n_samples}. Leave n_samples out, "
                 "or give one value for all rows."
             )
-        return n_samples, partial(self._draw_columns, seed, table, keep_missing)
+        index = pandas_index(given, n_samples)
+        return self._tables(n_samples, batch_size or n_samples, table, index, seed, keep_missing)
 
-    def _tables(self, draw, n_samples, batch_size, index):
-        """Tables of ``batch_size`` rows, each drawn in calls of the network."""
-        encoder = self.encoder_
+    def _tables(self, n_samples, batch_size, given, index, seed, keep_missing):
+        """Tables of ``batch_size`` rows: draw, decode, leave cells out, build."""
+        model, encoder = self._model(), self.encoder_
         progress = Progress("Sampling", n_samples, self.verbose)
         for start in range(0, n_samples, batch_size):
             stop = min(start + batch_size, n_samples)
-            pieces = [draw(*ends) for ends in progress.over(start, stop, CALL_ROWS)]
+            pieces = []
+            for rows, _ in in_calls(stop - start):
+                first, last = start + rows[0], start + rows[-1] + 1
+                noise = self._noise(model, RowKeys(seed).of_indices(first, last))
+                part = None if given is None else rows_given(given, first, last)
+                pieces.append(self._columns(model, len(rows), noise, part, keep_missing))
+                progress(last)
             columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
             table = build_table(encoder.schema_, columns, encoder.kept_columns_)
             if encoder.schema_.library == "pandas":
@@ -376,25 +432,21 @@ class MissDiffSampler(BaseMissDiff):
             yield table
         progress.close()
 
-    def _draw_columns(self, seed, given, keep_missing, start, stop):
-        """The columns of rows ``start`` to ``stop``, at most ``CALL_ROWS``."""
+    def _columns(self, model, n_rows, noise, given, keep_missing):
+        """The columns of at most ``CALL_ROWS`` rows, ``given`` a table of as many or None."""
         encoder = self.encoder_
-        n_rows, n_columns = stop - start, encoder.layout_.n_columns
-        noise = self._noise(RowKeys(seed).of_indices(start, stop))
-        observed = np.zeros((n_rows, n_columns), dtype=bool)
+        n_columns = encoder.layout_.n_columns
         if given is None:
-            device = resolve_device(self.device)
-            codes = generate_rows(self._method(), self.denoiser_, n_rows, noise.normal, device)
+            observed = np.zeros((n_rows, n_columns), dtype=bool)
+            codes = model.generate(n_rows, noise.normal)
         else:
-            one = given.n_rows == 1
-            part = given.take(np.zeros(n_rows, dtype=int) if one else np.arange(start, stop))
-            observed = ~part.missing
-            codes = self._draw_of(encoder.encode(part), noise)
+            observed = ~given.missing
+            codes = model.draw(encoder.encode(given), noise.normal)
         # The first half of a row's numbers is the same whether the second is used or not.
         uniforms = noise.uniform(2 * n_columns)
         columns = encoder.decode(codes, uniforms[:, :n_columns])
         if given is not None:
-            for column, known, cells in zip(columns, part.columns, observed.T, strict=True):
+            for column, known, cells in zip(columns, given.columns, observed.T, strict=True):
                 column[cells] = known[cells]
         if keep_missing:
             missing = self._mask_model.draw(codes, uniforms[:, n_columns:], observed)
@@ -412,9 +464,16 @@ class MissDiffSampler(BaseMissDiff):
         Returns
         -------
         imputer : MissDiffImputer
-            Without `donors`: a sampler holds no training rows.
+            Without `donors`: a sampler holds no training rows. A clone of it trains as
+            imputers do, without refreshes.
         """
-        return self._shared_with("MissDiffImputer").set_params(donors=False)
+        return self._shared_with("MissDiffImputer", donors=False)
+
+
+def rows_given(table, start, stop):
+    """Rows of what is given, which is one row for all or as many as there are."""
+    rows = np.arange(start, stop)
+    return table.take(np.zeros_like(rows) if table.n_rows == 1 else rows)
 
 
 def with_gaps(column, missing, value):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmissdiff._draws.aggregate import aggregate_draws, as_levels, half_sample_mode
+from skmissdiff._draws.aggregate import aggregate_draws, as_categories, half_sample_mode
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def draws():
 
 
 def test_levels_are_decided_draw_by_draw(draws):
-    decided = as_levels(draws, [slice(1, 4)])
+    decided = as_categories(draws, [slice(1, 4)])
     np.testing.assert_array_equal(decided[:, :, 1:].sum(axis=2), 1)
     np.testing.assert_array_equal(decided[:, :, 1:].argmax(2), draws[:, :, 1:].argmax(2))
     np.testing.assert_array_equal(decided[:, :, 0], draws[:, :, 0])
@@ -27,7 +27,7 @@ def test_estimates_of_a_skewed_number(draws, how, expected):
     """Gamma(2): mean 2, median 1.678, mode 1."""
     estimate = aggregate_draws(draws, [slice(1, 4)], how)
     assert estimate[:, 0].mean() == pytest.approx(expected, abs=0.15)
-    shares = as_levels(draws, [slice(1, 4)])[:, :, 1:].mean(axis=1)
+    shares = as_categories(draws, [slice(1, 4)])[:, :, 1:].mean(axis=1)
     np.testing.assert_allclose(estimate[:, 1:], shares)
 
 

@@ -13,13 +13,14 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "skmissdiff"
 LAYERS = {
     "cli": {"report", "missingness", "metrics", "estimators", "_encoding", "_table", "_support"},
     "report": {"metrics", "estimators", "_encoding", "_table", "_support"},
+    "inference": {"estimators", "_support"},
     "metrics": {"_encoding", "_table", "_support"},
     "missingness": {"_encoding", "_table", "_support"},
     "estimators": {"_draws", "_diffusion", "_encoding", "_table", "_support"},
-    "_draws": {"_encoding"},
+    "_draws": {"_support"},
     "_encoding": {"_table", "_support"},
     "_table": {"_support"},
-    "_diffusion": set(),
+    "_diffusion": {"_support"},
     "_support": set(),
 }
 

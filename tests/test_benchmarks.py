@@ -18,12 +18,21 @@ from sklearn.datasets import load_wine
 from docs.benchmarks import cost, generation, imputation, pages, pinned
 from docs.benchmarks.command import run_table
 from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
+from docs.benchmarks.error_plots import error_against_seconds, of_one_machine
 from docs.benchmarks.generators import CEILING, GENERATORS
 from docs.benchmarks.imputers import IMPUTERS, BoostingPerColumn, OnCodes
 from docs.benchmarks.limits import PEERS_PYTHON, NotRun, run_limited
 from docs.benchmarks.protocols import protocol_d, protocol_t, protocol_t_complete
-from docs.benchmarks.results import NO_PEERS, Results
-from docs.benchmarks.tables import comparison, escape, mean_and_sd, slope
+from docs.benchmarks.results import NO_PEERS, Results, machine
+from docs.benchmarks.style import label_points, pyplot
+from docs.benchmarks.tables import (
+    by_machine,
+    comparison,
+    escape,
+    mean_and_sd,
+    on_one_machine,
+    slope,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -279,7 +288,7 @@ def test_cost(tmp_path):
     assert all(float(row["fit_seconds"]) > float(row["mean_seconds"]) > 0 for row in rows)
     assert all(row["draw_seconds"] == "" for row in rows)
     pages.main(tmp_path, tmp_path)
-    assert (tmp_path / "cost_fit.png").stat().st_size > 1000
+    assert (tmp_path / "cost_seconds.png").stat().st_size > 1000
     assert "MICE (linear)" in (tmp_path / "tables" / "cost.inc").read_text()
 
 
@@ -413,9 +422,9 @@ def test_comparison():
     assert cells["RMSE"] == ["a, 5 seeds", "b, 5 seeds", "rank", "against good"]
     assert cells["good"][0] == f"**{good.mean():.3f} ({good.std():.3f})**"
     assert not cells["bad"][0].startswith("**")
-    assert cells["slow"] == ["over budget of 300 s"] * 2 + ["3.0", "-"]
+    assert cells["slow"] == ["over 300 s"] * 2 + ["3.0", "\u2013"]
     assert [cells[name][2] for name in ("good", "bad")] == ["1.0", "2.0"]
-    assert cells["Paper (published)"][:2] == ["0.1", "-"]
+    assert cells["Paper (published)"][:2] == ["0.1", "\u2013"]
     wide = results.pivot_table(index=["column", "seed"], columns="method", values="rmse")
     logs = np.log(wide["bad"] / wide["good"])
     p = wilcoxon(logs).pvalue
@@ -424,6 +433,91 @@ def test_comparison():
     assert f"**{bad.mean():.3f}" in comparison(results, "rmse", higher=True)
     # Of methods that are shown apart, none is the best.
     assert f"**{good.mean():.3f}" in comparison(results, "rmse", higher=True, apart=["bad"])
+
+
+def test_a_failure_is_a_word_in_the_table_and_a_line_below_it():
+    results = some_results()
+    broken = results["method"].eq("slow")
+    results.loc[broken, "status"] = "failed: ValueError: data must be finite"
+    table, *notes = comparison(results, "rmse", "good").split("\n\nslow, ")
+    assert table.count(" - failed\n") == 2
+    assert "ValueError" not in table
+    assert notes[0].startswith("a: failed: ValueError: data must be finite")
+
+
+def of_two_machines():
+    """Errors of three rivals on one machine, and of the default on that and on another."""
+    lines = [
+        (f"{column} (9 rows)", method, seed, machine, error, error * factor)
+        for column in ("a", "b")
+        for seed in range(2)
+        for machine, methods in MACHINES[column].items()
+        for method, factor in methods.items()
+        for error in [0.2 + seed / 10]
+    ]
+    names = ["column", "method", "seed", "machine", "rmse", "seconds"]
+    frame = pd.DataFrame(lines, columns=names)
+    return frame.assign(status="ok", threads=1, fit_seconds=frame["seconds"], rows=9, dataset="a")
+
+
+RIVALS = {"mean / mode": 0.1, "MICE (linear)": 2, "MissForest": 5}
+MACHINES = {
+    "a": {"fast": {**RIVALS, "skmissdiff": 7}},
+    "b": {"fast": RIVALS, "slow": {"skmissdiff": 70, "skmissdiff, median": 70}},
+}
+
+
+def test_seconds_of_two_machines_share_no_table():
+    runs = of_two_machines()
+    tables = by_machine(runs, "seconds").split(".. list-table::")[1:]
+    assert [table.splitlines()[0] for table in tables] == [" seconds on fast", " seconds on slow"]
+    assert "MissForest" in tables[0]
+    assert "MissForest" not in tables[1]
+    assert "17.5" in tables[1]  # 70 times .2 and .3
+    assert "rank" not in tables[0]
+    kept = on_one_machine(runs)
+    assert kept.loc[kept["machine"].eq("slow"), "fit_seconds"].isna().all()
+    assert kept.loc[kept["machine"].eq("fast"), "fit_seconds"].notna().all()
+    assert kept["rmse"].notna().all()
+
+
+def test_a_plot_has_one_machine_with_the_default_and_rivals(tmp_path):
+    runs = of_two_machines()
+    shown = of_one_machine(runs)
+    assert set(shown["column"]) == {"a (9 rows)"}
+    assert set(shown["machine"]) == {"fast"}
+    path = tmp_path / "plot.png"
+    assert error_against_seconds(runs, "rmse", path, "title")
+    assert 1000 < path.stat().st_size < 150_000
+    alone = runs[runs["column"].eq("b (9 rows)")]
+    assert not error_against_seconds(alone, "rmse", tmp_path / "none.png", "title")
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_no_stored_seconds_are_of_an_unknown_machine():
+    """What a run ran on is told in every line, so that no table mixes two of them."""
+    for name in ("imputation_T", "imputation_D", "generation", "generation_complete", "cost"):
+        runs = pd.read_csv(ROOT / "docs" / "benchmarks" / "results" / f"{name}.csv")
+        assert runs["machine"].notna().all(), name
+
+
+def test_machine_tells_the_widest_arithmetic(monkeypatch):
+    text = "model name\t: EPYC\nflags\t\t: fpu avx2 avx512f{}\n"
+    for more, last in (("", "AVX-512"), (" avx512_bf16", "bfloat16")):
+        monkeypatch.setattr(Path, "read_text", lambda self, more=more: text.format(more))
+        assert machine().split(", ")[1:] == ["EPYC", last]
+
+
+def test_labels_cover_neither_points_nor_each_other():
+    places = {name: (1 + i / 50, 1.0, "black", "normal") for i, name in enumerate("abcd")}
+    with pyplot() as plt:
+        figure, axis = plt.subplots()
+        axis.set(xlim=(0, 2), ylim=(0, 2))
+        label_points(axis, {f"method {name}": place for name, place in places.items()})
+        boxes = [text.get_window_extent() for text in axis.texts]
+        plt.close(figure)
+    assert len(boxes) == 4
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
 def test_cells():
@@ -454,6 +548,7 @@ def test_every_included_table_is_made():
     for page in folder.glob("*.rst"):
         included |= set(re.findall(r"include:: tables/(.+)\.inc", page.read_text()))
     made = {name for make in pages.PAGES for name, _ in make(folder / "nothing")} | {"cost"}
+    made |= {name for name, _ in pages.plot_pages(folder / "nothing", folder / "nothing")}
     assert included
     assert included <= made
 

@@ -24,7 +24,7 @@ def correlated(n_rows, n_columns=6, seed=0):
 def test_untrained_imputer_is_the_gaussian_imputer():
     """Means equal the dense conditional expectation under the fitted mean and covariance."""
     X = correlated(300)
-    imputer = MissDiffImputer(max_iter=0, random_state=0).fit(X)
+    imputer = MissDiffImputer(max_iter=0, bounds=None, random_state=0).fit(X)
     denoiser, encode = imputer.denoiser_, imputer.encoder_.transform
     mu, W = denoiser.mu.numpy(), denoiser.W.numpy()
     C = W @ W.T + np.diag(denoiser.psi.numpy())
@@ -75,7 +75,7 @@ def test_a_skewed_column_that_nothing_predicts_keeps_its_median():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=5000), 10 * rng.exponential(size=5000)])
     X[rng.random(X.shape) < 0.2] = np.nan
-    imputer = MissDiffImputer(aggregate="median", max_iter=200, batch_size=512, random_state=0)
+    imputer = MissDiffImputer(aggregate="median", max_iter=200, random_state=0)
     filled = imputer.fit_transform(X)[np.isnan(X[:, 1]), 1]
     assert filled.mean() == pytest.approx(10 * np.log(2), abs=0.6)
 

@@ -40,7 +40,7 @@ def truth(n_rows, seed):
 def tables():
     """The truth, and rows of a model of spoiled ones."""
     spoiled = ampute(truth(N_TRAIN, 0), "mcar", 0.3, random_state=0)[0]
-    sampler = MissDiffSampler(max_iter=300, batch_size=1024, random_state=0).fit(spoiled)
+    sampler = MissDiffSampler(max_iter=300, random_state=0).fit(spoiled)
     return truth(N_ROWS, 1), sampler.sample(N_ROWS)
 
 

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skmissdiff._support.files import TableError
-from skmissdiff.cli._csv_text import MISSING_SPELLINGS, parse_column, quote, split_csv, unquote
+from skmissdiff.cli._csv_column import parse_column
+from skmissdiff.cli._csv_text import quote, split_csv, unquote
+from skmissdiff.cli._reading import MISSING_SPELLINGS, Reading
 
 
 @pytest.mark.parametrize(
@@ -77,8 +79,8 @@ def test_missing_spellings_are_those_of_pandas():
     assert pd.read_csv(io.StringIO(text), skip_blank_lines=False)["a"].isna().all()
 
 
-def _column(*cells, kind=None, spellings=MISSING_SPELLINGS):
-    return parse_column("x", list(cells), spellings, kind)
+def _column(*cells, kind=None, **reading):
+    return parse_column("x", list(cells), Reading(kinds={"x": kind}, **reading))
 
 
 @pytest.mark.parametrize(
@@ -101,12 +103,12 @@ def _column(*cells, kind=None, spellings=MISSING_SPELLINGS):
 )
 def test_kinds(cells, kind, whole):
     column = _column(*cells)
-    assert (column.kind, column.whole) == (kind, whole)
+    assert (column.kind, bool(column.style and column.style.whole)) == (kind, whole)
 
 
 def test_asked_for_kinds():
     assert _column("1", "2", kind="category").kind == "category"
-    assert _column("007", "12", kind="number").whole
+    assert _column("007", "12", kind="number").style.whole
     with pytest.raises(TableError, match="column 'x' holds 'b', which is not a number"):
         _column("1", "c", "b", kind="number")
     with pytest.raises(TableError, match="'-inf'"):
@@ -141,14 +143,14 @@ def test_remark_on_numbers_that_became_categories():
     ],
 )
 def test_values_are_written_as_the_column_writes_its_own(cells, value, text):
-    assert _column(*cells).format(value, ",") == text
+    assert _column(*cells).style.format(value, ",") == text
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.floats(-1e6, 1e6), st.integers(0, 6), st.integers(0, 6))
 def test_written_decimals_are_close(value, one, other):
     column = _column(f"{math.pi:.{one}f}", f"{-math.pi:.{other}f}")
-    written = column.format(value, ",")
+    written = column.style.format(value, ",")
     assert abs(float(written) - value) <= 0.5000001 * 10.0 ** -max(one, other)
     decimals = len(written.partition(".")[2])
     assert min(one, other) <= decimals <= max(one, other)

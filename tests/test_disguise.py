@@ -107,6 +107,7 @@ def test_marks_that_can_be_read_in_two_ways(texts, decimal, thousands, first):
     other = recognise(texts, decimal=",")
     assert not other.is_ambiguous
     assert other.parse(texts[0]) == {1234.0: 1.234, 1.234: 1234.0}[first]
+    assert not recognise(["12 %", "7 %", "100 %", "0 %", "55 %"]).is_ambiguous
     assert not recognise(["1,234.5", "5,678", "9,012", "3,456", "7,890"]).is_ambiguous
 
 
@@ -135,3 +136,8 @@ def test_what_is_written_is_recognised(style, wholes):
     if len(set(texts)) >= 5:
         assert [found.parse(text) for text in texts] == pytest.approx(rounded, abs=1e-12)
         assert [found.format(found.parse(text)) for text in texts] == texts
+
+
+def test_few_numbers_are_enough_where_more_is_known():
+    assert recognise(["0,5", "1,5"]) is None
+    assert recognise(["0,5", "1,5"], fewest_values=2).parse("0,5") == 0.5

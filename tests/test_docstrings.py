@@ -84,11 +84,11 @@ def test_class_has_attributes_and_an_example(name):
     doc = numpydoc.docscrape.ClassDoc(getattr(skmissdiff, name))
     assert any(">>>" in line for line in doc["Examples"])
     attributes = [attribute.name for attribute in doc["Attributes"]]
-    assert attributes
+    assert attributes or not hasattr(getattr(skmissdiff, name), "fit")
     assert all(attribute.endswith("_") for attribute in attributes)
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize("name", [n for n in CLASSES if hasattr(getattr(skmissdiff, n), "fit")])
 def test_documented_attributes_exist(name):
     cls = getattr(skmissdiff, name)
     quick = {"max_iter": 3} if "max_iter" in inspect.signature(cls).parameters else {}

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmissdiff import TableEncoder
+from skmissdiff import NumericScaler, TableEncoder
 from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._table.frames import read_table
 from skmissdiff._table.rebuild import fill_table
@@ -25,7 +25,13 @@ DATA = {
 }
 
 
-@parametrize_with_checks([TableEncoder(), TableEncoder(scaling="quantile", bounds="observed")])
+@parametrize_with_checks(
+    [
+        TableEncoder(),
+        TableEncoder(scaling="quantile", bounds="observed"),
+        TableEncoder(functional_dependencies=True, categorical_features=None, bounds=[0, 1]),
+    ]
+)
 def test_sklearn_contract(estimator, check):
     check(estimator)
 
@@ -47,8 +53,9 @@ def test_sklearn_contract(estimator, check):
     ],
 )
 @pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
-def test_more_of_the_sklearn_contract(check):
-    getattr(estimator_checks, check)("TableEncoder", TableEncoder())
+@pytest.mark.parametrize("estimator", [TableEncoder(), NumericScaler()], ids=repr)
+def test_more_of_the_sklearn_contract(check, estimator):
+    getattr(estimator_checks, check)(type(estimator).__name__, clone(estimator))
 
 
 @pytest.fixture(params=["pandas", "polars"])

@@ -6,6 +6,7 @@ as many that cannot be.
 
 import copy
 import math
+import re
 import warnings
 from datetime import UTC, date, datetime, timedelta, timezone
 from unittest.mock import patch
@@ -26,10 +27,11 @@ from table_strategies import (
     pairs_of_tables,
 )
 
-from skmissdiff import MissDiffImputer, _base
+from skmissdiff import MissDiffImputer, PaperMethod, _base
 
 LIBRARIES = ("pandas", "polars", "array", "list")
 EMPTY = "Skipping features without any observed values"
+FEW = re.compile(r".* too few to train a network")
 UNSEEN = "Found categories that were not seen in fit"
 N_SAMPLES = 4
 
@@ -37,13 +39,11 @@ PARAMS = st.fixed_dictionaries(
     {
         "aggregate": st.sampled_from(["mean", "median", "mode"]),
         "bounds": st.sampled_from([None, "observed"]),
-        "early_stopping": st.sampled_from(["auto", True, False]),
+        "early_stopping": st.booleans(),
         "keep_empty_features": st.booleans(),
         "max_categories": st.sampled_from([2, 3, 100, None]),
         "max_iter": st.integers(2, 5),
         "n_draws": st.integers(1, 3),
-        "n_networks": st.sampled_from([None, 1]),
-        "n_refreshes": st.sampled_from([0, 0, 1]),
         "n_resample": st.integers(1, 2),
         "n_steps": st.integers(1, 4),
         "random_state": st.integers(0, 9),
@@ -83,7 +83,18 @@ UNREADABLE = {
 
 
 def build(method, params):
-    return MissDiffImputer(method, **params, hidden_size=8, n_layers=1)
+    """An imputer with those of the parameters that have an effect beside each other."""
+    params = dict(params)
+    n_resample, n_draws = params.pop("n_resample"), params.pop("n_draws")
+    if params["sample_posterior"]:
+        del params["aggregate"]
+    elif method == "missdiff" or params["aggregate"] == "mode":
+        params["n_draws"] = n_draws
+    if method == "masked" and params["scaling"] == "minmax":
+        del params["scaling"]
+    if method == "missdiff":
+        method = PaperMethod(n_resample=n_resample)
+    return MissDiffImputer(method, **params)
 
 
 def call(function, *args, allowed=()):
@@ -92,6 +103,7 @@ def call(function, *args, allowed=()):
         warnings.simplefilter("always")
         result = function(*args)
     texts = [str(warning.message) for warning in caught]
+    texts = [text for text in texts if not FEW.match(text)]
     assert all(text.startswith(allowed) for text in texts), texts
     return result, texts
 

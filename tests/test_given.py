@@ -9,6 +9,7 @@ from scipy import stats
 
 from skmissdiff import MissDiffSampler
 from skmissdiff._diffusion.inference import CALL_ROWS
+from skmissdiff._draws.noise import RowKeys
 
 METHODS = ["masked", "missdiff"]
 
@@ -29,7 +30,7 @@ def make_frame():
 
 
 def fit(X, method="masked", **params):
-    quick = {"max_iter": 3, "n_steps": 3, "n_networks": 1, "random_state": 0}
+    quick = {"max_iter": 3, "n_steps": 3, "random_state": 0}
     return MissDiffSampler(method, **{**quick, **params}).fit(X)
 
 
@@ -177,11 +178,9 @@ def test_batches_are_the_sample_in_pieces(sampler, given, batch_size):
 
 def test_batches_come_one_at_a_time(sampler, monkeypatch):
     drawn = []
-    draw = MissDiffSampler._draw_columns
+    keys_of = RowKeys.of_indices
     monkeypatch.setattr(
-        MissDiffSampler,
-        "_draw_columns",
-        lambda self, *args: drawn.append(args[-2:]) or draw(self, *args),
+        RowKeys, "of_indices", lambda self, *ends: drawn.append(ends) or keys_of(self, *ends)
     )
     batches = sampler.sample_batches(10**9, 5)
     assert drawn == []
@@ -268,7 +267,7 @@ def test_conditional_distribution_of_a_mixture():
     rng = np.random.default_rng(0)
     upper = rng.random(3000) < 0.4
     X = np.where(upper[:, None], [2.0, 1.0], [-2.0, -1.0]) + 0.6 * rng.normal(size=(3000, 2))
-    sampler = MissDiffSampler(max_iter=400, batch_size=1024, random_state=0).fit(X)
+    sampler = MissDiffSampler(max_iter=400, random_state=0).fit(X)
     x = sampler.sample(2000, given={1: 0.3})[:, 0]
     odds = 0.4 / 0.6 * np.exp(stats.norm(1, 0.6).logpdf(0.3) - stats.norm(-1, 0.6).logpdf(0.3))
     assert (x > 0).mean() == pytest.approx(odds / (1 + odds), abs=0.08)
@@ -282,7 +281,7 @@ def test_conditional_distribution_of_a_contingency_table():
     table = table / table.sum()
     rows, columns = np.unravel_index(rng.choice(12, 4000, p=table.ravel()), table.shape)
     X = np.column_stack([np.array(list("abc"))[rows], np.array(list("stuv"))[columns]])
-    sampler = MissDiffSampler(max_iter=200, batch_size=1024, random_state=0).fit(X)
+    sampler = MissDiffSampler(max_iter=200, random_state=0).fit(X)
     for i, level in enumerate("abc"):
         drawn = sampler.sample(1500, given={0: level})[:, 1]
         shares = [(drawn == other).mean() for other in "stuv"]

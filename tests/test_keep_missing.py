@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from skmissdiff import MissDiffImputer, MissDiffSampler
 from skmissdiff._draws.gaps import MaskModel
-from skmissdiff._encoding.layout import CodeLayout
+from skmissdiff._support.layout import CodeLayout
 
 N_ROWS = 3000
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skmissdiff import MissDiffImputer, MissDiffSampler
+import skmissdiff
+from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
 from skmissdiff._persistence import read_model, write_model
 
 
@@ -64,11 +65,89 @@ def test_foreign_archives_pickles_and_other_formats_are_refused(tmp_path):
     np.savez(path, json=np.array([{"an": "object"}], dtype=object))
     with pytest.raises(ValueError, match=r"model\.npz"):
         MissDiffImputer.load(path)
-    for version, way_out in ((99, "Update skmissdiff"), (1, "Fit it again")):
+    for version, way_out in ((99, "Update skmissdiff"), (2, "Fit it again")):
         text = json.dumps({"format": "skmissdiff", "version": version, "state": None}).encode()
         np.savez(path, json=np.frombuffer(text, dtype=np.uint8))
         with pytest.raises(ValueError, match=way_out):
             MissDiffImputer.load(path)
+
+
+def rewritten(path, change):
+    """Change the JSON of a saved model."""
+    with np.load(path) as archive:
+        members = {name: archive[name] for name in archive.files}
+    content = json.loads(members.pop("json").tobytes())
+    change(content)
+    text = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
+    with open(path, "wb") as file:
+        np.savez(file, json=text, **members)
+    return content
+
+
+def packed_scaler(value):
+    """Where in a file the scaler of scikit-learn is."""
+    if isinstance(value, dict):
+        if "sklearn" in value:
+            return value
+        value = list(value.values())
+    if isinstance(value, list):
+        return next(filter(None, map(packed_scaler, value)), None)
+    return None
+
+
+@pytest.mark.parametrize(
+    ("scaling", "name"),
+    [
+        ("standard", "StandardScaler"),
+        ("quantile", "QuantileTransformer"),
+        ("minmax", "MinMaxScaler"),
+    ],
+)
+def test_scalers_are_kept_as_what_scikit_learn_documents(scaling, name, frame, tmp_path):
+    path = tmp_path / "model.npz"
+    method = "missdiff" if scaling == "minmax" else "masked"
+    sampler = MissDiffSampler(method, scaling=scaling, max_iter=2, n_steps=3).fit(frame)
+    sampler.save(path)
+    scaler = packed_scaler(rewritten(path, lambda content: None)["state"])
+    assert scaler["sklearn"] == name
+    documented = {key for key, _ in scaler["fitted"]["dict"]}
+    assert documented
+    assert not any(key.startswith("_") for key in documented)
+    loaded = MissDiffSampler.load(path)
+    pd.testing.assert_frame_equal(loaded.sample(5), sampler.sample(5))
+
+
+def test_a_file_of_another_scikit_learn_is_taken_with_a_warning(fitted, frame, tmp_path):
+    path = tmp_path / "model.npz"
+    fitted.save(path)
+    content = rewritten(path, lambda content: content["written_by"].update(sklearn="1.2.0"))
+    assert content["written_by"]["skmissdiff"] == skmissdiff.__version__
+    with pytest.warns(UserWarning, match=r"with scikit-learn 1\.2\.0") as caught:
+        loaded = MissDiffImputer.load(path)
+    assert caught[0].filename == __file__
+    pd.testing.assert_frame_equal(loaded.transform(frame), fitted.transform(frame))
+
+
+def test_a_file_that_another_scikit_learn_cannot_read_says_so(fitted, tmp_path):
+    path = tmp_path / "model.npz"
+    fitted.save(path)
+
+    def rename_a_parameter(content):
+        content["written_by"]["sklearn"] = "99.1"
+        packed_scaler(content["state"])["params"]["dict"].append(["later", True])
+
+    rewritten(path, rename_a_parameter)
+    with pytest.raises(ValueError, match=r"with scikit-learn 99\.1.*StandardScaler.*fit the model"):
+        MissDiffImputer.load(path)
+
+
+def test_the_method_of_the_paper_is_saved(frame, tmp_path):
+    path = tmp_path / "model.npz"
+    imputer = MissDiffImputer(PaperMethod("cosine", n_resample=2), max_iter=2, n_steps=3).fit(frame)
+    imputer.save(path)
+    loaded = MissDiffImputer.load(path)
+    assert loaded.method.get_params() == imputer.method.get_params()
+    pd.testing.assert_frame_equal(loaded.transform(frame), imputer.transform(frame))
 
 
 def test_a_sampler_is_not_loaded_as_an_imputer(fitted, tmp_path):

@@ -25,7 +25,18 @@ def test_example_runs():
     assert completed.notna().all(axis=None)
     assert (completed.dtypes == patients.dtypes).all()
     assert len(names["tables"]) == 5
-    assert rows.shape == (100, 3)
+    assert rows.shape == (100, 4)
+    # Enough rows to train on, with gaps, and one column of each kind.
+    assert len(patients) >= 200
+    assert patients.isna().any().all()
+    assert [str(dtype) for dtype in patients.dtypes] == ["Int64", "category", "float64", "float64"]
     assert rows.notna().all(axis=None)
-    assert names["smokers"]["smoker"].eq("yes").all()
-    assert names["like_mine"].shape == (50, 3)
+    assert names["of_sixty"]["age"].eq(60).all()
+    assert names["like_mine"].shape == (50, 4)
+
+
+def test_pictures_are_there_and_small():
+    pictures = re.findall(r"image:: (.+\.png)", README.read_text())
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert 1000 < (README.parent / picture).stat().st_size < 150_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skmissdiff._draws.noise import RowKeys, RowNoise, row_contents
+from skmissdiff._draws.noise import RowKeys, RowNoise, ranks_among_equals, row_contents
 
 
 @pytest.fixture
@@ -30,19 +30,28 @@ def test_noise_follows_the_row_wherever_it_is(codes):
         np.testing.assert_array_equal(other.normal(), step[order])
 
 
-def test_chunks_of_a_call_share_their_count_of_identical_rows(codes):
-    whole = RowKeys(0).of_rows(contents(codes))
-    keys = RowKeys(0)
-    pieces = [keys.of_rows(contents(codes[:5])), keys.of_rows(contents(codes[5:]))]
-    np.testing.assert_array_equal(np.concatenate(pieces), whole)
+def test_identical_rows_are_counted(codes):
+    expected = np.zeros(40, dtype=int)
+    expected[7] = 1  # the same as row 3
+    np.testing.assert_array_equal(ranks_among_equals(contents(codes)), expected)
+    assert ranks_among_equals([b"a", b"b", b"a", b"a"]).tolist() == [0, 0, 1, 2]
 
 
 def test_identical_rows_draws_and_seeds_differ(codes):
-    keys = RowKeys(0).of_rows(contents(codes), n_draws=2)
-    assert len(np.unique(keys, axis=0)) == 80
-    assert not np.isin(RowKeys(1).of_rows(contents(codes)), keys).any()
-    # The draws of a row follow one another, and one draw is the first of two.
-    np.testing.assert_array_equal(RowKeys(0).of_rows(contents(codes)), keys[::2])
+    of_rows = contents(codes)
+    ranks = ranks_among_equals(of_rows)
+    first, second = (RowKeys(0).of_rows(of_rows, ranks, draw) for draw in (0, 1))
+    assert len(np.unique(np.concatenate([first, second]), axis=0)) == 80
+    assert not np.isin(RowKeys(1).of_rows(of_rows, ranks), first).any()
+    # Draws of all numbers at once are those of one number after the other.
+    together = RowKeys(0).of_rows(of_rows[:2] + of_rows[:2], 0, np.array([0, 0, 1, 1]))
+    np.testing.assert_array_equal(together, np.concatenate([first[:2], second[:2]]))
+
+
+def test_without_ranks_identical_rows_share_their_noise(codes):
+    keys = RowKeys(0).of_rows(contents(codes))
+    np.testing.assert_array_equal(keys[7], keys[3])
+    assert len(np.unique(keys, axis=0)) == 39
 
 
 def test_rows_are_told_apart_by_value_and_not_by_spelling():

@@ -75,14 +75,21 @@ def test_a_shifted_column_scores_lower(of_gaussian):
     assert max(shifted) < own - 1
 
 
-@pytest.mark.parametrize("scaling", ["standard", "minmax", "quantile"])
-def test_units_are_those_of_the_columns(scaling):
+@pytest.mark.parametrize(
+    ("method", "scaling"),
+    [("masked", "standard"), ("missdiff", "minmax"), ("masked", "quantile")],
+)
+def test_units_are_those_of_the_columns(method, scaling):
     X, fresh = gaussian(600), gaussian(400, seed=1)
     factors = np.array([1e-3, 7.0, 1e6])
-    build = MissDiffSampler(max_iter=0, scaling=scaling, random_state=0)
+    build = MissDiffSampler(method, max_iter=0, scaling=scaling, random_state=0)
     own = build.fit(X).score_samples(fresh)
     scaled = build.fit(X * factors).score_samples(fresh * factors)
-    assert_allclose(scaled.mean(), own.mean() - np.log(factors).sum(), atol=0.02)
+    # An untrained network leaves much to the noise, which is another one for other values.
+    within = 0.02 if method == "masked" else 0.5
+    assert_allclose(scaled.mean(), own.mean() - np.log(factors).sum(), atol=within)
+    if method == "missdiff":  # not trained, it knows no distribution
+        return
     expected = np.mean([log_density(row) for row in fresh])
     # A slope over neighbouring ranks is that of a density which is less sharp.
     assert own.mean() == pytest.approx(expected, abs=0.3 if scaling == "quantile" else 0.1)
@@ -128,7 +135,7 @@ def test_levels_of_a_contingency_table():
     X, _ = draw(3000)
     fresh, expected = draw(1000)
     X[rng.random(X.shape) < 0.2] = None
-    settings = {"max_iter": 200, "batch_size": 512, "n_refreshes": 0}
+    settings = {"max_iter": 200, "n_refreshes": 0}
     sampler = MissDiffSampler(random_state=0, **settings).fit(X)
     scores = sampler.score_samples(fresh)
     assert scores.mean() == pytest.approx(expected.mean(), abs=0.03)
@@ -188,7 +195,7 @@ def test_a_grid_search_maximises_the_likelihood():
     rng = np.random.default_rng(0)
     angle = 2 * np.pi * rng.random(900)
     X = np.column_stack([np.cos(angle), np.sin(angle)]) + 0.1 * rng.normal(size=(900, 2))
-    settings = {"batch_size": 256, "n_networks": 1, "n_refreshes": 0, "early_stopping": False}
+    settings = {"n_refreshes": 0, "early_stopping": False}
     settings["scaling"] = "standard"  # a normal fit to the ranks of a circle is no bad one
     search = GridSearchCV(
         MissDiffSampler(random_state=0, **settings), {"max_iter": [0, 150]}, cv=2, refit=False

@@ -3,8 +3,14 @@
 import pandas as pd
 
 from docs.benchmarks.cost import OPERATIONS
-from docs.benchmarks.tables import list_table, reason, slope
+from docs.benchmarks.imputers import DEFAULT
+from docs.benchmarks.style import OURS, PEERS, pyplot, save
+from docs.benchmarks.tables import list_table, machines, reason, slope
 
+UNITS = {
+    "seconds": "Seconds of each operation, against the size of the table",
+    "mib": "Memory of each operation above that at its start, against the size of the table",
+}
 TITLES = {
     "fit": "Fit",
     "mean": "Point estimate of all rows",
@@ -14,12 +20,12 @@ TITLES = {
 
 
 def write_cost(results, folder):
-    """One plot an operation in ``folder``; the text with the slopes and the plots."""
+    """The plots of seconds and of memory in ``folder``; the text with them and the slopes."""
+    results = results[results["machine"].eq(machines(results)[0])]
     images = ""
-    for operation, title in TITLES.items():
-        name = f"cost_{operation}.png"
-        plot(results, operation, folder / name)
-        images += f"\n.. image:: {name}\n   :alt: {title}: seconds and memory against the size.\n"
+    for unit, title in UNITS.items():
+        plot(results, unit, title, folder / f"cost_{unit}.png")
+        images += f".. image:: cost_{unit}.png\n   :alt: {title}\n   :class: picture\n\n"
     header = ["operation", "method"]
     header += ["slope of seconds, rows", "slope of MiB, rows"]
     header += ["slope of seconds, columns", "slope of MiB, columns", "ended"]
@@ -36,7 +42,7 @@ def write_cost(results, folder):
                     row.append("-" if pd.isna(value) else f"{value:.2f}")
             row.append(ended(runs))
             rows.append(row)
-    return list_table(header, rows) + images
+    return images + list_table(header, rows)
 
 
 def ended(runs):
@@ -51,26 +57,40 @@ def ended(runs):
     return "; ".join(said) or "-"
 
 
-def plot(results, operation, path):
-    """Seconds and memory against rows and columns on logarithmic axes."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(2, 2, figsize=(8, 6), layout="constrained")
-    for i, (unit, label) in enumerate((("seconds", "seconds"), ("mib", "MiB above the start"))):
-        for j, along in enumerate(("rows", "columns")):
-            axis = axes[i, j]
-            for method, runs in results.groupby("method", sort=False):
+def plot(results, unit, title, path):
+    """A column an operation, against rows and against columns, on logarithmic axes."""
+    methods = list(dict.fromkeys(results["method"]))
+    with pyplot() as plt:
+        figure, axes = plt.subplots(2, 4, figsize=(11, 5.2), sharey=True, sharex="row")
+        for i, along in enumerate(("rows", "columns")):
+            for axis, operation in zip(axes[i], OPERATIONS, strict=True):
                 name = f"{operation}_{unit}"
-                part = runs[runs["along"].eq(along) & runs[name].gt(0)].sort_values(along)
-                if len(part):
-                    mean = part.groupby(along)[name].mean()
-                    axis.plot(mean.index, mean, marker="o", markersize=4, label=method)
-            other = "20 columns" if along == "rows" else "1,000 rows"
-            axis.set(xscale="log", yscale="log", ylabel=label, xlabel=f"{along} ({other})")
-            axis.grid(alpha=0.3)
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, names, loc="outside lower center", ncols=4)
-    figure.suptitle(TITLES[operation])
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+                part = results[results["along"].eq(along) & results[name].gt(0)]
+                for method in methods:
+                    mean = part[part["method"].eq(method)].groupby(along)[name].mean()
+                    axis.plot(mean.index, mean, label=method, **_line(method))
+                axis.set(xscale="log", yscale="log")
+                other = "20 columns" if along == "rows" else "1,000 rows"
+                axis.set_xlabel(f"{along} ({other})")
+                axis.set_title(TITLES[operation] if i == 0 else "")
+            axes[i, 0].set_ylabel(unit.replace("mib", "MiB"))
+        figure.suptitle(title, x=0.01, ha="left", weight="bold")
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="lower left", ncols=4, frameon=False)
+        threads = results["threads"].iloc[0]
+        said = f"{machines(results)[0]}; {threads} thread{'' if threads == 1 else 's'}"
+        figure.text(0.99, 0.012, said, ha="right", fontsize=7, color=PEERS)
+        figure.tight_layout(rect=(0, 0.05, 1, 1))
+        save(figure, path)
+
+
+def _line(method):
+    """Ours warm, others cool; the default drawn through, and thick."""
+    style = {"marker": "o", "markersize": 3.5, "lw": 1.4, "color": PEERS}
+    if method == DEFAULT:
+        style |= {"color": OURS, "lw": 2.4, "markersize": 5}
+    elif method.startswith(DEFAULT):
+        style |= {"color": OURS, "ls": ":"}
+    elif method.startswith("MICE"):
+        style |= {"ls": "--"}
+    return style

@@ -55,7 +55,7 @@ def unmasking_trees(seed):
 
 def missdiff(seed):
     """The paper's method."""
-    return MissDiffSampler("missdiff", random_state=seed)
+    return MissDiffSampler("missdiff", scaling="standard", random_state=seed)
 
 
 def default(seed):

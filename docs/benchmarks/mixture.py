@@ -67,7 +67,7 @@ def sliced_wasserstein(X, Y, n_projections=200, seed=0):
 
 
 METHODS = {
-    "missdiff": lambda seed: MissDiffSampler("missdiff", random_state=seed),
+    "missdiff": lambda seed: MissDiffSampler("missdiff", scaling="standard", random_state=seed),
     "without drawn cells": lambda seed: MissDiffSampler(n_refreshes=0, random_state=seed),
     "default": lambda seed: MissDiffSampler(random_state=seed),
 }

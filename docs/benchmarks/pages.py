@@ -10,14 +10,27 @@ from pathlib import Path
 import pandas as pd
 
 from docs.benchmarks.cost_plots import write_cost
+from docs.benchmarks.error_plots import error_against_seconds, generation_plot, overview
 from docs.benchmarks.generators import CEILING
 from docs.benchmarks.imputers import DEFAULT
 from docs.benchmarks.published import IMPUTATION_RMSE, UTILITY_RMSE
-from docs.benchmarks.tables import comparison, figures_table, list_table, mean_and_sd
+from docs.benchmarks.tables import (
+    by_machine,
+    comparison,
+    figures_table,
+    list_table,
+    mean_and_sd,
+    on_one_machine,
+)
 
 FOLDER = Path(__file__).parent
 HIGHER = {"auc", "f1", "accuracy", "r2", "marginal", "pair_trend"}
 IMPUTATION = ["rmse", "mae", "error_rate", "energy_distance", "seconds"]
+TITLES = {
+    "T": "The paper's tables, 20 % of the cells hidden",
+    "T-complete": "The same, trained on complete rows",
+    "D": "Larger tables, 30 % of the cells hidden in three ways",
+}
 UTILITY = {"census": ["auc"], "diabetes130": ["auc", "rmse"]}
 FIGURES = {
     "marginal": "marginals",
@@ -47,33 +60,47 @@ def empty(command):
     return f"No runs are stored yet: ``{command}``.\n"
 
 
-def imputation_pages(results_folder):
-    """(name, text) of the tables of protocols T and D."""
+def imputation_runs(results_folder, protocol):
+    """Runs of a protocol with the column of the tables that each belongs to, and its seconds."""
     from docs.benchmarks.imputation import PROTOCOLS
     from docs.benchmarks.imputers import IMPUTERS
 
+    results = read(results_folder / f"imputation_{protocol}.csv", IMPUTERS)
+    if results.empty:
+        return results
+    column = labels(results, ["mechanism"] if protocol == "D" else [])
+    seconds = results["fit_seconds"] + results["impute_seconds"]
+    return order_columns(results.assign(column=column, seconds=seconds), PROTOCOLS[protocol][1])
+
+
+def imputation_pages(results_folder):
+    """(name, text) of the tables of protocols T and D."""
+    from docs.benchmarks.imputation import PROTOCOLS
+
     for protocol in PROTOCOLS:
-        results = read(results_folder / f"imputation_{protocol}.csv", IMPUTERS)
+        results = imputation_runs(results_folder, protocol)
         sides = ["", "train_"] if protocol == "D" else [""]
         for name in [f"{side}{measure}" for side in sides for measure in IMPUTATION]:
             if name == "train_seconds":
                 continue
             text = empty(f"python -m docs.benchmarks.imputation --protocol {protocol}")
             if len(results):
-                runs = results.assign(
-                    column=labels(results, ["mechanism"] if protocol == "D" else []),
-                    seconds=results["fit_seconds"] + results["impute_seconds"],
-                )
-                if name.startswith("train_"):
-                    runs["status"] = runs["train_status"].fillna(runs["status"])
-                runs = order_columns(runs, PROTOCOLS[protocol][1])
-                runs = runs[_has_values(runs, name)]
-                published = None
-                if name == "rmse" and protocol != "D":
-                    published = _by_label(IMPUTATION_RMSE, runs)
-                reference = None if name == "seconds" else DEFAULT
-                text = comparison(runs, name, reference, published=published) if len(runs) else ""
+                text = imputation_table(results, name, protocol)
             yield f"imputation_{protocol}_{name}", text or "\n"
+
+
+def imputation_table(results, name, protocol):
+    if name.startswith("train_"):
+        results = results.assign(status=results["train_status"].fillna(results["status"]))
+    runs = results[_has_values(results, name)]
+    if runs.empty:
+        return ""
+    if name == "seconds":
+        return by_machine(runs, name)
+    published = None
+    if name == "rmse" and protocol != "D":
+        published = _by_label(IMPUTATION_RMSE, runs)
+    return comparison(runs, name, DEFAULT, published=published)
 
 
 def labels(results, more):
@@ -105,15 +132,23 @@ def _by_label(figures, runs):
     }
 
 
+def generation_runs(results_folder):
+    """Runs of protocol G with the column of the tables that each belongs to."""
+    from docs.benchmarks.generators import GENERATORS
+
+    results = read(results_folder / "generation.csv", GENERATORS)
+    if results.empty:
+        return results
+    rates = (100 * results["rate"]).round().astype(int).astype(str)
+    return on_one_machine(results.assign(column=results["missingness"] + " " + rates + " %"))
+
+
 def generation_pages(results_folder):
     """(name, text) of the tables of protocol G."""
     from docs.benchmarks.generators import GENERATORS
 
     command = "python -m docs.benchmarks.generation"
-    results = read(results_folder / "generation.csv", GENERATORS)
-    if len(results):
-        rates = (100 * results["rate"]).round().astype(int).astype(str)
-        results = results.assign(column=results["missingness"] + " " + rates + " %")
+    results = generation_runs(results_folder)
     for dataset, utilities in UTILITY.items():
         here = results[results["dataset"].eq(dataset)] if len(results) else results
         for measure in [*utilities, "c2st"]:
@@ -126,6 +161,7 @@ def generation_pages(results_folder):
         yield f"generation_{dataset}_figures", text
         yield f"generation_{dataset}_ceiling", shares(here, utilities) if len(here) else text
     complete = read(results_folder / "generation_complete.csv", GENERATORS)
+    complete = on_one_machine(complete) if len(complete) else complete
     for measure in ["auc", "rmse", "c2st"]:
         text = empty(f"{command} --complete")
         if len(complete):
@@ -210,12 +246,37 @@ def mixture_pages(results_folder):
 PAGES = (imputation_pages, variants_pages, profile_pages, generation_pages, mixture_pages)
 
 
+def plot_pages(results_folder, out):
+    """(name, text): the plot that a page leads with, or nothing where there are no runs."""
+    for protocol, title in TITLES.items():
+        runs = imputation_runs(results_folder, protocol)
+        name = f"imputation_{protocol}.png"
+        drawn = len(runs) and error_against_seconds(runs, "rmse", out / name, title)
+        yield f"imputation_{protocol}_plot", image(name, title) if drawn else "\n"
+    runs = imputation_runs(results_folder, "D")
+    drawn = len(runs) and overview(runs, out / "overview.png")
+    yield (
+        "overview",
+        image("overview.png", "Error of imputed cells against seconds.") if drawn else "\n",
+    )
+    runs = generation_runs(results_folder)
+    name, title = "generation.png", "Rows of census, learnt from a table with holes"
+    drawn = len(runs) and generation_plot(runs[runs["dataset"].eq("census")], out / name, title)
+    yield "generation_plot", image(name, title) if drawn else "\n"
+
+
+def image(name, alt):
+    return f".. image:: {name}\n   :alt: {alt}\n   :class: picture\n"
+
+
 def main(results_folder=FOLDER / "results", out=FOLDER):
     tables = Path(out) / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     for make in PAGES:
         for name, text in make(Path(results_folder)):
             (tables / f"{name}.inc").write_text(text)
+    for name, text in plot_pages(Path(results_folder), Path(out)):
+        (tables / f"{name}.inc").write_text(text)
     results = read(Path(results_folder) / "cost.csv")
     (tables / "cost.inc").write_text(
         write_cost(results, Path(out)) if len(results) else empty("python -m docs.benchmarks.cost")

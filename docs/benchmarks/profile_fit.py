@@ -26,7 +26,7 @@ from docs.benchmarks.results import FOLDER, provenance
 # Part of the fit: file and name of the function whose cumulative seconds it is.
 PARTS = {
     "factor analysis": ("masked.py", "start_from_factors"),
-    "masking of rows": ("masked.py", "next_batch"),
+    "masking of rows": ("batches.py", "next_batch"),
     "forward pass": ("denoiser.py", "correction"),
     "loss": ("loss.py", "masked_loss"),
     "backward pass": ("_tensor.py", "backward"),

@@ -15,11 +15,14 @@ HEADINGS = {
 }
 
 
-def list_table(header, rows):
-    """A reStructuredText table."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
+def list_table(header, rows, title=""):
+    """A reStructuredText table of the class that the style sheet sets small and wide."""
+    lines = [f".. list-table:: {title}".rstrip(), "   :header-rows: 1", "   :stub-columns: 1"]
+    lines += ["   :class: figures", "   :widths: auto", ""]
     for row in [header, *rows]:
-        lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
+        # A hyphen alone would be taken for a list.
+        cells = ["\u2013" if cell == "-" else cell for cell in row]
+        lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
     return "\n".join(lines) + "\n"
 
 
@@ -41,7 +44,7 @@ def _seeds(n):
     return f"{n} seed" if n == 1 else f"{n} seeds"
 
 
-def comparison(results, measure, reference=None, higher=False, apart=(), published=None):
+def comparison(results, measure, reference=None, higher=False, apart=(), published=None, title=""):
     """Methods against columns.
 
     Parameters
@@ -57,10 +60,13 @@ def comparison(results, measure, reference=None, higher=False, apart=(), publish
         Methods that are shown and take no part: not in bold, not ranked.
     published : dict of dict or None
         Method: column: text, shown below and marked.
+    title : str
+        Above the table.
 
     Returns
     -------
     table : str
+        With a line below it for each failure that a cell names in one word.
     """
     columns = list(dict.fromkeys(results["column"]))
     methods = list(dict.fromkeys(results["method"]))
@@ -71,10 +77,12 @@ def comparison(results, measure, reference=None, higher=False, apart=(), publish
     best = ranked.max() if higher else ranked.min()
     ranks = _ranks(ranked, higher)
     tests = {} if reference is None else against(runs, measure, reference)
+    ranks_shown = not measure.endswith("seconds")  # who is the fastest is not the question
     header = [HEADINGS.get(measure, measure.replace("_", " "))]
-    header += [f"{name}, {_seeds(seeds.get(name, 0))}" for name in columns] + ["rank"]
+    header += [f"{name}, {_seeds(seeds.get(name, 0))}" for name in columns]
+    header += ["rank"] if ranks_shown else []
     header += [f"against {reference}"] if tests else []
-    rows = []
+    rows, notes = [], []
     for method in methods:
         row = [method]
         for column in columns:
@@ -82,18 +90,46 @@ def comparison(results, measure, reference=None, higher=False, apart=(), publish
             values = here.loc[here["status"].eq("ok"), measure]
             cell = mean_and_sd(values, seeds.get(column, 0))
             if cell == "-":
-                cell = reason(here)
+                said = reason(here)
+                cell = in_a_word(said)
+                if cell == "failed":
+                    notes.append(f"{method}, {column}: {said}")
             elif method in ranked.index and means.loc[method, column] == best[column]:
                 cell = f"**{cell}**"
             row.append(cell)
-        row.append(f"{ranks[method]:.1f}" if method in ranks else "-")
+        if ranks_shown:
+            row.append(f"{ranks[method]:.1f}" if method in ranks else "-")
         if tests:
             row.append(tests.get(method, "-"))
         rows.append(row)
     for method, figures in (published or {}).items():
         cells = [figures.get(column, "-") for column in columns]
-        rows.append([f"{method} (published)", *cells, "-"] + (["-"] if tests else []))
-    return list_table(header, rows)
+        rows.append([f"{method} (published)", *cells] + ["-"] * (ranks_shown + bool(tests)))
+    return list_table(header, rows, title) + "".join(f"\n{note}\n" for note in notes)
+
+
+def by_machine(results, measure):
+    """One `comparison` for each machine: seconds of two are not to share a table."""
+    tables = []
+    for name in machines(results):
+        here = results[results["machine"] == name]
+        n_methods = here[here[measure].notna()].groupby("column")["method"].nunique()
+        here = here[here["column"].map(n_methods).gt(1)]
+        if len(here):
+            tables.append(comparison(here, measure, title=f"{measure} on {name}"))
+    return "\n".join(tables)
+
+
+def machines(results):
+    """Names of the machines, that of most runs first."""
+    return list(results["machine"].value_counts().index)
+
+
+def on_one_machine(results):
+    """The results without seconds of other machines than that of most runs."""
+    seconds = [name for name in results if name.endswith("seconds")]
+    other = results["machine"].ne(machines(results)[0])
+    return results.assign(**{name: results[name].mask(other) for name in seconds})
 
 
 def comparable_means(runs, measure, reference):
@@ -117,6 +153,14 @@ def reason(runs):
     """Why there is no figure: what the runs say, or a dash for none."""
     said = runs.loc[runs["status"].ne("ok"), "status"].unique()
     return "; ".join(escape(text) for text in said) or "-"
+
+
+def in_a_word(said):
+    """A reason of a cell's length: "over 90 s", "failed"; short ones as they are."""
+    for start, word in (("over budget of ", "over "), ("failed: ", "failed")):
+        if said.startswith(start):
+            return word + (said.removeprefix(start) if word == "over " else "")
+    return said
 
 
 def escape(text):
@@ -167,7 +211,7 @@ def figures_table(results, columns):
         here = results[results["method"].eq(method)]
         fine = here[here["status"].eq("ok")]
         if fine.empty:
-            rows.append([method, reason(here), *["-"] * (len(columns) - 1)])
+            rows.append([method, in_a_word(reason(here)), *["-"] * (len(columns) - 1)])
             continue
         rows.append([method, *(mean_and_sd(fine[measure]) for measure in columns)])
     return list_table(["", *columns.values()], rows)

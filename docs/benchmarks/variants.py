@@ -23,9 +23,9 @@ from docs.benchmarks.imputers import (
 )
 from docs.benchmarks.results import FOLDER
 from skmissdiff import MissDiffImputer
-from skmissdiff._diffusion import denoiser, masked, methods
-from skmissdiff._diffusion.loss import Mixture
-from skmissdiff._diffusion.preconditioning import FactorModel
+from skmissdiff._diffusion import denoiser, masked
+from skmissdiff._diffusion.factor_analysis import FactorModel
+from skmissdiff._diffusion.recipe import Mixture
 
 
 def without_donors(seed):
@@ -33,20 +33,10 @@ def without_donors(seed):
     return MissDiffImputer(donors=False, random_state=seed)
 
 
-def with_settings(seed, **changes):
-    """The default with other settings of the fit, whatever the table would have asked for."""
-    fit = methods.fit_masked
-
-    def changed(x, mask, categorical_slices, settings, *rest):
-        return fit(x, mask, categorical_slices, replace(settings, **changes), *rest)
-
-    methods.fit_masked = changed
-    return without_donors(seed)
-
-
-def with_optimiser(seed, **changes):
-    settings = methods.OptimiserSettings
-    methods.OptimiserSettings = lambda **chosen: settings(**{**chosen, **changes})
+def with_recipe(seed, **changes):
+    """The default with other settings of the training, whatever the table would have asked for."""
+    recipe_for = masked.recipe_for
+    masked.recipe_for = lambda *arguments: replace(recipe_for(*arguments), **changes)
     return without_donors(seed)
 
 
@@ -64,10 +54,10 @@ def start_from_means(seed):
     return without_donors(seed)
 
 
-def without_waves(seed):
-    """No periodic embedding: its features are held at zero."""
-    embed = denoiser.PeriodicEmbedding.forward
-    denoiser.PeriodicEmbedding.forward = lambda *arguments: 0 * embed(*arguments)
+def without_bins(seed):
+    """Numbers enter the networks as they are: the features of their bins are held at zero."""
+    bins = denoiser.piecewise_linear
+    denoiser.piecewise_linear = lambda *arguments: 0 * bins(*arguments)
     return without_donors(seed)
 
 
@@ -79,7 +69,7 @@ def without_median(seed):
 
 
 def one_network(seed):
-    return with_settings(seed, n_networks=1)
+    return with_recipe(seed, n_networks=1)
 
 
 def without_selection(seed):
@@ -88,17 +78,16 @@ def without_selection(seed):
 
 
 def without_averaged_weights(seed):
-    return with_optimiser(seed, ema_decay=0.0)
+    return with_recipe(seed, ema_decay=0.0)
 
 
 def without_muon(seed):
-    return with_optimiser(seed, muon_learning_rate=None)
+    return with_recipe(seed, muon_learning_rate=None)
 
 
 def without_draws(seed):
     """Every row a one-pass row: a model of means alone."""
-    masked.MaskedSettings.mixture = Mixture(mean_share=1.0)
-    return without_donors(seed)
+    return with_recipe(seed, mixture=Mixture(mean_share=1.0))
 
 
 def mode(seed):
@@ -114,7 +103,7 @@ PARTS = {
     "without donors": without_donors,
     "factor analysis alone": factor_analysis,
     "means instead of factor analysis": start_from_means,
-    "without periodic embedding": without_waves,
+    "without bins": without_bins,
     "without median head": without_median,
     "one network": one_network,
     "without held-out rows": without_selection,

@@ -62,7 +62,6 @@ with tempfile.TemporaryDirectory() as folder:
     imputer = MissDiffImputer(
         sample_posterior=True,
         early_stopping=False,
-        n_networks=1,
         max_iter=600,
         memory=folder,
         random_state=0,

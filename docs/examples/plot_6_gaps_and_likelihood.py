@@ -78,7 +78,7 @@ print(f"with others' values   {sampler.score(odd):.2f} nats")
 from sklearn.model_selection import GridSearchCV
 
 search = GridSearchCV(
-    MissDiffSampler(n_networks=1, early_stopping=False, random_state=0),
+    MissDiffSampler(early_stopping=False, random_state=0),
     {"max_iter": [0, 30, 150]},
     cv=3,
 ).fit(table)

@@ -1,20 +1,26 @@
 """From NumPy rows through a trained denoiser and back, a fixed number of rows at a time."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .denoiser import Denoiser, NoisePredictor, PreconditionedDenoiser
-from .methods import Budget, MaskedMethod, PaperMethod
+from skmissdiff._support.layout import CodeLayout
+
+from .denoiser import Denoiser, PreconditionedDenoiser
+from .masked import MaskedMethod
+from .paper import NoisePredictor, PaperMethod
+from .recipe import Options
 from .training import Callback, History
 
 # Every call of a network has this many rows, padded if need be: matrix products of
 # another shape may round differently, and a row's result must not depend on its neighbours.
 CALL_ROWS = 512
+
+Noise = Callable[[], np.ndarray]
 
 
 def resolve_device(device: str) -> str:
@@ -39,28 +45,36 @@ def model_input(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def train_denoiser(
     codes: np.ndarray,
-    categorical_slices: tuple[slice, ...],
+    layout: CodeLayout,
     method: PaperMethod | MaskedMethod,
-    budget: Budget,
+    options: Options,
     seed: int,
     device: str,
+    version: str,
+    started: float,
     callback: Callback | None = None,
 ) -> tuple[Denoiser, History]:
     """Train on encoded rows, NaN where missing; the denoiser comes back on the CPU.
 
-    A function of its arguments alone, so that a ``memory`` can cache it.
+    A function of its arguments alone, so that a ``memory`` can cache it: ``version`` is that of
+    the package, whose next one may train another way. ``started`` is the `time.monotonic` from
+    which ``max_time`` counts.
     """
     x, mask = (torch.from_numpy(part) for part in model_input(codes))
     generator = torch.Generator().manual_seed(seed)
-    denoiser, history = method.train(
-        x, mask, categorical_slices, budget, generator, device, callback
-    )
+    denoiser, history = method.train(x, mask, layout, options, generator, device, callback, started)
     return denoiser.to("cpu").eval().requires_grad_(False), history
 
 
-def on_device(denoiser: Denoiser, device: str) -> Any:
-    """The denoiser, which itself stays on the CPU, where it is to compute."""
-    return denoiser if device == "cpu" else copy.deepcopy(denoiser).to(device)
+def in_calls(n_rows: int, n_draws: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The calls of a network: a row and the number of a draw of it for each row of a call.
+
+    The draws of a row follow one another, and are all in one call unless there are more than
+    ``CALL_ROWS`` of them.
+    """
+    size = max(1, CALL_ROWS // n_draws) * n_draws if n_draws <= CALL_ROWS else CALL_ROWS
+    for start in range(0, n_rows * n_draws, size):
+        yield np.divmod(np.arange(start, min(start + size, n_rows * n_draws)), n_draws)
 
 
 def padded(array: np.ndarray, device: str) -> Tensor:
@@ -70,60 +84,54 @@ def padded(array: np.ndarray, device: str) -> Tensor:
     return torch.from_numpy(out).to(device)
 
 
-@torch.inference_mode()
-def complete_in_one_pass(
-    method: MaskedMethod,
-    denoiser: PreconditionedDenoiser,
-    codes: np.ndarray,
-    median: bool,
-    device: str,
-) -> np.ndarray:
-    """Means or medians given the observed codes, for at most ``CALL_ROWS`` rows."""
-    x, mask = (padded(part, device) for part in model_input(codes))
-    return method.estimate(on_device(denoiser, device), x, mask, median)[: len(codes)].cpu().numpy()
+class Model:
+    """A trained denoiser where it is to compute, and the method that asks it.
 
+    Made once for each use of an estimator, since a network is copied to its device here. Its
+    methods take at most ``CALL_ROWS`` rows of codes (n_rows, n_codes), NaN where missing, and
+    ``noise``, which gives the next standard normal array (n_rows, `n_noise`).
+    """
 
-@torch.inference_mode()
-def complete_by_draw(
-    method: PaperMethod | MaskedMethod,
-    denoiser: Any,
-    codes: np.ndarray,
-    noise: Callable[[], np.ndarray],
-    device: str,
-) -> np.ndarray:
-    """One draw of each of at most ``CALL_ROWS`` rows, given its observed codes."""
-    x, mask = (padded(part, device) for part in model_input(codes))
-    drawn = method.draw(on_device(denoiser, device), x, mask, lambda: padded(noise(), device))
-    return drawn[: len(codes)].cpu().numpy()
+    def __init__(self, method: PaperMethod | MaskedMethod, denoiser: Any, device: str):
+        # The denoiser itself stays on the CPU.
+        self.denoiser = denoiser if device == "cpu" else copy.deepcopy(denoiser).to(device)
+        self.method: Any = method
+        self.device = device
 
+    def n_noise(self, n_codes: int) -> int:
+        """Numbers per row that one call of ``noise`` gives."""
+        return self.method.n_noise(self.denoiser, n_codes)
 
-@torch.inference_mode()
-def generate_rows(
-    method: PaperMethod | MaskedMethod,
-    denoiser: Any,
-    n_rows: int,
-    noise: Callable[[], np.ndarray],
-    device: str,
-) -> np.ndarray:
-    """At most ``CALL_ROWS`` new rows."""
-    drawn = method.generate(on_device(denoiser, device), lambda: padded(noise(), device))
-    return drawn[:n_rows].cpu().numpy()
+    @torch.inference_mode()
+    def estimate(self, codes: np.ndarray, *, median: bool) -> np.ndarray:
+        """Means or medians given the observed codes, if the method has them in one pass."""
+        value = self.method.estimate(self.denoiser, *self.input(codes), median)
+        return value[: len(codes)].cpu().numpy()
 
+    @torch.inference_mode()
+    def draw(self, codes: np.ndarray, noise: Noise) -> np.ndarray:
+        """One draw of each row, given its observed codes."""
+        drawn = self.method.draw(self.denoiser, *self.input(codes), self.padded(noise))
+        return drawn[: len(codes)].cpu().numpy()
 
-@torch.inference_mode()
-def log_density(
-    method: PaperMethod | MaskedMethod,
-    denoiser: Any,
-    codes: np.ndarray,
-    noise: Callable[[], np.ndarray],
-    device: str,
-) -> np.ndarray:
-    """A bound on the log density of the observed codes of at most ``CALL_ROWS`` rows."""
-    x, mask = (padded(part, device) for part in model_input(codes))
-    scores = method.log_density(
-        on_device(denoiser, device), x, mask, lambda: padded(noise(), device)
-    )
-    return scores[: len(codes)].cpu().numpy()
+    @torch.inference_mode()
+    def generate(self, n_rows: int, noise: Noise) -> np.ndarray:
+        """New rows, shape (n_rows, n_codes)."""
+        return self.method.generate(self.denoiser, self.padded(noise))[:n_rows].cpu().numpy()
+
+    @torch.inference_mode()
+    def log_density(self, codes: np.ndarray, noise: Noise) -> np.ndarray:
+        """A bound on the log density of the observed codes, shape (n_rows,)."""
+        scores = self.method.log_density(self.denoiser, *self.input(codes), self.padded(noise))
+        return scores[: len(codes)].cpu().numpy()
+
+    def input(self, codes: np.ndarray) -> list[Tensor]:
+        """Values and mask of a whole call, on the device."""
+        return [padded(part, self.device) for part in model_input(codes)]
+
+    def padded(self, noise: Noise) -> Callable[[], Tensor]:
+        """The noise of a whole call, on the device."""
+        return lambda: padded(noise(), self.device)
 
 
 def to_arrays(denoiser: Any) -> dict[str, np.ndarray]:

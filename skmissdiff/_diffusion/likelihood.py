@@ -25,17 +25,15 @@ import torch
 from torch import Tensor
 
 from .denoiser import PreconditionedDenoiser
-from .paper import PredictNoise
-from .preconditioning import log_likelihood
+from .factor_analysis import log_likelihood
 from .sampling import SIGMA_MIN
-from .schedule import DiscreteSchedule, noise_level
 
 Noise = Callable[[], Tensor]
 
 # Levels of (1) and their number: the integrand is smooth in log sigma. Below the least level
 # of a draw the networks have little to gain, and their errors count with 1 / sigma^2.
 SIGMA_LOW, SIGMA_HIGH, N_LEVELS = SIGMA_MIN, 20.0, 24
-MIN_PROBABILITY = 1e-30  # of a level, where float32 has no smaller one
+MIN_PROBABILITY = 1e-30  # of a category, where float32 has no smaller one
 
 
 def trapezoid_weights(log_sigma: Tensor) -> Tensor:
@@ -70,46 +68,23 @@ def gain_of_numbers(
 
 
 def score_rows(denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, noise: Noise) -> Tensor:
-    """Sum of log P(level | levels before), plus (1) for the numbers given the levels.
+    """Sum of log P(category | categories before), plus (1) for the numbers given the categories.
 
     In this order the networks meet what they were trained on: numbers at one noise level
-    beside clean levels. The other order, numbers beside absent levels, scored lower.
+    beside clean categories. The other order, numbers beside absent categories, scored lower.
     """
     model, codes = denoiser.factors, x.double()
     total = torch.zeros_like(codes[:, 0])
     given = torch.zeros_like(mask)
-    for levels in denoiser.categorical_slices:
-        seen = mask[:, levels.start]
-        probabilities = denoiser.estimate(x, torch.where(given, 0.0, torch.inf)).mean[:, levels]
-        chosen = (probabilities * x[:, levels]).sum(1).double()
+    for categories in denoiser.layout.categorical_slices:
+        seen = mask[:, categories.start]
+        probabilities = denoiser.estimate(x, torch.where(given, 0.0, torch.inf)).mean[:, categories]
+        chosen = (probabilities * x[:, categories]).sum(1).double()
         total = total + torch.where(seen, chosen.clamp_min(MIN_PROBABILITY).log(), 0.0)
         given = given.clone()
-        given[:, levels] = mask[:, levels]
+        given[:, categories] = mask[:, categories]
     numbers = mask & ~given
     if not numbers.any():
         return total
     both, before = (log_likelihood(model, codes, known.double()) for known in (mask, given))
     return total + both - before + gain_of_numbers(denoiser, x, numbers, given, noise)
-
-
-def score_rows_of_paper(
-    predict_noise: PredictNoise, schedule: DiscreteSchedule, x: Tensor, mask: Tensor, noise: Noise
-) -> Tensor:
-    """(1) for numeric rows, at the discrete noise levels of the paper, relative to N(0, I).
-
-    D = (x_t - sqrt(1 - A_t) s) / sqrt(A_t) has snr |x - D|^2 = |e - s|^2, and the posterior
-    mean of N(0, I) says the noise is sqrt(1 - A_t) x_t. Missing codes are zeros to the
-    network, as in training.
-    """
-    x = torch.where(mask, x, 0.0).double()
-    total = -0.5 * (mask * (x.square() + math.log(2 * math.pi))).sum(1)
-    weights = trapezoid_weights(noise_level(schedule)[1:].log()).tolist()
-    for t, weight in enumerate(weights, 1):
-        A = schedule.alphas_cumprod[t].item()
-        e = noise().double()
-        for signed in (e, -e):
-            x_t = A**0.5 * x + (1 - A) ** 0.5 * signed
-            predicted = predict_noise(x_t.float(), torch.full((len(x),), t, device=x.device))
-            gain = (signed - (1 - A) ** 0.5 * x_t).square() - (signed - predicted).square()
-            total += weight / 2 * (mask * gain).sum(1)
-    return total

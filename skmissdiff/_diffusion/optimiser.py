@@ -31,7 +31,7 @@ class Muon:
             parameter.mul_(1 - learning_rate * weight_decay).sub_(direction, alpha=learning_rate)
 
 
-def orthogonalised(matrices: Tensor, n_iter: int = 5) -> Tensor:
+def orthogonalised(matrices: Tensor, n_iter: int = 3) -> Tensor:
     """Nearest orthogonal matrices, roughly, of square (K, n, n)."""
     X = matrices / (matrices.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(n_iter):
@@ -44,7 +44,7 @@ def orthogonalised(matrices: Tensor, n_iter: int = 5) -> Tensor:
 class OptimiserSettings:
     """Rates of the updates; those of learning are multiplied by a factor per step."""
 
-    learning_rate: float = 4e-3
+    learning_rate: float
     muon_learning_rate: float | None = None  # None: AdamW for every parameter
     weight_decay: float = 0.01
     ema_decay: float = 0.98

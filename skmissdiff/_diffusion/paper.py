@@ -1,19 +1,34 @@
-"""MissDiff as printed (Ouyang, Xie, Li and Cheng 2023, arXiv 2307.00467).
+"""MissDiff as printed (Ouyang, Xie, Li and Cheng 2023, arXiv 2307.00467), all of it.
 
 ``predict_noise(x_t, t)`` is the network: x_t (n_rows, n_codes), t (n_rows,) of
 integers 1..T, result like x_t. It sees no mask. ``noise()`` gives the next
 standard normal array (n_rows, n_codes); nothing here draws by itself.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .schedule import DiscreteSchedule, reverse_std
+from skmissdiff._support.layout import CodeLayout
+
+from .denoiser import Denoiser
+from .likelihood import trapezoid_weights
+from .networks import BatchedLinear, ResidualBlock
+from .optimiser import OptimiserSettings
+from .recipe import Options
+from .schedule import DiscreteSchedule, discrete_schedule, noise_level, reverse_std
+from .training import Callback, Clock, History, fit_loop
 
 PredictNoise = Callable[[Tensor, Tensor], Tensor]
 Noise = Callable[[], Tensor]
+
+TIME_FEATURES = 64
+# The paper gives no settings of its network; these reach its figures on the tables of protocol T.
+MAX_ITER, BATCH_SIZE, HIDDEN_SIZE, N_LAYERS = 2000, 256, 256, 2
+LEARNING_RATE, EMA_DECAY = 1e-3, 0.995
 
 
 def diffuse(schedule: DiscreteSchedule, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
@@ -96,3 +111,151 @@ def impute_by_replacement(
                 break
             x = (1 - betas[t]) ** 0.5 * x + betas[t] ** 0.5 * noise()
     return torch.where(mask, x_0, x)
+
+
+def score_rows_of_paper(
+    predict_noise: PredictNoise, schedule: DiscreteSchedule, x: Tensor, mask: Tensor, noise: Noise
+) -> Tensor:
+    """(1) for numeric rows, at the discrete noise levels of the paper, relative to N(0, I).
+
+    D = (x_t - sqrt(1 - A_t) s) / sqrt(A_t) has snr |x - D|^2 = |e - s|^2, and the posterior
+    mean of N(0, I) says the noise is sqrt(1 - A_t) x_t. Missing codes are zeros to the
+    network, as in training.
+    """
+    x = torch.where(mask, x, 0.0).double()
+    total = -0.5 * (mask * (x.square() + math.log(2 * math.pi))).sum(1)
+    weights = trapezoid_weights(noise_level(schedule)[1:].log()).tolist()
+    for t, weight in enumerate(weights, 1):
+        A = schedule.alphas_cumprod[t].item()
+        e = noise().double()
+        for signed in (e, -e):
+            x_t = A**0.5 * x + (1 - A) ** 0.5 * signed
+            predicted = predict_noise(x_t.float(), torch.full((len(x),), t, device=x.device))
+            gain = (signed - (1 - A) ** 0.5 * x_t).square() - (signed - predicted).square()
+            total += weight / 2 * (mask * gain).sum(1)
+    return total
+
+
+class NoisePredictor(Denoiser):
+    """The paper's network: e from x_t (n_rows, n_codes) and t (n_rows,), without the mask."""
+
+    n_networks = 1
+
+    def __init__(
+        self,
+        n_codes: int,
+        n_steps: int,
+        hidden_size: int,
+        n_layers: int,
+        generator: torch.Generator,
+    ):
+        super().__init__()
+        self.config = {
+            "n_codes": n_codes,
+            "n_steps": n_steps,
+            "hidden_size": hidden_size,
+            "n_layers": n_layers,
+        }
+        self.n_steps = n_steps
+        self.donors = None
+        self.first = BatchedLinear(1, n_codes + TIME_FEATURES, hidden_size, generator)
+        self.blocks = nn.ModuleList(
+            ResidualBlock(1, hidden_size, generator) for _ in range(n_layers)
+        )
+        self.last = BatchedLinear(1, hidden_size, n_codes, generator, 0.0)
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """The predicted noise, shape (n_rows, n_codes)."""
+        hidden = self.first(torch.cat([x_t, time_features(t / self.n_steps)], dim=1)[None])
+        for block in self.blocks:
+            hidden = block(hidden)
+        return self.last(hidden)[0]
+
+
+def time_features(time: Tensor) -> Tensor:
+    """Sines and cosines of a time in (0, 1], shape (n_rows, TIME_FEATURES)."""
+    octaves = torch.linspace(0, 7, TIME_FEATURES // 2, device=time.device)
+    angle = time[:, None] * math.pi * 2**octaves
+    return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+
+@dataclass(frozen=True)
+class PaperMethod:
+    """MissDiff as printed: T discrete steps, zeros for missing codes, replacement."""
+
+    n_steps: int = 100
+    beta_schedule: str = "quadratic"
+    variance: str = "large"
+    n_resample: int = 1
+
+    has_one_pass = False
+
+    @property
+    def schedule(self) -> DiscreteSchedule:
+        return discrete_schedule(self.n_steps, self.beta_schedule)
+
+    def training_key(self) -> "PaperMethod":
+        """What training depends on: variance and resampling are choices of the draw."""
+        return replace(self, variance="large", n_resample=1)
+
+    def train(
+        self,
+        x: Tensor,
+        mask: Tensor,
+        layout: CodeLayout,
+        options: Options,
+        generator: torch.Generator,
+        device: str,
+        callback: Callback | None = None,
+        started: float | None = None,
+    ) -> tuple["NoisePredictor", History]:
+        """Algorithm 1."""
+        n_rows, n_codes = x.shape
+        schedule = self.schedule
+        denoiser = NoisePredictor(n_codes, self.n_steps, HIDDEN_SIZE, N_LAYERS, generator)
+        max_iter = MAX_ITER if options.max_iter is None else options.max_iter
+
+        def next_batch() -> tuple[Tensor, ...]:
+            rows = torch.randint(n_rows, (BATCH_SIZE,), generator=generator)
+            t = torch.randint(1, self.n_steps + 1, (BATCH_SIZE,), generator=generator)
+            noise = torch.randn(BATCH_SIZE, n_codes, generator=generator)
+            return tuple(part.to(device) for part in (x[rows], mask[rows], t, noise))
+
+        def loss(denoiser: NoisePredictor, batch: tuple[Tensor, ...]) -> Tensor:
+            return masked_noise_loss(denoiser, schedule, *batch)
+
+        history, _ = fit_loop(
+            denoiser.to(device),
+            next_batch,
+            loss,
+            Clock(max_iter, options.max_time, started),
+            OptimiserSettings(LEARNING_RATE, ema_decay=EMA_DECAY),
+            callback=callback,
+        )
+        return denoiser, history
+
+    def n_noise(self, denoiser: Denoiser, n_codes: int) -> int:
+        """Numbers per row that one call of ``noise`` gives."""
+        return n_codes
+
+    def draw(self, denoiser: "NoisePredictor", x: Tensor, mask: Tensor, noise: Noise) -> Tensor:
+        """Rows completed by Algorithm 2."""
+        return impute_by_replacement(
+            denoiser,
+            self.schedule,
+            x,
+            mask,
+            noise,
+            n_resample=self.n_resample,
+            variance=self.variance,
+        )
+
+    def generate(self, denoiser: "NoisePredictor", noise: Noise) -> Tensor:
+        """New rows by Algorithm 3."""
+        return generate(denoiser, self.schedule, noise, variance=self.variance)
+
+    def log_density(
+        self, denoiser: "NoisePredictor", x: Tensor, mask: Tensor, noise: Noise
+    ) -> Tensor:
+        """A bound on the log density of the observed codes of rows of numbers."""
+        return score_rows_of_paper(denoiser, self.schedule, x, mask, noise)

@@ -29,8 +29,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from skmissdiff._support.layout import CodeLayout
+
 from .denoiser import PreconditionedDenoiser
-from .preconditioning import (
+from .factor_analysis import (
     FactorModel,
     gaussian_posterior,
     latent_posterior,
@@ -49,7 +51,7 @@ CHUNK_ROWS = 4096  # bounds the memory of `complete_rows`
 SIGMA_MAX, SIGMA_MIN, RHO = 5.0, 0.05, 2.0
 
 
-def draw_levels(n_evaluations: int) -> Tensor:
+def draw_sigmas(n_evaluations: int) -> Tensor:
     """Noise levels of a draw that evaluates the network ``n_evaluations`` times, at least 2."""
     return sigma_steps(max(1, n_evaluations - 1), SIGMA_MIN, SIGMA_MAX, RHO)
 
@@ -150,14 +152,14 @@ def extrapolated(F: Tensor, slope: Tensor, now: float, sigma: float) -> Tensor:
     return F + slope * math.log(sigma / now)
 
 
-def draw_level(probabilities: Tensor, noise: Tensor) -> Tensor:
+def draw_category(probabilities: Tensor, noise: Tensor) -> Tensor:
     """One-hot draws of a categorical column: the largest of log p plus Gumbel noise.
 
-    ``probabilities`` (n_rows, n_levels); ``noise``, of the same shape, is standard normal.
+    ``probabilities`` (n_rows, n_categories); ``noise``, of the same shape, is standard normal.
     """
     gumbel = -(-torch.special.log_ndtr(noise.double())).log()
-    level = (probabilities.double().log() + gumbel).argmax(dim=1)
-    return torch.nn.functional.one_hot(level, probabilities.shape[1]).to(probabilities)
+    category = (probabilities.double().log() + gumbel).argmax(dim=1)
+    return torch.nn.functional.one_hot(category, probabilities.shape[1]).to(probabilities)
 
 
 def draw(
@@ -175,14 +177,14 @@ def draw(
     """
     wanted = ~given if absent is None else ~(given | absent)
     own_noise = noise[:, denoiser.W.shape[1] :]
-    for levels in denoiser.categorical_slices:
-        rows = wanted[:, levels.start]
+    for categories in denoiser.layout.categorical_slices:
+        rows = wanted[:, categories.start]
         if rows.any():
             estimate = denoiser.estimate(x, torch.where(given, 0.0, math.inf))
-            drawn = draw_level(estimate.mean[:, levels], own_noise[:, levels])
+            drawn = draw_category(estimate.mean[:, categories], own_noise[:, categories])
             x, given = x.clone(), given.clone()
-            x[:, levels] = torch.where(rows[:, None], drawn, x[:, levels])
-            given[:, levels] |= rows[:, None]
+            x[:, categories] = torch.where(rows[:, None], drawn, x[:, categories])
+            given[:, categories] |= rows[:, None]
     if not (wanted & ~given).any():
         return x
 
@@ -194,18 +196,18 @@ def draw(
     return torch.where(given, x, drawn.to(x))
 
 
-def code_groups(mask: Tensor, cell_of_code: Tensor, max_groups: int) -> list[Tensor]:
+def code_groups(mask: Tensor, layout: CodeLayout, max_groups: int) -> list[Tensor]:
     """Codes of the columns with missing cells, fewest missing first, in at most some groups.
 
     Each group is a mask of the codes, shape (n_codes,).
     """
     n_missing = (~mask).sum(0)
-    first = torch.cat([cell_of_code.new_ones(1), cell_of_code.diff()]).bool()
-    codes = first.nonzero()[:, 0]
+    column_of_code = torch.from_numpy(layout.column_of_code)
+    codes = torch.tensor([own.start for own in layout.slices if own.stop > own.start])
     codes = codes[n_missing[codes].argsort(stable=True)]
     codes = codes[n_missing[codes] > 0]
     parts = codes.chunk(max(1, min(max_groups, len(codes))))
-    return [torch.isin(cell_of_code, cell_of_code[part]) for part in parts]
+    return [torch.isin(column_of_code, column_of_code[part]) for part in parts]
 
 
 def draw_in_turn(
@@ -244,7 +246,7 @@ def complete_rows(
     device = denoiser.mu.device
     groups = [group.to(device) for group in groups]
     n_noise = denoiser.W.shape[0] + denoiser.W.shape[1]
-    sigmas = draw_levels(n_evaluations)
+    sigmas = draw_sigmas(n_evaluations)
     for rows in (~mask).any(1).nonzero()[:, 0].split(CHUNK_ROWS):
 
         def noise(n_rows: int) -> Tensor:

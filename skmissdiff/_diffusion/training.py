@@ -11,18 +11,31 @@ from torch import Tensor
 
 from .denoiser import Denoiser
 from .optimiser import Optimiser, OptimiserSettings
-from .validation import Validation
 
 WARM_UP = 0.05  # share of the training in which the learning rate rises
+# Shares of the training after which held-out cells are asked: early, to end what brings nothing.
+CHECKPOINTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+# Of the relative error, times the root of the number of held-out rows: what counts as a change.
+MIN_CHANGE = 0.04
+FEWEST_LOOKS = 3  # checkpoints after which a training that has brought nothing at all ends
+COOL_DOWN = 0.2  # of the steps so far, in which the learning rate falls to zero before the end
 
 # The next batch, whatever the loss makes of it.
 NextBatch = Callable[[], Any]
 # (denoiser, batch) -> mean loss of the networks.
 Loss = Callable[[Any, Any], Tensor]
-# The held-out error of a denoiser, and how far to believe it.
-Validate = Callable[[Any], Validation]
-# Called with the number of steps done and the last loss.
-Callback = Callable[[int, float], None]
+# Called with the number of steps done, that of all steps and the last loss.
+Callback = Callable[[int, int, float], None]
+
+
+class Judged(Protocol):
+    """What a judgement of a denoiser has to tell: 1 is no better than before any training."""
+
+    @property
+    def error(self) -> float: ...
+
+
+Judge = Callable[[Any], Judged]
 
 
 class Refresh(Protocol):
@@ -35,18 +48,6 @@ class Refresh(Protocol):
     def __call__(self, denoiser: Any, share_done: float, seconds_left: float) -> bool:
         """Make the rows with the denoiser of now, or leave them (False) if time is too short."""
         ...
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What the loop may spend, and how it decides to stop."""
-
-    max_iter: int
-    max_time: float | None = None
-    n_validations: int = 10
-    n_iter_no_change: int = 5
-    tol: float = 1e-4
-    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
 
 
 @dataclass
@@ -62,24 +63,35 @@ class History:
 
 
 class Clock:
-    """How much of the training is over, by steps or by time, whichever is further."""
+    """How much of the training is over, by steps or by time, whichever is further.
 
-    def __init__(self, settings: TrainingSettings):
-        self.settings = settings
-        self.start = time.monotonic()
+    ``started`` is the `time.monotonic` from which ``max_time`` counts, that of the whole fit.
+    """
+
+    def __init__(self, max_iter: int, max_time: float | None = None, started: float | None = None):
+        self.max_iter, self.max_time = max_iter, max_time
+        self.started = time.monotonic() if started is None else started
+        self.loop_started = time.monotonic()
+
+    def start_loop(self) -> None:
+        """From now on steps are made: the time that is left is theirs."""
+        self.loop_started = time.monotonic()
 
     def share_done(self, n_steps: int) -> float:
-        """From 0 at the start to 1 at the end."""
-        by_steps = n_steps / self.settings.max_iter
-        if self.settings.max_time is None:
+        """From 0 at the start of the loop to 1 at its end."""
+        by_steps = n_steps / self.max_iter
+        if self.max_time is None:
             return by_steps
-        return max(by_steps, (time.monotonic() - self.start) / self.settings.max_time)
+        whole = self.started + self.max_time - self.loop_started
+        if whole <= 0:
+            return 1.0
+        return max(by_steps, (time.monotonic() - self.loop_started) / whole)
 
     def seconds_left(self) -> float:
-        """Until `max_time`."""
-        if self.settings.max_time is None:
+        """Until ``max_time`` is over."""
+        if self.max_time is None:
             return math.inf
-        return self.start + self.settings.max_time - time.monotonic()
+        return self.started + self.max_time - time.monotonic()
 
 
 def learning_rate_factor(share_done: float) -> float:
@@ -95,8 +107,8 @@ def train_step(
     value = loss(denoiser, batch)
     if not value.isfinite():
         raise ValueError(
-            f"Training diverged: the loss is {value.item()} after {n_steps} steps. Lower "
-            "learning_rate_init, or look for columns of extreme values."
+            f"Training diverged: the loss is {value.item()} after {n_steps} steps. Look for "
+            "columns of extreme values, or lower max_iter."
         )
     # Every network's own loss counts in full: they are trained side by side, not together.
     (denoiser.n_networks * value).backward()
@@ -104,54 +116,117 @@ def train_step(
     return value.item()
 
 
+class Checkpoints:
+    """Keeps the best weights by held-out cells, and says when more training is in vain.
+
+    Of weights that are as good, the later ones are kept: held-out cells are noisy, and weights
+    come to rest.
+    """
+
+    def __init__(self, judge: Judge | None, optimiser: Optimiser, patience: int, n_held: int):
+        self.judge, self.optimiser, self.patience = judge, optimiser, patience
+        self.min_change = MIN_CHANGE / math.sqrt(max(n_held, 1))
+        self.due = list(CHECKPOINTS) if judge else []
+        self.forget()
+
+    def forget(self) -> None:
+        """What was best before the training rows were made anew has not seen them."""
+        self.best: Any = None
+        self.weights: list[Tensor] = []
+        self.n_stale = 0
+        self.n_looks = 0
+        self.least = 1.0  # the factor analysis
+
+    def look(self, denoiser: Denoiser, share_done: float, history: History) -> None:
+        """Judge the averaged weights if it is time."""
+        if not self.due or share_done < self.due[0]:
+            return
+        assert self.judge is not None
+        self.due = [share for share in self.due if share > share_done]
+        self.optimiser.swap()
+        found = self.judge(denoiser)
+        history.validation_loss_curve.append(found.error)
+        self.n_stale = 0 if found.error < self.least - self.min_change else self.n_stale + 1
+        if self.best is None or found.error < self.least + self.min_change:
+            self.best = found
+            self.weights = [p.detach().clone() for p in self.optimiser.parameters]
+        self.least = min(self.least, found.error)
+        self.n_looks += 1
+        self.optimiser.swap()
+
+    @property
+    def in_vain(self) -> bool:
+        never = self.least >= 1 and self.n_looks >= FEWEST_LOOKS
+        return never or self.n_stale >= self.patience
+
+
+class CoolDown:
+    """The last steps of a training that has nothing to gain: the learning rate falls to zero."""
+
+    def __init__(self):
+        self.first: int | None = None
+        self.last = 0
+
+    def begin(self, n_steps: int) -> None:
+        """After this step, unless it has begun."""
+        if self.first is None:
+            self.first = n_steps
+            self.last = n_steps + max(1, round(COOL_DOWN * n_steps))
+
+    def factor(self, n_steps: int) -> float:
+        """Of the learning rate, from 1 to 0."""
+        if self.first is None:
+            return 1.0
+        return (self.last - n_steps) / (self.last - self.first)
+
+    def is_over(self, n_steps: int) -> bool:
+        """Whether this was the last step."""
+        return self.first is not None and n_steps >= self.last - 1
+
+
 def fit_loop(
     denoiser: Denoiser,
     next_batch: NextBatch,
     loss: Loss,
-    settings: TrainingSettings,
-    validate: Validate | None = None,
+    clock: Clock,
+    settings: OptimiserSettings,
+    judge: Judge | None = None,
+    patience: int = 3,
+    n_held: int = 0,
     callback: Callback | None = None,
     refresh: Refresh | None = None,
-) -> tuple[History, Validation | None]:
-    """Train in place, keep the averaged weights: the last, or the best by ``validate``.
+) -> tuple[History, Any]:
+    """Train in place, keep the averaged weights: the last, or the best by ``judge``.
 
-    What was best before a refresh of the training rows is forgotten: it has not seen them.
+    ``n_held`` rows are what ``judge`` looks at. Returns what happened, and the judgement of the
+    weights that were kept, None without one.
     """
-    optimiser = Optimiser(denoiser, settings.optimiser)
-    history, clock = History(), Clock(settings)
-    best: Validation | None = None
-    n_stale = 0
-    best_state: list[Tensor] = []
-    every = max(1, settings.max_iter // settings.n_validations)
-    for n_steps in range(settings.max_iter):
-        factor = learning_rate_factor(clock.share_done(n_steps))
+    optimiser = Optimiser(denoiser, settings)
+    history, checkpoints = History(), Checkpoints(judge, optimiser, patience, n_held)
+    clock.start_loop()
+    end = CoolDown()
+    for n_steps in range(clock.max_iter):
+        factor = end.factor(n_steps) * learning_rate_factor(clock.share_done(n_steps))
         value = train_step(denoiser, optimiser, loss, next_batch(), n_steps, factor)
         history.loss_curve.append(value)
         if callback is not None:
-            callback(n_steps + 1, value)
-        share_done = clock.share_done(n_steps + 1)
-        if validate is not None and (share_done >= 1 or (n_steps + 1) % every == 0):
-            optimiser.swap()
-            found = validate(denoiser)
-            history.validation_loss_curve.append(found.error)
-            least = math.inf if best is None else best.error
-            n_stale = 0 if found.error < least - settings.tol else n_stale + 1
-            if found.error < least:
-                best = found
-                best_state = [p.detach().clone() for p in optimiser.parameters]
-            optimiser.swap()
+            callback(n_steps + 1, clock.max_iter, value)
+        share_done = 1.0 if end.is_over(n_steps) else clock.share_done(n_steps + 1)
+        checkpoints.look(denoiser, share_done, history)
+        if checkpoints.in_vain:
+            end.begin(n_steps)
         if refresh is not None and refresh.is_due(share_done):
             optimiser.swap()  # the average is the better model to draw from
             if refresh(denoiser, share_done, clock.seconds_left()):
-                best, best_state, n_stale = None, [], 0
+                checkpoints.forget()
             optimiser.swap()
             share_done = clock.share_done(n_steps + 1)
-        if share_done >= 1 or n_stale >= settings.n_iter_no_change:
+        if share_done >= 1:
             break
-    kept_weights = best_state or optimiser.average
+    kept_weights = checkpoints.weights or optimiser.average
     if not all(weight.isfinite().all() for weight in kept_weights):
-        raise ValueError("Training diverged in its last step. Lower learning_rate_init.")
+        raise ValueError("Training diverged in its last step. Lower max_iter.")
     with torch.no_grad():
         for parameter, kept in zip(optimiser.parameters, kept_weights, strict=True):
             parameter.copy_(kept)
-    return history, best
+    return history, checkpoints.best

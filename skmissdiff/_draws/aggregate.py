@@ -1,14 +1,14 @@
 """Point estimates from draws.
 
-Draws are codes of shape (n_rows, n_draws, n_codes). Levels are counted, numbers are
+Draws are codes of shape (n_rows, n_draws, n_codes). Categories are counted, numbers are
 averaged or picked.
 """
 
 import numpy as np
 
 
-def as_levels(draws, categorical_slices):
-    """The draws with every level decided: 1 for the largest code of a column, 0 for the others."""
+def as_categories(draws, categorical_slices):
+    """The draws with every category decided: 1 for the largest code of a column, 0 for others."""
     draws = draws.copy()
     for codes in categorical_slices:
         block = draws[:, :, codes]
@@ -34,16 +34,16 @@ def half_sample_mode(values):
 
 
 def aggregate_draws(draws, categorical_slices, how):
-    """One estimate per row, shape (n_rows, n_codes); levels come as their share of the draws.
+    """One estimate per row, shape (n_rows, n_codes); categories come as their share of the draws.
 
     Parameters
     ----------
     draws : ndarray of shape (n_rows, n_draws, n_codes)
     categorical_slices : sequence of slice
     how : {"mean", "median", "mode"}
-        For numbers; the most frequent level is the largest share in each case.
+        For numbers; the most frequent category is the largest share in each case.
     """
-    draws = as_levels(draws, categorical_slices)
+    draws = as_categories(draws, categorical_slices)
     estimate = draws.mean(axis=1)
     if how == "mean":
         return estimate

@@ -45,8 +45,24 @@ def row_contents(columns):
     ]
 
 
+def ranks_among_equals(contents):
+    """Return how many rows before each row hold the same, ndarray of int, shape (n_rows,).
+
+    Parameters
+    ----------
+    contents : list of bytes
+        From `row_contents`, of all rows of a call.
+    """
+    seen = Counter()
+    ranks = np.empty(len(contents), dtype=np.intp)
+    for row, content in enumerate(contents):
+        ranks[row] = seen[content]
+        seen[content] += 1
+    return ranks
+
+
 class RowKeys:
-    """Turns rows into stream keys, and counts identical rows over the chunks of a call.
+    """Turns rows into stream keys.
 
     Parameters
     ----------
@@ -56,40 +72,30 @@ class RowKeys:
 
     def __init__(self, seed):
         self.seed = int(seed)
-        self._seen = Counter()
 
-    def of_rows(self, contents, n_draws=1, first_draw=0):
-        """Keys of the draws of some rows.
+    def of_rows(self, contents, ranks=0, draws=0):
+        """Keys of rows by what they hold.
 
         Parameters
         ----------
         contents : list of bytes
             From `row_contents`.
-        n_draws : int
-            Number of draws of each row.
-        first_draw : int
-            Number of the first draw.
+        ranks : int or ndarray of int, shape (n_rows,)
+            From `ranks_among_equals`, so that draws of equal rows differ. 0 gives equal rows
+            the same keys, as their point estimates and their scores have to be the same.
+        draws : int or ndarray of int, shape (n_rows,)
+            Number of the draw of each row.
 
         Returns
         -------
-        keys : ndarray of shape (n_rows * n_draws, 2), dtype uint64
-            The draws of a row follow one another.
+        keys : ndarray of shape (n_rows, 2), dtype uint64
         """
-        keys = []
-        for content in contents:
-            rank = self._seen[content]
-            self._seen[content] += 1
-            for draw in range(first_draw, first_draw + n_draws):
-                keys.append(self._key(content, rank, draw))
-        return _as_key_array(keys)
+        ranks, draws = (np.broadcast_to(part, len(contents)).tolist() for part in (ranks, draws))
+        return _as_key_array(map(self._key, contents, ranks, draws))
 
     def of_indices(self, start, stop):
         """Keys of rows that have no content yet, by their index; shape (stop - start, 2)."""
-        return _as_key_array([self._key(b"generate", index, 0) for index in range(start, stop)])
-
-    def of_contents(self, contents):
-        """Keys of rows by what they hold alone, equal rows alike; shape (n_rows, 2)."""
-        return _as_key_array([self._key(content, 0, 0) for content in contents])
+        return _as_key_array(self._key(b"generate", index, 0) for index in range(start, stop))
 
     def _key(self, content, rank, draw):
         label = b"%d/%d/%d/" % (self.seed, draw, rank)

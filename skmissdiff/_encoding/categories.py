@@ -1,14 +1,14 @@
-"""The levels of a categorical column, each with a code of its own or sharing the last one.
+"""The categories of a categorical column, each with a code of its own or sharing the last one.
 
-A column of levels is described by three arrays of shape (n_levels,): ``levels`` in their order,
-``counts`` of how often each was observed, and ``code_of_level``.
+Such a column is described by three arrays of shape (n_categories,): ``categories`` in their
+order, ``counts`` of how often each was observed, and ``code_of_category``.
 """
 
 import numpy as np
 
 
-def count_levels(column, values):
-    """Return the observed levels in their order and how often each occurs.
+def count_categories(column, values):
+    """Return the observed categories in their order and how often each occurs.
 
     Parameters
     ----------
@@ -22,54 +22,54 @@ def count_levels(column, values):
         counts[value] = counts.get(value, 0) + 1
     counts.pop(None, None)
     in_order = column.categories if column.categories is not None else _sorted(counts)
-    found = [level for level in in_order if level in counts]
-    levels = np.empty(len(found), dtype=object)
-    levels[:] = found
-    return levels, np.array([counts[level] for level in found], dtype=np.intp)
+    found = [category for category in in_order if category in counts]
+    categories = np.empty(len(found), dtype=object)
+    categories[:] = found
+    return categories, np.array([counts[category] for category in found], dtype=np.intp)
 
 
-def _sorted(levels):
+def _sorted(categories):
     try:
-        return sorted(levels)
+        return sorted(categories)
     except TypeError:  # objects without an order keep that of their appearance
-        return list(levels)
+        return list(categories)
 
 
 def share_codes(counts, max_categories):
-    """Return the code of each level: its own, or the last one for the least frequent levels."""
-    n_levels = len(counts)
-    if max_categories is None or n_levels <= max_categories:
-        return np.arange(n_levels)
+    """Return the code of each category: its own, or the last one for the least frequent."""
+    n_categories = len(counts)
+    if max_categories is None or n_categories <= max_categories:
+        return np.arange(n_categories)
     frequent = np.sort(np.argsort(-counts, kind="stable")[: max_categories - 1])
-    codes = np.full(n_levels, max_categories - 1)
+    codes = np.full(n_categories, max_categories - 1)
     codes[frequent] = np.arange(max_categories - 1)
     return codes
 
 
-def shared_code(code_of_level):
-    """Return the code that several levels share, None if none do."""
-    last = code_of_level.max(initial=-1)
-    return last if np.count_nonzero(code_of_level == last) > 1 else None
+def shared_code(code_of_category):
+    """Return the code that several categories share, None if none do."""
+    last = code_of_category.max(initial=-1)
+    return last if np.count_nonzero(code_of_category == last) > 1 else None
 
 
-def encode_levels(values, levels, code_of_level, out):
-    """Write the one-hot codes of `values` to `out`, NaN for levels that are not known."""
-    lookup = dict(zip(levels, code_of_level.tolist(), strict=True))
+def encode_categories(values, categories, code_of_category, out):
+    """Write the one-hot codes of `values` to `out`, NaN for categories that are not known."""
+    lookup = dict(zip(categories, code_of_category.tolist(), strict=True))
     chosen = np.array([lookup.get(value, -1) for value in values], dtype=np.intp)
     out[:] = np.where(chosen < 0, np.nan, 0.0)[:, None]
     rows = np.flatnonzero(chosen >= 0)
     out[rows, chosen[rows]] = 1.0
 
 
-def decode_levels(codes, levels, counts, code_of_level, uniforms=None):
-    """Return the level of the largest code, None where a code is NaN.
+def decode_categories(codes, categories, counts, code_of_category, uniforms=None):
+    """Return the category of the largest code, None where a code is NaN.
 
     Parameters
     ----------
     codes : ndarray of shape (n_rows, n_codes)
-    levels, counts, code_of_level : ndarray of shape (n_levels,)
+    categories, counts, code_of_category : ndarray of shape (n_categories,)
     uniforms : ndarray of shape (n_rows,), optional
-        Numbers from 0 to 1 that choose among the levels that share a code, as often as each
+        Numbers from 0 to 1 that choose among the categories that share a code, as often as each
         was observed. Without them it is the most frequent one.
     """
     unknown = np.isnan(codes).any(axis=1)
@@ -77,25 +77,25 @@ def decode_levels(codes, levels, counts, code_of_level, uniforms=None):
     # Written in the order of their counts, so that the most frequent one stays; of equals the
     # first.
     order = np.argsort(-counts, kind="stable")[::-1]
-    level_of_code = np.empty(codes.shape[1], dtype=np.intp)
-    level_of_code[code_of_level[order]] = order
-    level = level_of_code[chosen]
-    shared = shared_code(code_of_level)
+    category_of_code = np.empty(codes.shape[1], dtype=np.intp)
+    category_of_code[code_of_category[order]] = order
+    category = category_of_code[chosen]
+    shared = shared_code(code_of_category)
     if shared is not None and uniforms is not None:
-        members = np.flatnonzero(code_of_level == shared)
+        members = np.flatnonzero(code_of_category == shared)
         shares = np.cumsum(counts[members]) / counts[members].sum()
         rows = np.flatnonzero(chosen == shared)
         drawn = np.searchsorted(shares, uniforms[rows], side="right")
-        level[rows] = members[np.minimum(drawn, len(members) - 1)]
-    values = levels[level]
+        category[rows] = members[np.minimum(drawn, len(members) - 1)]
+    values = categories[category]
     values[unknown] = None
     return values
 
 
-def log_shares(counts, code_of_level):
-    """Return the log of each level's share of the occurrences of its code, 0 if it has its own."""
-    of_code = np.bincount(code_of_level, weights=counts)
-    return np.log(counts / of_code[code_of_level])
+def log_shares(counts, code_of_category):
+    """Return the log of each category's share of what has its code, 0 if it has its own."""
+    of_code = np.bincount(code_of_category, weights=counts)
+    return np.log(counts / of_code[code_of_category])
 
 
 def distinct_names(names):

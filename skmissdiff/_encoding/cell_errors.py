@@ -2,15 +2,17 @@
 
 import numpy as np
 
+from skmissdiff._support.numbers import standard_deviation
 
-def constant_errors(table, level_counts):
+
+def constant_errors(table, category_counts):
     """Return the error of a constant fill of each column.
 
     Parameters
     ----------
     table : Table
-    level_counts : sequence of (ndarray or None)
-        How often each level of a categorical column occurs in it, None for numeric ones.
+    category_counts : sequence of (ndarray or None)
+        How often each category of a categorical column occurs in it, None for numeric ones.
 
     Returns
     -------
@@ -18,13 +20,12 @@ def constant_errors(table, level_counts):
         A standard deviation or an error rate, 0 for columns without any value.
     """
     errors = np.zeros(table.n_columns)
-    for j, counts in enumerate(level_counts):
+    for j, counts in enumerate(category_counts):
         values = table.columns[j][~table.missing[:, j]]
         if len(values) and counts is not None:
             errors[j] = 1 - counts.max() / counts.sum()
         elif len(values):
-            largest = np.abs(values).max() or 1.0
-            errors[j] = largest * np.std(values / largest)
+            errors[j] = standard_deviation(values)
     return errors
 
 

@@ -12,7 +12,7 @@ from skmissdiff._table.schema import TIMES
 from skmissdiff._table.ticks import WORDS
 
 
-def plausible_bounds(schema, bounds):
+def column_ranges(schema, bounds):
     """Return the lowest and the highest value of each column, shape (n_columns, 2).
 
     Parameters
@@ -72,7 +72,7 @@ def _is_of(column, ends):
     return True
 
 
-def plausible_values(table, snap, ranges):
+def allowed_values(table, snap, ranges):
     """Return for each column the values that imputed ones are moved to, None for any.
 
     Parameters
@@ -83,7 +83,7 @@ def plausible_values(table, snap, ranges):
         Whether to use observed values only: in every numeric column, or in the listed
         ones, by name or index.
     ranges : ndarray of shape (n_columns, 2)
-        See `plausible_bounds`.
+        See `column_ranges`.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def stand_ins(table, marker, ranges):
     marker : object
         What stands for a missing cell.
     ranges : ndarray of shape (n_columns, 2)
-        See `plausible_bounds`.
+        See `column_ranges`.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def avoid_marker(values, column, marker, stand_in):
     return np.where(held == _marker_in(column, marker), stand_in, values)
 
 
-def make_plausible(values, column, bounds, observed, *, is_draw):
+def constrained(values, column, bounds, observed, *, is_draw):
     """Return imputed numbers moved to the nearest plausible ones; NaN stays.
 
     Parameters

@@ -1,7 +1,7 @@
-"""Numbers that a categorical column tells, such as the years beside the name of a degree.
+"""Functional dependencies: numbers that a categorical column tells, as a degree does its years.
 
 As codes of their own, numbers are drawn with a small error, which such a pair makes visible;
-as levels, one per value, they are drawn to the point.
+as categories, one per value, they are drawn to the point.
 """
 
 import numpy as np
@@ -12,23 +12,23 @@ FEWEST_PER_VALUE = 10  # rows that could contradict
 MOST_WRONG = 0.02  # of the rows in which the most frequent value is wrong
 
 
-def determined_numbers(table, max_values):
+def dependent_numbers(table, max_values):
     """Return the values of numeric columns with few values that a categorical column tells.
 
     Parameters
     ----------
     table : Table
     max_values : int or None
-        Largest number of values of such a column, and of levels of the one that tells them,
-        whose rarer levels share a code beyond it. Never more than `MAX_VALUES` values.
+        Largest number of values of such a column, and of categories of the one that tells them,
+        whose rarer categories share a code beyond it. Never more than `MAX_VALUES` values.
 
     Returns
     -------
     list of (ndarray or None)
         Sorted, None for the other columns.
     """
-    most_levels = np.inf if max_values is None else max_values
-    most_values = min(MAX_VALUES, most_levels)
+    most_categories = np.inf if max_values is None else max_values
+    most_values = min(MAX_VALUES, most_categories)
     rows = np.unique(np.linspace(0, table.n_rows - 1, MAX_ROWS).astype(int))
     seen = ~table.missing[rows]
     categorical = np.asarray(table.schema.is_categorical)
@@ -39,8 +39,8 @@ def determined_numbers(table, max_values):
             continue
         for k in np.flatnonzero(categorical):
             both = seen[:, j] & seen[:, k]
-            levels = table.columns[k][rows][both]
-            if len(set(levels)) <= most_levels and tells(levels, values[both]):
+            categories = table.columns[k][rows][both]
+            if len(set(categories)) <= most_categories and tells(categories, values[both]):
                 distinct = np.unique(table.columns[j][~table.missing[:, j]])
                 if len(distinct) <= most_values:  # in the rows not looked at, too
                     found[j] = distinct
@@ -48,21 +48,23 @@ def determined_numbers(table, max_values):
     return found
 
 
-def tells(levels, values):
-    """Whether each level goes with one value.
+def tells(categories, values):
+    """Whether each category goes with one value.
 
-    Rows that are the only ones of their level prove nothing.
+    Rows that are the only ones of their category prove nothing.
 
     Parameters
     ----------
-    levels : ndarray of object, shape (n_rows,)
+    categories : ndarray of object, shape (n_rows,)
     values : ndarray of float, shape (n_rows,)
     """
     numbers = {}
-    level = np.array([numbers.setdefault(item, len(numbers)) for item in levels])
+    category = np.array(
+        [numbers.setdefault(item, len(numbers)) for item in categories], dtype=np.intp
+    )
     distinct, value = np.unique(values, return_inverse=True)
     counts = np.zeros((len(numbers), len(distinct)), dtype=np.intp)
-    np.add.at(counts, (level, value), 1)
+    np.add.at(counts, (category, value), 1)
     counts = counts[counts.sum(axis=1) > 1]
     n_rows = counts.sum()
     if n_rows == 0 or n_rows < FEWEST_PER_VALUE * len(distinct):

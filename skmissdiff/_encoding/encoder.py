@@ -1,6 +1,5 @@
-"""Tables as codes: one number per numeric column, one code per level of a categorical one."""
+"""Tables as codes: one number per numeric column, one code per category of a categorical one."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -8,30 +7,31 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skmissdiff._encoding.categories import (
-    count_levels,
-    decode_levels,
+    count_categories,
+    decode_categories,
     distinct_names,
-    encode_levels,
+    encode_categories,
     log_shares,
     share_codes,
     shared_code,
 )
 from skmissdiff._encoding.cell_errors import constant_errors
 from skmissdiff._encoding.constraints import (
+    allowed_values,
     avoid_marker,
-    make_plausible,
-    plausible_bounds,
-    plausible_values,
+    column_ranges,
+    constrained,
     stand_ins,
 )
 from skmissdiff._encoding.dependencies import (
     decode_values,
-    determined_numbers,
+    dependent_numbers,
     encode_values,
     log_shares_of_unseen,
 )
-from skmissdiff._encoding.layout import CodeLayout
 from skmissdiff._encoding.scaling import NumericScaler
+from skmissdiff._support.caller import warn
+from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.sklearn_private import (
     Interval,
     MissingValues,
@@ -39,6 +39,7 @@ from skmissdiff._support.sklearn_private import (
     check_feature_names_in,
     fit_context,
 )
+from skmissdiff._support.unchanged import check_unchanged, parameters
 from skmissdiff._table.frames import is_nan_like, validate_table
 from skmissdiff._table.rebuild import build_table, default_value
 
@@ -51,44 +52,44 @@ _N_EXAMPLES = 3
 class TableEncoder(TransformerMixin, BaseEstimator):
     """Encode a table with numeric and categorical columns and missing cells as numbers.
 
-    A numeric column becomes one scaled code, a categorical column one code per level seen in
+    A numeric column becomes one scaled code, a categorical column one code per category seen in
     `fit`. All codes of a missing cell are NaN. A column without any observed value has no code.
 
     Parameters
     ----------
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
-        The categorical columns: those of category, string or boolean dtype, or the listed
-        ones, by index, by name or as a boolean mask.
+        Which columns hold categories rather than numbers: by dtype (category, string and
+        boolean columns), none, or indices, names or a boolean mask.
     scaling : {"standard", "quantile", "minmax"}, default="standard"
         The scale of numeric columns, see `NumericScaler`.
     max_categories : int or None, default=100
-        Largest number of codes of a categorical column. The least frequent levels share the
-        last one. None means no limit.
-    missing_values : int, float, str, NaN or None, default=NaN
+        Categories of a column that are kept apart; rarer ones share one code and come back
+        as real ones at their rate. None means no limit.
+    missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     bounds : None, "observed", (low, high) or dict, default=None
-        Range of the numbers that come out of `inverse_transform`: that of the observed
-        values, a pair in which None means no bound, or one of these per column by name or
+        Range of the numbers that come out: any, that of the observed values of each
+        column, a pair in which None means no bound, or one of these per column by name or
         index.
     snap : bool or array-like, default=False
-        Whether numbers that come out are the nearest ones observed in `fit`: in every numeric
-        column or in the listed ones, by name or index.
-    determined : bool, default=False
+        Whether the numbers that come out are the nearest ones observed in `fit`: in every
+        numeric column, or in those named.
+    functional_dependencies : bool, default=False
         Whether a number of few values that a categorical column tells, such as the years
-        beside the name of a degree, becomes one code per value, as levels do. Other numbers
-        in such a column count as the nearest one.
+        beside the name of a degree, becomes one code per value, as categories do. Other
+        numbers in such a column count as the nearest one.
     keep_empty_features : bool, default=False
-        Whether `inverse_transform` returns the columns that had no observed value in `fit`,
-        filled with 0, False or "missing_value".
+        Whether columns without any observed cell in `fit` are kept, filled with a constant
+        as in `sklearn.impute.SimpleImputer`, or dropped.
 
     Attributes
     ----------
     layout_ : CodeLayout
         Which codes belong to which column.
     categories_ : list of (ndarray or None)
-        The levels of each categorical column, None for the others.
+        The categories of each categorical column, None for the others.
     infrequent_categories_ : list of (ndarray or None)
-        The levels that share the last code of their column, None where none do.
+        The categories that share the last code of their column, None where none do.
     scaler_ : NumericScaler or None
         The scaler of the numeric columns, None if there are none.
     schema_ : TableSchema
@@ -97,7 +98,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         The columns that come out of `inverse_transform`.
     constant_errors_ : ndarray of shape (`n_features_in_`,)
         Error of a constant fill of each column: its standard deviation, or the error rate of its
-        most frequent level.
+        most frequent category.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str, shape (`n_features_in_`,)
@@ -130,7 +131,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         "missing_values": [MissingValues()],
         "bounds": [dict, tuple, list, StrOptions({"observed"}), None],
         "snap": ["boolean", "array-like"],
-        "determined": ["boolean"],
+        "functional_dependencies": ["boolean"],
         "keep_empty_features": ["boolean"],
     }
 
@@ -143,7 +144,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         missing_values=np.nan,
         bounds=None,
         snap=False,
-        determined=False,
+        functional_dependencies=False,
         keep_empty_features=False,
     ):
         self.categorical_features = categorical_features
@@ -152,12 +153,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.missing_values = missing_values
         self.bounds = bounds
         self.snap = snap
-        self.determined = determined
+        self.functional_dependencies = functional_dependencies
         self.keep_empty_features = keep_empty_features
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
-        """Learn the kinds, the levels and the scales of the columns.
+        """Learn the kinds, the categories and the scales of the columns.
 
         Parameters
         ----------
@@ -196,23 +197,23 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         schema = table.schema
         known = np.array([column.n_observed > 0 for column in schema.columns])
         categorical = np.asarray(schema.is_categorical)
-        self._ranges = plausible_bounds(schema, self.bounds)
-        self._observed = plausible_values(table, self.snap, self._ranges)
+        self._ranges = column_ranges(schema, self.bounds)
+        self._observed = allowed_values(table, self.snap, self._ranges)
         self._stand_ins = stand_ins(table, self.missing_values, self._ranges)
         self.schema_ = schema
         self.kept_columns_ = known | self.keep_empty_features
         self.categories_ = [None] * table.n_columns
-        self._level_counts = [None] * table.n_columns
-        self._code_of_level = [None] * table.n_columns
+        self._category_counts = [None] * table.n_columns
+        self._code_of_category = [None] * table.n_columns
         widths = known.astype(int)
         for j in np.flatnonzero(categorical):
-            levels, counts = count_levels(schema.columns[j], table.columns[j])
-            self.categories_[j], self._level_counts[j] = levels, counts
-            self._code_of_level[j] = share_codes(counts, self.max_categories)
-            widths[j] = self._code_of_level[j].max(initial=-1) + 1
+            categories, counts = count_categories(schema.columns[j], table.columns[j])
+            self.categories_[j], self._category_counts[j] = categories, counts
+            self._code_of_category[j] = share_codes(counts, self.max_categories)
+            widths[j] = self._code_of_category[j].max(initial=-1) + 1
         self._values = [None] * table.n_columns
-        if self.determined:
-            self._values = determined_numbers(table, self.max_categories)
+        if self.functional_dependencies:
+            self._values = dependent_numbers(table, self.max_categories)
             widths = np.array(
                 [w if v is None else len(v) for w, v in zip(widths, self._values, strict=True)]
             )
@@ -223,7 +224,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         if len(self._numeric):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
             self.scaler_ = scaler.fit(self._numbers(table))
-        self.constant_errors_ = constant_errors(table, self._level_counts)
+        self.constant_errors_ = constant_errors(table, self._category_counts)
+        self._fitted_with = parameters(self)
         return self
 
     def transform(self, X):
@@ -237,9 +239,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         codes : ndarray of shape (n_samples, n_codes)
-            NaN where a cell is missing or a level was not seen in `fit`.
+            NaN where a cell is missing or a category was not seen in `fit`.
         """
         check_is_fitted(self)
+        check_unchanged(self, self._fitted_with, parameters(self))
         table = validate_table(
             self, X, reset=False, missing_values=self.missing_values, schema=self.schema_
         )
@@ -260,6 +263,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             With the library, the names and the dtypes of the table in `fit`.
         """
         check_is_fitted(self)
+        check_unchanged(self, self._fitted_with, parameters(self))
         n_codes = self.layout_.n_codes
         codes = check_array(
             X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_features=0
@@ -292,18 +296,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if not self.schema_.columns[j].is_categorical:
                 names += [name] * self.layout_.widths[j]
                 continue
-            shared = shared_code(self._code_of_level[j])
+            shared = shared_code(self._code_of_category[j])
             for code in range(self.layout_.widths[j]):
-                level = self.categories_[j][self._code_of_level[j] == code][0]
-                names.append(f"{name}_{'infrequent' if code == shared else level}")
+                category = self.categories_[j][self._code_of_category[j] == code][0]
+                names.append(f"{name}_{'infrequent' if code == shared else category}")
         return np.array(distinct_names(names), dtype=object)
 
     @property
     def infrequent_categories_(self):
-        """The levels that share the last code of their column."""
+        """The categories that share the last code of their column."""
         check_is_fitted(self)
         infrequent = [None] * self.layout_.n_columns
-        for j, codes in enumerate(self._code_of_level):
+        for j, codes in enumerate(self._code_of_category):
             shared = None if codes is None else shared_code(codes)
             if shared is not None:
                 infrequent[j] = self.categories_[j][codes == shared]
@@ -315,7 +319,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         table : Table
-            A level that was not seen in `fit` counts as unknown, without being listed in
+            A category that was not seen in `fit` counts as unknown, without being listed in
             ``table.missing``. Numbers far beyond those seen in `fit` get the largest code.
         uniforms : ndarray of shape (n_rows, n_columns), optional
             Numbers from 0 to 1 that spread equal numbers over the codes they stand for, where
@@ -341,7 +345,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if self._values[j] is not None:
                 encode_values(values, self._values[j], out)
             elif self.categories_[j] is not None and out.shape[1] > 0:
-                encode_levels(values, self.categories_[j], self._code_of_level[j], out)
+                encode_categories(values, self.categories_[j], self._code_of_category[j], out)
         return codes
 
     def decode(self, codes, uniforms=None, how="mode"):
@@ -352,11 +356,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         codes : ndarray of shape (n_rows, n_codes)
             NaN gives NaN or None.
         uniforms : ndarray of shape (n_rows, n_columns), optional
-            Numbers from 0 to 1 by which one of the levels that share a code is drawn, as often
+            Numbers from 0 to 1 by which one of the categories that share a code is drawn, as often
             as it was seen in `fit`. Without them it is the most frequent one, and the codes
             are taken for point estimates.
         how : {"mean", "median", "mode"}, default="mode"
-            What becomes of numbers that are kept as levels, whose codes are their shares.
+            What becomes of numbers that are kept as categories, whose codes are their shares.
 
         Returns
         -------
@@ -377,18 +381,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 values.append(np.full(len(codes), default_value(column), dtype=dtype))
             elif column.is_categorical:
                 values.append(
-                    decode_levels(
+                    decode_categories(
                         codes[:, self.layout_.slices[j]],
                         self.categories_[j],
-                        self._level_counts[j],
-                        self._code_of_level[j],
+                        self._category_counts[j],
+                        self._code_of_category[j],
                         None if uniforms is None else uniforms[:, j],
                     )
                 )
             else:
                 one_hot = codes[:, self.layout_.slices[j]]
                 distinct = self._values[j]
-                plausible = make_plausible(
+                allowed = constrained(
                     next(numbers) if distinct is None else decode_values(one_hot, distinct, how),
                     column,
                     self._ranges[j],
@@ -396,7 +400,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                     is_draw=uniforms is not None,
                 )
                 values.append(
-                    avoid_marker(plausible, column, self.missing_values, self._stand_ins[j])
+                    avoid_marker(allowed, column, self.missing_values, self._stand_ins[j])
                 )
         return values
 
@@ -416,8 +420,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             As those of `encode`, but for extremes: their codes have a density.
         log_volume : ndarray of shape (n_rows,)
             Summed over the observed cells: the log of the slope of numeric codes, the log of a
-            level's share among those that have the same code, and the log probability of a
-            value that was not seen in `fit` where numbers are kept as levels.
+            category's share among those that have the same code, and the log probability of a
+            value that was not seen in `fit` where numbers are kept as categories.
         """
         codes = self.encode(table, uniforms)
         total = np.zeros(table.n_rows)
@@ -431,16 +435,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             if distinct is not None:
                 n_observed = self.schema_.columns[j].n_observed
                 total += log_shares_of_unseen(table.columns[j], distinct, n_observed)
-        for j, levels in enumerate(self.categories_):
-            if levels is None or shared_code(self._code_of_level[j]) is None:
+        for j, categories in enumerate(self.categories_):
+            if categories is None or shared_code(self._code_of_category[j]) is None:
                 continue
-            shares = log_shares(self._level_counts[j], self._code_of_level[j])
-            share_of = dict(zip(levels, shares, strict=True))
+            shares = log_shares(self._category_counts[j], self._code_of_category[j])
+            share_of = dict(zip(categories, shares, strict=True))
             total += [share_of.get(value, 0.0) for value in table.columns[j]]
         return codes, total
 
     def known_cells(self, table):
-        """Return the columns of a `Table`, None where a level was not seen in `fit`.
+        """Return the columns of a `Table`, None where a category was not seen in `fit`.
 
         Parameters
         ----------
@@ -452,15 +456,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns : list of ndarray of shape (n_rows,)
         """
         columns = list(table.columns)
-        for j, levels in enumerate(self.categories_):
-            if levels is not None:
-                known = set(levels)
+        for j, categories in enumerate(self.categories_):
+            if categories is not None:
+                known = set(categories)
                 columns[j] = np.empty(table.n_rows, dtype=object)
                 columns[j][:] = [v if v in known else None for v in table.columns[j]]
         return columns
 
     def warn_unseen(self, table):
-        """Warn once if categorical columns hold levels that were not seen in `fit`.
+        """Warn once if categorical columns hold categories that were not seen in `fit`.
 
         Parameters
         ----------
@@ -468,22 +472,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             What `validate_table` returns.
         """
         found = []
-        for j, levels in enumerate(self.categories_):
-            if levels is None or self.layout_.widths[j] == 0:
+        for j, categories in enumerate(self.categories_):
+            if categories is None or self.layout_.widths[j] == 0:
                 continue
             unseen = dict.fromkeys(table.columns[j])
-            known = set(levels)
+            known = set(categories)
             unseen = [v for v in unseen if v is not None and v not in known]
             if unseen:
                 examples = ", ".join(map(repr, unseen[:_N_EXAMPLES]))
                 more = ", ..." if len(unseen) > _N_EXAMPLES else ""
                 found.append(f"{self.schema_.label(j)} ({examples}{more})")
         if found:
-            warnings.warn(
+            warn(
                 f"Found categories that were not seen in fit, in {'; '.join(found)}. They are "
-                "kept as they are and treated as unknown.",
-                UserWarning,
-                stacklevel=3,
+                "kept as they are and treated as unknown."
             )
 
     def _numbers(self, table):

@@ -14,6 +14,7 @@ from skmissdiff._encoding.ranks import (
     normal_code,
 )
 from skmissdiff._support.sklearn_private import StrOptions, fit_context
+from skmissdiff._support.unchanged import check_unchanged, parameters
 
 _N_QUANTILES = 1000
 
@@ -97,6 +98,7 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         varying = self._unit(X)[:, ~self.is_constant_]
         self.scaler_ = self._make_scaler(len(X)).fit(varying) if varying.shape[1] else None
         self._n_observed = observed.sum(axis=0)
+        self._fitted_with = parameters(self)
         if self.strategy == "quantile":
             self._known = {
                 j: known_quantiles(X[observed[:, j], j], self.scaler_.references_)
@@ -120,7 +122,7 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self._transform(X, 0.5)
 
     def _transform(self, X, uniforms):
-        check_is_fitted(self)
+        self._check_ready()
         X = self._check(X, reset=False)
         codes = self._unit(X)
         if self.scaler_ is not None:
@@ -177,7 +179,7 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         values : ndarray of shape (n_samples, n_features)
             Numbers, NaN where missing.
         """
-        check_is_fitted(self)
+        self._check_ready()
         with np.errstate(invalid="ignore"):
             X = check_array(X, dtype=FLOAT_DTYPES, ensure_all_finite="allow-nan", input_name="X")
         if X.shape[1] != self.n_features_in_:
@@ -251,6 +253,10 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.strategy != "quantile":
             return np.full(self.n_features_in_, np.inf)
         return largest_density_code(np.maximum(self._n_observed, 2))
+
+    def _check_ready(self):
+        check_is_fitted(self)
+        check_unchanged(self, self._fitted_with, parameters(self))
 
     def _check(self, X, reset):
         # Validation adds numbers up, and meets inf - inf where they are huge.

@@ -1,1 +1,1 @@
-"""What every layer above stands on: progress, files, and what is private in scikit-learn."""
+"""What every layer above stands on: the layout of codes, progress, files, scikit-learn inside."""

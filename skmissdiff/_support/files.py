@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import zlib
 
-ENDINGS = {".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
+_TEXT_ENDINGS = [ending + packed for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz")]
+ENDINGS = dict.fromkeys(_TEXT_ENDINGS, "csv") | {".parquet": "parquet"}
 
 
 class TableError(ValueError):
@@ -19,7 +20,9 @@ def file_kind(path):
     for ending, kind in ENDINGS.items():
         if str(path).lower().endswith(ending):
             return kind
-    raise TableError(f"{path}: the name must end in {', '.join(ENDINGS)}")
+    raise TableError(
+        f"{path}: the name must end in .csv, .tsv, .txt (each also with .gz) or .parquet"
+    )
 
 
 def import_pandas():
@@ -33,28 +36,18 @@ def import_pandas():
     return pandas
 
 
-def read_text(path):
-    """Read a UTF-8 file, unpacking it if its name ends in .gz."""
+def read_bytes(path):
+    """Read a whole file, unpacking it if its name ends in .gz."""
+    opener = gzip.open if str(path).lower().endswith(".gz") else open
     try:
-        if str(path).lower().endswith(".gz"):
-            with gzip.open(path, "rb") as stream:
-                data = stream.read()
-        else:
-            with open(path, "rb") as stream:
-                data = stream.read()
+        with opener(path, "rb") as stream:
+            return stream.read()
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise TableError(f"{path}: this is not a whole gzip file") from None
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise TableError(
-            f"{path}: line {line} is not UTF-8; save the file as UTF-8, for example with iconv"
-        ) from None
 
 
 def check_writable(path):

@@ -130,11 +130,11 @@ class _Cell:
         return cls(body, before + "{}" + after, affix, bool(minuses or brackets[0]))
 
 
-def recognise(texts, *, decimal=None, thousands=None):
+def recognise(texts, *, decimal=None, thousands=None, fewest_values=FEWEST_VALUES):
     """Return how a column of text writes numbers, None if it does not hold numbers.
 
-    Nearly all cells, and at least five different ones, must be numbers once decimal commas,
-    groups of thousands, percent and currency signs and blanks are taken for what they are.
+    Nearly all cells, and by default at least five different ones, must be numbers once decimal
+    commas, groups of thousands, percent and currency signs and blanks are taken for what they are.
     Digits with a leading zero are codes, such as postcodes, and no numbers.
 
     Parameters
@@ -145,6 +145,8 @@ def recognise(texts, *, decimal=None, thousands=None):
         The decimal mark, where it is known.
     thousands : str, optional
         What stands between groups of three digits, where it is known; "" for nothing.
+    fewest_values : int, default=5
+        How many different numbers it takes: fewer may be codes, unless more is known of them.
 
     Returns
     -------
@@ -181,9 +183,10 @@ def recognise(texts, *, decimal=None, thousands=None):
         return None
     (mark, group), digits, share = readings[0]
     numbers = {(cell.is_negative, text) for cell, text in digits.items()}
-    if share < counts.total() - most_lost or len(numbers) < FEWEST_VALUES:
+    if share < counts.total() - most_lost or len(numbers) < fewest_values:
         return None
-    others = {reading for reading, _, as_many in readings[1:] if as_many == share}
+    # As many cells, but other numbers.
+    others = {pair for pair, other, as_many in readings[1:] if as_many == share and other != digits}
     return _style(own, digits, mark, group, is_ambiguous=bool(others & {(",", "."), (",", "")}))
 
 

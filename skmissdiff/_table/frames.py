@@ -86,7 +86,14 @@ def refuse_lazy(X, name):
 
 
 def validate_table(
-    estimator, X, *, reset, missing_values=np.nan, categorical_features="from_dtype", schema=None
+    estimator,
+    X,
+    *,
+    reset,
+    missing_values=np.nan,
+    categorical_features="from_dtype",
+    schema=None,
+    as_array=False,
 ):
     """Check `X` as `sklearn.utils.validation.validate_data` does, then read it.
 
@@ -99,6 +106,9 @@ def validate_table(
         True in `fit`.
     missing_values, categorical_features, schema
         See `read_table`.
+    as_array : bool, default=False
+        Whether a frame is read as the array that scikit-learn makes of it, once its names are
+        taken.
 
     Returns
     -------
@@ -106,6 +116,8 @@ def validate_table(
     """
     X = _check_container(X, missing_values, estimator)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
+    if as_array and is_frame(X):
+        X = check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name="X")
     table = _read_checked(X, missing_values, categorical_features, schema)
     if reset:
         _refuse_inexact(table.schema)

@@ -215,6 +215,12 @@ def configured_output(estimator):
     return own.get("transform", sklearn.get_config()["transform_output"])
 
 
+def asks_for_arrays(estimator):
+    """Whether ``set_output(transform="default")`` was called, which gives arrays for frames."""
+    own = getattr(estimator, "_sklearn_output_config", {})
+    return own.get("transform") == "default"
+
+
 def to_container(native, library, names):
     """Return `native` as a frame of `library`, column by column, so that dtypes survive.
 

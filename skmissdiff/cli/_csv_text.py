@@ -6,44 +6,14 @@ quotation marks and all, and joined again with only some of them replaced.
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
-
-import numpy as np
 
 from skmissdiff._support.files import TableError
 
-# What pandas.read_csv takes for a missing value, so that both read a file alike.
-MISSING_SPELLINGS = frozenset(
-    [
-        "",
-        "#N/A",
-        "#N/A N/A",
-        "#NA",
-        "-1.#IND",
-        "-1.#QNAN",
-        "-NaN",
-        "-nan",
-        "1.#IND",
-        "1.#QNAN",
-        "<NA>",
-        "N/A",
-        "NA",
-        "NULL",
-        "NaN",
-        "None",
-        "n/a",
-        "nan",
-        "null",
-    ]
-)
+# Excel writes such a line above the header, and reads it.
+_EXCEL_HINT = re.compile(r"sep=(.)(?:\r\n|\n|\r)", re.IGNORECASE)
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?([0-9]*)|\.([0-9]+))(?:[eE][+-]?[0-9]+)?")
-_INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
-# No number is written with a zero before its first digit: "007" is a code, as a postcode is.
-_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
-# Beyond these a float64 no longer tells neighbouring whole numbers, or digits, apart.
-_LARGEST_WHOLE = 2**53
-_MOST_DECIMALS = 15
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+_BLANK_LINES = re.compile(r"[\r\n]*")
 
 
 @dataclass
@@ -56,24 +26,50 @@ class CsvText:
         The first line's raw cells.
     columns : list of list of str
         Raw cells, one list per column.
-    delimiter, newline, byte_order_mark : str
-        How the file is written; the mark is empty or one character.
+    delimiter, newline : str
+        How the file is written.
+    preface : str
+        What stands before the header: a byte order mark, a line such as ``sep=;``, blank lines.
     """
 
     header: list[str]
     columns: list[list[str]]
     delimiter: str
     newline: str
-    byte_order_mark: str
+    preface: str = ""
 
     def first_line(self, header):
         """How a file written like this one begins, with these raw names of columns."""
-        return self.byte_order_mark + self.lines([[name] for name in header])
+        return self.preface + self.lines([[name] for name in header])
 
     def lines(self, columns):
         """Lines written like those of this file, with these raw cells."""
         rows = zip(*columns, strict=True)
         return "".join(self.delimiter.join(row) + self.newline for row in rows)
+
+    def split_by(self, delimiter):
+        """The same cells between other delimiters, in quotation marks where they need them."""
+
+        def requoted(cells):
+            return [cell if cell[:1] == '"' else quote(cell, delimiter) for cell in cells]
+
+        return CsvText(
+            requoted(self.header),
+            [requoted(cells) for cells in self.columns],
+            delimiter,
+            self.newline,
+            _EXCEL_HINT.sub("", self.preface),
+        )
+
+
+def split_preface(text, name="the file"):
+    """What stands before the header, the delimiter that it names or None, and the rest."""
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    hint = _EXCEL_HINT.match(text, len(mark))
+    end = _BLANK_LINES.match(text, hint.end() if hint else len(mark)).end()
+    if not text[end:].strip():
+        raise TableError(f"{name}: the file is empty")
+    return text[:end], hint and hint[1], text[end:]
 
 
 def split_csv(text, delimiter=",", name="the file"):
@@ -82,19 +78,10 @@ def split_csv(text, delimiter=",", name="the file"):
     Every row must have as many cells as the header. Lines with nothing in them are skipped,
     except in a table of one column, where such a line is a missing cell.
     """
-    mark = "\ufeff" if text.startswith("\ufeff") else ""
-    text = text[len(mark) :]
-    if not text.strip():
-        raise TableError(f"{name}: the file is empty")
-    first_break = re.search(r"\r\n|\n|\r", text)
+    first_break = _LINE_BREAK.search(text)
     newline = first_break.group() if first_break else "\n"
-    if '"' in text:
-        rows = _rows_with_quotes(text, delimiter, name)
-    else:
-        lines = re.split(r"\r\n|\n|\r", text)
-        if not lines[-1]:
-            lines.pop()
-        rows = ((number, line.split(delimiter)) for number, line in enumerate(lines, 1))
+    preface, _, text = split_preface(text, name)
+    rows = raw_rows(text, delimiter, name, first=1 + len(_LINE_BREAK.findall(preface)))
     _, header = next(rows)
     width = len(header)
     columns = [[] for _ in header]
@@ -103,20 +90,33 @@ def split_csv(text, delimiter=",", name="the file"):
             if cells == [""]:
                 continue
             raise TableError(
-                f"{name}: line {number} has {len(cells)} cells where the header has {width}"
+                f"{name}: line {number} has {len(cells)} cells where the header has {width}, "
+                f"between {delimiter!r}"
             )
         for column, cell in zip(columns, cells, strict=True):
             column.append(cell)
     if not columns[0]:
         raise TableError(f"{name}: the file has a header and no rows")
-    return CsvText(header, columns, delimiter, newline, mark)
+    return CsvText(header, columns, delimiter, newline, preface)
 
 
-def _rows_with_quotes(text, delimiter, name):
-    """Yield (line number, raw cells); a quoted cell may hold delimiters and line breaks."""
+def raw_rows(text, delimiter, name="the file", first=1):
+    """Yield (line number, raw cells) of every line, the header's being ``first``."""
+    if '"' in text:
+        yield from _rows_with_quotes(text, delimiter, name, first)
+        return
+    lines = _LINE_BREAK.split(text)
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, first):
+        yield number, line.split(delimiter)
+
+
+def _rows_with_quotes(text, delimiter, name, first):
+    """As `raw_rows`; a quoted cell may hold delimiters and line breaks."""
     mark = re.escape(delimiter)
     cell = re.compile(rf'("[^"]*(?:""[^"]*)*"|[^{mark}"\r\n][^{mark}\r\n]*|)({mark}|\r\n|\n|\r|\Z)')
-    cells, start, number, first_number = [], 0, 1, 1
+    cells, start, number, first_number = [], 0, first, first
     while start < len(text):
         match = cell.match(text, start)
         if match is None:
@@ -146,130 +146,3 @@ def quote(content, delimiter, always=False):
     if always or any(mark in content for mark in (delimiter, "\n", "\r")) or content[:1] == '"':
         return '"' + content.replace('"', '""') + '"'
     return content
-
-
-@dataclass
-class CsvColumn:
-    """What one column of a CSV file holds, and how it writes its values.
-
-    Attributes
-    ----------
-    name : str
-    kind : {"number", "category", "empty"}
-    missing : ndarray of shape (n_rows,)
-        True where the cell is missing.
-    contents : list of str
-        Cells without quotation marks.
-    whole : bool
-        Whether every number is a whole one.
-    decimals : tuple of int or None
-        Fewest and most decimals of its numbers; None where numbers have exponents.
-    quoted : bool
-        Whether the column puts its cells in quotation marks.
-    remark : str
-        Something to tell the user, or empty.
-    """
-
-    name: str
-    kind: str
-    missing: np.ndarray
-    contents: list[str]
-    whole: bool = False
-    decimals: tuple[int, int] | None = None
-    quoted: bool = False
-    remark: str = ""
-
-    def format(self, value, delimiter):
-        """Write a value as this column writes its own."""
-        if self.kind != "number":
-            text = str(value)
-        elif self.decimals is not None:
-            text = _decimal(float(value), *self.decimals)
-        else:
-            text = str(int(value)) if self.whole else repr(float(value))
-        return quote(text, delimiter, always=self.quoted)
-
-
-def parse_column(name, raw, missing_spellings, kind=None):
-    """Find out what a column holds.
-
-    Parameters
-    ----------
-    name : str
-    raw : list of str
-        Raw cells.
-    missing_spellings : set of str
-        What stands for a missing value, apart from surrounding blanks.
-    kind : {"number", "category"}, optional
-        Asked for by the user; by default numbers are recognised.
-
-    Returns
-    -------
-    CsvColumn
-    """
-    contents = [unquote(cell) for cell in raw]
-    missing = np.fromiter((cell.strip() in missing_spellings for cell in contents), dtype=bool)
-    observed = {cell.strip() for cell, gone in zip(contents, missing, strict=True) if not gone}
-    if not observed:
-        return CsvColumn(name, "empty", missing, contents)
-    first = int(np.flatnonzero(~missing)[0])
-    column = CsvColumn(name, "category", missing, contents, quoted=raw[first].startswith('"'))
-    if kind == "category":
-        return column
-    matches = {text: _NUMBER.fullmatch(text) for text in observed}
-    infinite = sorted(text for text in observed if _INFINITE.fullmatch(text))
-    others = [text for text, match in matches.items() if match is None and text not in infinite]
-    if others:
-        if kind == "number":
-            raise TableError(f"column {name!r} holds {min(others)!r}, which is not a number")
-        column.remark = _looks_numeric(name, contents, missing, matches, min(others))
-        return column
-    if infinite:
-        raise TableError(f"column {name!r} holds {infinite[0]!r}; no imputer can use it")
-    if kind is None and any(_LEADING_ZERO.match(text) for text in observed):
-        return column
-    too_long = [text for text in observed if _is_too_long(text)]
-    if kind is None and too_long:
-        column.remark = (
-            f"column {name!r} is read as categories because it holds {min(too_long)}, which has "
-            f"more digits than a number keeps; to have it rounded, add --numeric={name}"
-        )
-        return column
-    column.kind = "number"
-    column.whole = all(_is_whole(float(text)) for text in observed)
-    if not any("e" in text or "E" in text for text in observed):
-        lengths = [len(match[1] or match[2] or "") for match in matches.values()]
-        column.decimals = min(*lengths, _MOST_DECIMALS), min(max(lengths), _MOST_DECIMALS)
-    return column
-
-
-def _decimal(value, fewest, most):
-    """Write a number with at most so many decimals, without more zeros at the end than needed."""
-    text = f"{value:.{most}f}"
-    spare = min(len(text) - len(text.rstrip("0")), most - fewest)
-    if spare:
-        text = text[:-spare].removesuffix(".")
-    # "-0.0" is a negative trifle, rounded.
-    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
-
-
-def _is_whole(value):
-    return value.is_integer() and abs(value) < _LARGEST_WHOLE
-
-
-def _is_too_long(text):
-    """Whether a number without exponent would be read as another whole number."""
-    value = float(text)
-    return abs(value) >= _LARGEST_WHOLE and "e" not in text.lower() and Decimal(text) != value
-
-
-def _looks_numeric(name, contents, missing, matches, odd):
-    """Remark on a column of numbers that a few other cells turn into categories."""
-    observed = [cell.strip() for cell, gone in zip(contents, missing, strict=True) if not gone]
-    share = sum(matches[cell] is not None for cell in observed) / len(observed)
-    if share < 0.5:
-        return ""
-    return (
-        f"column {name!r} is mostly numbers and is read as categories because it holds {odd!r}; "
-        f"if that means missing, add --missing-values={odd}"
-    )

@@ -19,13 +19,7 @@ def summarize_imputation(table, frames):
     str
     """
     pandas = import_pandas()
-    n_cells = table.n_rows * table.frame.shape[1]
-    incomplete = sum(table.missing.values()) > 0
-    lines = [
-        f"{table.path}: {table.n_rows} rows, {len(table.names)} columns, "
-        f"{table.n_missing} of {n_cells} cells missing ({table.n_missing / n_cells:.1%}), "
-        f"{int(incomplete.sum())} rows incomplete"
-    ]
+    lines = _head(table)
     rows = [("column", "missing", "", "observed", "filled with")]
     for name, gaps in table.missing.items():
         if not gaps.any():
@@ -35,7 +29,34 @@ def summarize_imputation(table, frames):
         rows.append(
             (name, str(gaps.sum()), f"{gaps.mean():.1%}", _describe(observed), _describe(filled))
         )
-    return "\n".join(lines + _aligned(rows) + _left_out(table))
+    return "\n".join(lines + _aligned(rows) + _left_out(table) + _left_as_they_are(table))
+
+
+def summarize_fit(table):
+    """Lines on a table that a model was fitted to."""
+    return "\n".join(_head(table) + _left_out(table, "not known to the model"))
+
+
+def _head(table):
+    """The size of a table and of its gaps, and how it was read."""
+    gaps = [column.isna().to_numpy() for _, column in table.frame.items()]
+    n_cells, n_missing = sum(map(len, gaps)), int(sum(map(np.sum, gaps)))
+    return [
+        f"{table.path}: {table.n_rows} rows, {len(table.names)} columns, "
+        f"{n_missing} of {n_cells} cells missing ({n_missing / n_cells:.1%}), "
+        f"{int((sum(gaps) > 0).sum())} rows incomplete",
+        *_notes(table),
+    ]
+
+
+def _left_as_they_are(table):
+    """Name the columns with gaps that were not to be filled."""
+    names = [
+        repr(name)
+        for name, gaps in table.missing.items()
+        if not gaps.any() and table.frame[name].isna().any()
+    ]
+    return [f"  gaps left as they are: {', '.join(names)}"] * bool(names)
 
 
 def summarize_sample(table, frame, n_samples):
@@ -54,12 +75,20 @@ def summarize_sample(table, frame, n_samples):
     str
     """
     rows = [("column", "observed", "generated")]
+    if table.n_rows == 0:  # there is only a model
+        rows = [("column", "generated")]
+        rows += [(name, _describe(frame[name].dropna())) for name in table.frame]
+        return "\n".join([f"{table.path}: generated {n_samples} rows", *_aligned(rows)])
     for name in table.frame:
         rows.append((name, _describe(table.frame[name].dropna()), _describe(frame[name].dropna())))
     head = f"{table.path}: {table.n_rows} rows; generated {n_samples}"
     if len(frame) < n_samples:
         head += f", of which the first {len(frame)} are described"
-    return "\n".join([head, *_aligned(rows), *_left_out(table, "not generated")])
+    return "\n".join([head, *_notes(table), *_aligned(rows), *_left_out(table, "not generated")])
+
+
+def _notes(table):
+    return [f"  {note}" for note in table.notes]
 
 
 def _left_out(table, fate="carried through untouched"):
@@ -74,6 +103,11 @@ def _left_out(table, fate="carried through untouched"):
 
 def _describe(values):
     """A range with its mean, or the most frequent levels."""
+    if values.dtype.kind == "M":
+        low, high, mean = values.min(), values.max(), values.mean()
+        if {low, high} == {low.normalize(), high.normalize()}:  # days
+            mean = mean.round("D")
+        return f"{_date(low)} .. {_date(high)}, mean {_date(mean)}"
     if values.dtype.kind in "iuf":
         values = values.astype(float)
         low, high, mean = map(_number, (values.min(), values.max(), values.mean()))
@@ -83,6 +117,10 @@ def _describe(values):
     if len(counts) > 3:
         levels.append(f"{len(counts) - 3} more")
     return ", ".join(levels)
+
+
+def _date(value):
+    return str(value).removesuffix(" 00:00:00").partition(".")[0]
 
 
 def _number(value):

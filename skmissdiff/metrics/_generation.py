@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
-from skmissdiff._encoding.categories import count_levels
+from skmissdiff._encoding.categories import count_categories
 from skmissdiff._support.sklearn_private import Interval, StrOptions, validate_params
 from skmissdiff.metrics._inputs import (
     distance_codes,
@@ -242,7 +242,7 @@ def _boosting_features(real, synthetic):
     for j, column in enumerate(real.schema.columns):
         both = np.concatenate([real.columns[j], synthetic.columns[j]])
         if both.dtype == object:
-            levels, counts = count_levels(column, both)
+            levels, counts = count_categories(column, both)
             rank = np.empty(len(levels))
             rank[np.argsort(-counts, kind="stable")] = np.arange(len(levels))
             place = dict(zip(levels, np.minimum(rank, _MOST_LEVELS - 1), strict=True))

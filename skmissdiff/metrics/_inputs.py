@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skmissdiff._encoding.encoder import TableEncoder
+from skmissdiff._support.numbers import standard_deviation
 from skmissdiff._table.frames import is_frame, read_table
 
 
@@ -215,12 +216,6 @@ def nan_mean(values):
     """The mean of the values that are not NaN, NaN if there are none."""
     known = np.asarray(values)[~np.isnan(values)]
     return float(known.mean()) if len(known) else float("nan")
-
-
-def standard_deviation(values):
-    """The standard deviation of numbers of any magnitude."""
-    largest = np.abs(values).max() or 1.0
-    return float(largest * np.std(values / largest))
 
 
 def subsample(table, n_rows, random_state):

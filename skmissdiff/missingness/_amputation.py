@@ -8,7 +8,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import expit, logit
 
-from skmissdiff._encoding.categories import count_levels
+from skmissdiff._encoding.categories import count_categories
+from skmissdiff._support.numbers import standard_deviation
 
 
 class CannotHide(ValueError):
@@ -38,7 +39,7 @@ def standard_scores(table, columns, rng):
         observed = ~table.missing[:, j]
         values = table.columns[j]
         if table.schema.columns[j].is_categorical:
-            levels, _ = count_levels(table.schema.columns[j], values)
+            levels, _ = count_categories(table.schema.columns[j], values)
             score_of = dict(zip(levels, rng.standard_normal(len(levels)), strict=True))
             values = np.array([score_of.get(value, np.nan) for value in values])
         scores[observed, place] = _standardised(values[observed])
@@ -46,12 +47,12 @@ def standard_scores(table, columns, rng):
 
 
 def _standardised(values):
-    largest = np.abs(values).max(initial=0.0)
-    if largest > 0:
-        values = values / largest  # or the squares of huge numbers are infinite
-    spread = values.std() if len(values) else 0.0
+    spread = standard_deviation(values) if len(values) else 0.0
     # A constant column has a spread of rounding errors.
-    return (values - values.mean()) / spread if spread > 1e-12 else np.zeros_like(values)
+    if spread <= 1e-12 * np.abs(values).max(initial=0.0):
+        return np.zeros_like(values)
+    values = values / spread
+    return values - values.mean()
 
 
 def logistic(score, rate, strength):

@@ -1,10 +1,10 @@
 """Count the gaps of a table: per column, per row pattern and per pair of columns."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
+from skmissdiff._support.caller import warn
 from skmissdiff._table.frames import missing_cells
 
 # More are counted, but not printed or named in the warning.
@@ -171,13 +171,11 @@ def missing_pattern(X):
         never_together=tuple((names[j], names[k]) for j, k in open_pairs),
     )
     if pattern.never_together:
-        warnings.warn(
+        warn(
             f"Never observed in the same row: {_pairs(pattern.never_together)}. Given the other "
             "columns, the relation of such a pair is not identified by the table: a model will "
             "assume what its factor analysis assumes, that common factors account for it. Add "
             "rows in which both are observed, or do not interpret the relation.",
-            UserWarning,
-            stacklevel=2,
         )
     return pattern
 

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 
 from skmissdiff import __version__
-from skmissdiff._encoding.categories import count_levels
+from skmissdiff._encoding.categories import count_categories
+from skmissdiff._support.numbers import standard_deviation
 from skmissdiff._table.schema import TIMES, Element
-from skmissdiff.metrics._inputs import standard_deviation
 from skmissdiff.report._plots import MOST_PANELS, columns_png, pairs_png
 
 _N_PAIRS = 10
@@ -212,7 +212,7 @@ def _describe(table, j, real):
             frequent = known[counts.argmax()]
             words += f", {np.mean(values == frequent):.1%} are {_in_words(column, frequent)}"
         return words
-    levels, counts = count_levels(table.schema.columns[j], values)
+    levels, counts = count_categories(table.schema.columns[j], values)
     order = np.argsort(-counts, kind="stable")
     words = [f"{_short(levels[k])} {counts[k] / len(values):.1%}" for k in order[:_N_LEVELS]]
     if len(levels) > _N_LEVELS:

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from skmissdiff._encoding.categories import count_levels
+from skmissdiff._encoding.categories import count_categories
 from skmissdiff._table.schema import TIMES, Element
 
 MOST_PANELS = 24
@@ -195,7 +195,7 @@ def _axis(ax, column):
 
 def _draw_levels(ax, column, real, synthetic):
     """Shares of the most frequent levels, the others together."""
-    levels, counts = count_levels(column, np.concatenate([real, synthetic]))
+    levels, counts = count_categories(column, np.concatenate([real, synthetic]))
     shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_BARS])
     if len(levels) > _MOST_BARS:
         shown = np.sort(np.argsort(-counts, kind="stable")[: _MOST_BARS - 1])

@@ -1,0 +1,238 @@
+"""Factor analysis on incomplete rows: the denoiser before any training.
+
+Model of a row: ``x = mu + W z + e`` with ``z ~ N(0, I_r)`` and
+``e ~ N(0, diag(psi))``. Every code has a noise level of its own, so one formula
+serves given (sigma 0), noised (finite) and absent (infinite) codes.
+
+Shapes: ``x``, ``sigma``, ``mask`` (n_rows, n_codes); ``W`` (n_codes, r);
+``mu``, ``psi`` (n_codes,).
+"""
+
+import math
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+CHUNK_ROWS = 4096  # bounds the memory of one E step
+# Matrix products whose result has this many columns, or a multiple, treat all rows alike; at
+# other widths the last bits of a row can depend on its place in the batch.
+WHOLE_WIDTH = 16
+SWEEP_RANK = 16  # above it LAPACK inverts faster than the sweep
+RANKS = (2, 4, 8, 16, 32)
+MAX_RANK_ROWS = 1500  # enough rows to choose a rank
+RIDGE = 2.0  # precision of the prior of loadings, in specific variances
+MIN_PSI = 1e-4
+MIN_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
+
+
+class FactorModel(NamedTuple):
+    """Parameters of a factor analysis: mean, loadings and specific variances."""
+
+    mu: Tensor  # (n_codes,)
+    W: Tensor  # (n_codes, r)
+    psi: Tensor  # (n_codes,)
+
+
+class LatentPosterior(NamedTuple):
+    """``z | x``: mean (n_rows, r) and Cholesky factor of its precision (n_rows, r, r)."""
+
+    mean: Tensor
+    cholesky: Tensor
+
+
+def row_product(rows: Tensor, matrix: Tensor) -> Tensor:
+    """``rows @ matrix`` with every row rounded alike, wherever it stands."""
+    n_out = matrix.shape[1]
+    return (rows @ torch.nn.functional.pad(matrix, (0, -n_out % WHOLE_WIDTH)))[:, :n_out]
+
+
+def noise_precision(psi: Tensor, sigma: Tensor) -> Tensor:
+    """A = 1 / (psi + sigma^2): how much each code tells about z; 0 for absent codes."""
+    return 1 / (psi + sigma.square())
+
+
+def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> LatentPosterior:
+    """The latent z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
+    n_codes, rank = model.W.shape
+    outer = (model.W[:, :, None] * model.W[:, None, :]).reshape(n_codes, rank * rank)
+    M = row_product(precision, outer).reshape(-1, rank, rank)
+    M.diagonal(dim1=1, dim2=2).add_(1)
+    cholesky = torch.linalg.cholesky(M)
+    projected = row_product(precision * (x - model.mu), model.W)
+    return LatentPosterior(torch.cholesky_solve(projected[:, :, None], cholesky)[:, :, 0], cholesky)
+
+
+def sweep_inverse(M: Tensor) -> Tensor:
+    """Inverses of symmetric positive definite (n_rows, r, r) by Gauss-Jordan.
+
+    The rows lie on the last axis, so that each of the r pivots is one pass of
+    vector arithmetic; below r = 16 LAPACK spends its time in calls instead.
+    """
+    # A clone: at rank 1 M lies like this already, and would be overwritten.
+    A = M.permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
+    for k in range(len(A)):
+        pivot = A[k, k].reciprocal()
+        row = A[k] * pivot
+        column = A[:, k].clone()
+        A -= column[:, None] * row
+        A[k] = row
+        A[:, k] = -column * pivot
+        A[k, k] = pivot
+    return A.permute(2, 0, 1)
+
+
+def posterior_covariance(M: Tensor) -> Tensor:
+    """M^-1, shape (n_rows, r, r)."""
+    if M.shape[1] <= SWEEP_RANK:
+        return sweep_inverse(M)
+    return torch.cholesky_inverse(torch.linalg.cholesky(M))
+
+
+def gaussian_posterior(model: FactorModel, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
+
+    ``x`` may hold any finite value where sigma is infinite: it is not read.
+    M and diag(W M^-1 W') are two matrix products with the outer products of
+    the loadings: no (n_rows, r, n_codes) array is made.
+    """
+    rank = model.W.shape[1]
+    outer = (model.W[:, :, None] * model.W[:, None, :]).flatten(1)  # (n_codes, r * r)
+    precision = noise_precision(model.psi, sigma)
+    M = row_product(precision, outer).reshape(-1, rank, rank)
+    M.diagonal(dim1=1, dim2=2).add_(1)
+    covariance = posterior_covariance(M)
+    projected = row_product(precision * (x - model.mu), model.W)
+    z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
+    common = model.mu + row_product(z, model.W.T)
+    k = model.psi * precision  # share of the specific part that is believed
+    mean = common + k * (x - common)
+    variance = model.psi * (1 - k) + (1 - k).square() * row_product(covariance.flatten(1), outer.T)
+    return mean, variance
+
+
+def log_likelihood(
+    model: FactorModel, x: Tensor, mask: Tensor, z: LatentPosterior | None = None
+) -> Tensor:
+    """Log density of the observed codes of each row, shape (n_rows,); ``z`` if it is known."""
+    precision = mask / model.psi
+    if z is None:
+        z = latent_posterior(model, x, precision)
+    residual = x - model.mu
+    quadratic = (precision * residual.square()).sum(1) - (
+        ((precision * residual) @ model.W) * z.mean
+    ).sum(1)
+    log_det = (
+        2 * z.cholesky.diagonal(dim1=1, dim2=2).log().sum(1) + mask.to(x.dtype) @ model.psi.log()
+    )
+    return -0.5 * (quadratic + log_det + mask.sum(1) * math.log(2 * math.pi))
+
+
+def em_step(
+    model: FactorModel, x: Tensor, mask: Tensor, ridge: float, min_psi: float
+) -> tuple[FactorModel, float]:
+    """One exact EM update; also the log likelihood per row of the model it started from.
+
+    Given z, every code is a linear regression of its own on the rows that
+    observe it, so the M step is one small system per code.
+    """
+    n_rows, n_codes = x.shape
+    rank = model.W.shape[1]
+    gram = x.new_zeros(n_codes, (rank + 1) ** 2)
+    cross = x.new_zeros(n_codes, rank + 1)
+    power = x.new_zeros(n_codes)
+    total = 0.0
+    for rows in torch.arange(n_rows).split(CHUNK_ROWS):
+        x_rows, mask_rows = x[rows], mask[rows].to(x.dtype)
+        z = latent_posterior(model, x_rows, mask_rows / model.psi)
+        second = x.new_ones(len(rows), rank + 1, rank + 1)  # E[(z,1)(z,1)']
+        second[:, :rank, :rank] = torch.cholesky_inverse(z.cholesky) + (
+            z.mean[:, :, None] * z.mean[:, None, :]
+        )
+        second[:, :rank, rank] = second[:, rank, :rank] = z.mean
+        gram += mask_rows.T @ second.flatten(1)
+        cross += (mask_rows * x_rows).T @ second[:, rank]
+        power += (mask_rows * x_rows.square()).sum(0)
+        total += log_likelihood(model, x_rows, mask_rows, z).sum().item()
+    gram = gram.view(n_codes, rank + 1, rank + 1)
+    # The ridge is a prior W_jk ~ N(0, psi_j / ridge); the mean is left free.
+    penalty = torch.full((rank + 1,), ridge, dtype=x.dtype)
+    penalty[rank] = 0
+    coef = torch.linalg.solve(gram + penalty.diag(), cross)
+    count = mask.sum(0).to(x.dtype)
+    residual = power - (coef * cross).sum(1)
+    psi = (residual / count).clamp_min(min_psi)
+    return FactorModel(coef[:, rank], coef[:, :rank], psi), total / n_rows
+
+
+def initial_model(x: Tensor, mask: Tensor, rank: int, min_psi: float) -> FactorModel:
+    """Principal axes of the covariance of the codes, absent ones at their mean."""
+    weights = mask.to(x.dtype)
+    count = weights.sum(0)
+    mu = (weights * x).sum(0) / count
+    centred = weights * (x - mu)
+    # Dividing by the counts of observed pairs would lose positive semi-definiteness.
+    covariance = centred.T @ centred / (count[:, None] * count[None, :]).sqrt()
+    values, vectors = torch.linalg.eigh(covariance)
+    values, vectors = values.flip(0)[:rank].clamp_min(0), vectors.flip(1)[:, :rank]
+    # Half of the variance is left to the specific part: EM moves it where it belongs.
+    W = vectors * (0.5 * values).sqrt()
+    variance = centred.square().sum(0) / count
+    return FactorModel(mu, W, (variance - W.square().sum(1)).clamp_min(min_psi))
+
+
+def fit_factor_analysis(
+    x: Tensor,
+    mask: Tensor,
+    rank: int,
+    *,
+    ridge: float = RIDGE,
+    min_psi: float = MIN_PSI,
+    max_iter: int = 200,
+    tol: float = 1e-4,
+    deadline: float = math.inf,
+) -> tuple[FactorModel, list[float]]:
+    """Fit a factor analysis to the observed codes by EM, and its likelihood curve.
+
+    Every code must be observed at least once; absent codes may hold anything
+    finite. Stops when the log likelihood per row and code grows by less than ``tol``, or
+    when `time.monotonic` is beyond the ``deadline``.
+    """
+    x = torch.where(mask, x, 0.0)
+    model = initial_model(x, mask, rank, min_psi)
+    curve: list[float] = []
+    for _ in range(max_iter):
+        model, value = em_step(model, x, mask, ridge, min_psi)
+        curve.append(value)
+        if len(curve) > 1 and curve[-1] - curve[-2] < tol * x.shape[1]:
+            break
+        if time.monotonic() > deadline:
+            break
+    return model, curve
+
+
+def choose_rank(
+    x: Tensor, mask: Tensor, *, generator: torch.Generator, deadline: float = math.inf
+) -> int:
+    """Rank with the best log likelihood of held-out rows; stops where more rank stops paying."""
+    seen = mask.any(1)  # rows without an observed code have nothing to say
+    x, mask = x[seen], mask[seen]
+    chosen = torch.randperm(len(x), generator=generator)[:MAX_RANK_ROWS]
+    x, mask = torch.where(mask, x, 0.0)[chosen], mask[chosen]
+    n_held = max(1, len(x) // 4)
+    held, kept = slice(n_held), slice(n_held, None)
+    # A code that only held-out rows observe cannot be fitted here.
+    if not mask[kept].any(0).all():
+        return 1
+    largest = max(1, min(RANKS[-1], x.shape[1] - 1, (len(x) - n_held) // 4))
+    best_rank, best_value = 1, -math.inf
+    for rank in sorted({min(rank, largest) for rank in RANKS}):
+        model, _ = fit_factor_analysis(
+            x[kept], mask[kept], rank, max_iter=30, tol=1e-3, deadline=deadline
+        )
+        value = log_likelihood(model, x[held], mask[held]).sum().item() / mask[held].sum().item()
+        if value < best_value + MIN_GAIN or time.monotonic() > deadline:
+            break
+        best_rank, best_value = rank, value
+    return best_rank

@@ -1,0 +1,175 @@
+"""What a table's size decides, and every number that the training depends on.
+
+Each number carries where it was measured: the tables and the commands are in
+docs/benchmarks. Settings move smoothly with the number of rows.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+# --- Noise levels of training rows: log sigma ~ N(mean, sd^2), as Karras et al. 2022 place them.
+LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5
+
+# --- Memory. Rows masked ahead, in bytes: a few batches, more brings no speed.
+CHUNK_BYTES = 24 * 2**20
+
+# --- Networks. Rows of one step, over all networks: fewer are noisier steps, more cost time.
+STEP_ROWS = 2048
+MOST_NETWORKS = 4  # averaging more gains less than a per cent
+NETWORK_ROWS = 8000  # tables of this many rows have one network, of a quarter of it four
+NETWORK_CODES = 256  # likewise for codes: wide tables pay for each network
+SMALL_WIDTH, LARGE_WIDTH = 128, 256
+N_LAYERS = 1  # a second one brings nothing to means and costs half as much again
+N_BINS = 16  # of each numeric column
+MOST_BINS = 1024  # of all columns together
+
+# --- Steps.
+FEWEST_STEPS, MOST_STEPS = 400, 1000
+STEPS_PER_COLUMN = 50  # of large tables, as one model per column would cost
+LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.03, 0.01
+EMA_DECAY = 0.98  # of the averaged weights, which are those that are judged and kept
+FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE = 3, 6  # checkpoints without an improvement
+N_USES = 3  # of a masked row
+
+
+class Mixture(NamedTuple):
+    """What training rows look like; every row draws its kind at random.
+
+    mean_share : one-pass rows, whose hidden cells are absent; of the others half are noised
+        in all numbers (generation) and half in some (conditioning), at one sigma per row.
+    max_hidden : the hidden fraction of a one-pass row is uniform on (0, max_hidden).
+    begun_share : one-pass rows that know no number and only the first of their categorical
+        columns, as rows do while they are generated.
+    completed_share : conditioning rows that come with their missing cells drawn, once there
+        are draws. Generation rows and begun ones all do: those that happen to be whole are a
+        biased sample. The other one-pass rows never do: means are learnt from what was seen.
+    """
+
+    mean_share: float = 0.75
+    max_hidden: float = 0.6
+    begun_share: float = 0.0
+    completed_share: float = 0.6
+
+
+# One-pass means need most of the rows; draws of whole rows need some more.
+FOR_GENERATION = Mixture(mean_share=0.5, begun_share=0.4)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user may set of a training; None leaves it to the recipe."""
+
+    max_iter: int | None = None
+    max_time: float | None = None
+    n_refreshes: int = 0
+    donors: bool = False
+    validation_fraction: float = 0.1  # 0: nothing is judged
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that shapes one training of the default method."""
+
+    max_iter: int
+    max_time: float | None
+    n_networks: int
+    batch_size: int
+    hidden_size: int
+    n_layers: int
+    n_bins: int
+    n_uses: int
+    validation_fraction: float
+    patience: int
+    n_refreshes: int
+    donors: bool
+    dropout: float
+    mixture: Mixture
+    em_max_iter: int
+    em_tol: float
+    bfloat16: bool
+    learning_rate: float
+    muon_learning_rate: float | None
+    weight_decay: float
+    ema_decay: float
+
+
+def largeness(n_rows: int) -> float:
+    """From 0 for tables of up to 1,000 rows to 1 for 10,000, evenly in the logarithm."""
+    return min(max(math.log10(max(n_rows, 1)) - 3, 0.0), 1.0)
+
+
+def between(small: float, large: float, n_rows: int) -> float:
+    """A setting on its way from small to large tables."""
+    return small + (large - small) * largeness(n_rows)
+
+
+def n_networks(n_rows: int, n_codes: int) -> int:
+    """Networks that are averaged: as many as the rows are few."""
+    by_rows, by_codes = round(NETWORK_ROWS / max(n_rows, 1)), NETWORK_CODES // n_codes
+    return max(1, min(MOST_NETWORKS, by_rows, by_codes))
+
+
+def n_steps(n_rows: int, n_columns: int, options: Options) -> int:
+    """Gradient steps, unless held-out cells end the training before."""
+    if options.max_iter is not None:
+        return options.max_iter
+    large = min(max(STEPS_PER_COLUMN * n_columns, FEWEST_STEPS), MOST_STEPS)
+    # Draws of two or three columns have nothing but the shape of the distribution to be judged by.
+    steps = max(between(FEWEST_STEPS, large, n_rows), 4000 // max(n_columns, 2) * largeness(n_rows))
+    if options.n_refreshes:  # draws of whole rows have more to learn than means
+        steps = min(GENERATION_FACTOR * steps, MAX_EPOCHS * n_rows / STEP_ROWS + FEWEST_STEPS)
+    return round(steps)
+
+
+# --- Factor analysis: more rows than these no longer move it.
+MAX_FACTOR_ROWS = 20_000
+# --- Donors: kernel weights cost rows times donors, and networks know large tables themselves.
+MAX_DONOR_ROWS = 4000
+
+GENERATION_FACTOR = 2.5
+MAX_EPOCHS = 500  # for generation; more of them copy rows
+# Keeps generation from copying rows of categories; means are judged by held-out rows.
+DROPOUT = 0.4
+MAX_HELD_ROWS = 8192  # more tell no more
+
+
+def recipe_for(
+    n_rows: int, n_codes: int, n_columns: int, n_numeric: int, options: Options, device: str
+) -> Recipe:
+    """The training of a table by its size and by what the user has set."""
+    K = n_networks(n_rows, n_codes)
+    width = 32 * round(between(SMALL_WIDTH, LARGE_WIDTH, n_rows) / 32)
+    has_categories = n_numeric < n_columns
+    return Recipe(
+        max_iter=n_steps(n_rows, n_columns, options),
+        max_time=options.max_time,
+        n_networks=K,
+        batch_size=max(16, min(STEP_ROWS // K, 2 * n_rows)),
+        hidden_size=width,
+        n_layers=N_LAYERS,
+        n_bins=max(2, min(N_BINS, MOST_BINS // max(n_numeric, 1))),
+        n_uses=N_USES,
+        validation_fraction=min(options.validation_fraction, MAX_HELD_ROWS / max(n_rows, 1), 1 / K),
+        patience=round(between(FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE, n_rows)),
+        n_refreshes=options.n_refreshes,
+        donors=options.donors,
+        dropout=DROPOUT if options.n_refreshes and has_categories else 0.0,
+        mixture=FOR_GENERATION if options.n_refreshes else Mixture(),
+        em_max_iter=round(between(200, 50, n_rows)),
+        # An early end is a prior that small tables like, and generated rows.
+        em_tol=1e-4 if options.n_refreshes else 10 ** between(-4, -6, n_rows),
+        bfloat16=device == "cpu" and has_fast_bfloat16(),
+        learning_rate=LEARNING_RATE,
+        muon_learning_rate=MUON_LEARNING_RATE,
+        weight_decay=WEIGHT_DECAY,
+        ema_decay=EMA_DECAY,
+    )
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware."""
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,371 @@
+"""Held-out cells: how far every column may believe the networks, and training rows beside them.
+
+A column is a numeric code or the categories of a categorical column. Errors are relative to
+those of the factor analysis, so that an error of 1 is a training that has brought nothing.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from skmissdiff._support.layout import CodeLayout
+
+from .batches import Batch, Rows, corrupt, hide_cells, joined, random_sigma
+from .denoiser import MIN_PROBABILITY, PreconditionedDenoiser, Shrinkage, category_logits
+from .factor_analysis import FactorModel
+from .kernel import KernelRegression, KernelSums
+from .recipe import MAX_HELD_ROWS
+
+ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
+MAX_MASKINGS = 24  # of a held-out row
+# Numeric columns, or categorical ones, that gain less than this on average keep the factor
+# analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
+MIN_IMPROVEMENT = 0.02
+# Likewise for draws, whose errors are mostly noise that nobody can foretell.
+MIN_DRAW_IMPROVEMENT = 0.002
+AGREEMENT_ROWS = 512
+
+BANDWIDTHS = (0.02, 0.05, 0.1, 0.2)
+TRUSTS = (0.0, *(math.exp(power) for power in range(-10, 5, 2)))
+MAX_ASKED_ROWS, MAX_ASKED_CODES = 4096, 400_000  # held out from all networks together
+KERNEL_ROWS = 512  # bounds the memory of the weights
+MIN_GAIN = 0.02  # a column that gains less does without donors
+MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
+
+
+class Validation(NamedTuple):
+    """Held-out error relative to the factor analysis, and the shrinkage that reaches it."""
+
+    error: float
+    shrinkage: Shrinkage
+
+
+class Checks(NamedTuple):
+    """Held-out rows: one cell absent as for means, all numbers noised as for draws."""
+
+    rows: Tensor  # (K, n_rows), their numbers in the training table
+    absent: Batch
+    noised: Batch | None  # None without numbers
+
+
+def leave_out(
+    n_rows: int, n_networks: int, fraction: float, generator: torch.Generator
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Rows each network trains on, and the rows of its own that it does not see."""
+    order = torch.randperm(n_rows, generator=generator)
+    size = int(fraction * n_rows)
+    held = [order[k * size : (k + 1) * size] for k in range(n_networks)]
+    kept = []
+    for rows in held:
+        keep = torch.ones(n_rows, dtype=torch.bool)
+        keep[rows] = False
+        kept.append(keep.nonzero()[:, 0])
+    return kept, held
+
+
+def validation_checks(
+    denoiser: PreconditionedDenoiser,
+    factors: FactorModel,
+    rows: Rows,
+    held_rows: list[Tensor],
+    generator: torch.Generator,
+) -> Checks:
+    """Many maskings of the held-out rows of each network: a criterion without noise.
+
+    A masking hides one cell of a row. Under MCAR the others are then missing as often as beside
+    a cell that is missing by nature: networks are believed as far as they deserve it there.
+    """
+    layout = denoiser.layout
+    is_numeric = torch.zeros(layout.n_codes, dtype=torch.bool)
+    is_numeric[torch.from_numpy(layout.numeric_codes)] = True
+    most = MAX_HELD_ROWS // len(held_rows)
+    places, absent, noised = [], [], []
+    for held in held_rows:
+        held = held[:most]
+        held = held.repeat(max(1, min(MAX_MASKINGS, most // len(held))))
+        places.append(held)
+        part = rows.at(held)
+        hidden = hide_cells(part.mask, layout, torch.zeros(len(held), 1), generator)
+        row_sigma = torch.full((len(held),), math.inf)
+        absent.append(corrupt(denoiser, factors, part, hidden, row_sigma, generator))
+        row_sigma = random_sigma(len(held), generator)
+        numbers = part.mask & is_numeric
+        noised.append(corrupt(denoiser, factors, part, numbers, row_sigma, generator))
+    return Checks(
+        torch.stack(places).to(factors.mu.device),
+        joined(absent, torch.stack),
+        joined(noised, torch.stack) if is_numeric.any() else None,
+    )
+
+
+# --- How far the networks are believed.
+
+
+class Answer(NamedTuple):
+    """A batch, what the networks say about it, and how far they agree."""
+
+    batch: Batch
+    F: Tensor  # (K, n_rows, n_codes)
+    F_median: Tensor  # (K, n_rows, n_numeric)
+    agreed: Tensor  # (n_codes,)
+
+
+def ask(denoiser: PreconditionedDenoiser, batch: Batch) -> Answer:
+    """What the networks say about rows that they have not seen."""
+    F, F_median = denoiser.correction(batch.features)
+    return Answer(batch, F, F_median, agreement(denoiser, batch))
+
+
+def agreement(
+    denoiser: PreconditionedDenoiser, batch: Batch, n_rows: int = AGREEMENT_ROWS
+) -> Tensor:
+    """E[F_k mean(F)] / E[F_k^2] over unknown cells: 1 if networks agree, 1/K if they do not.
+
+    The error of the averaged networks is predicted from those of single ones: the rows of
+    network k are held out from it alone. The others agree too well on rows they know, so they
+    are compared with network k only.
+    """
+    K = denoiser.n_networks
+    if K == 1:
+        return torch.ones_like(denoiser.alpha_mean)
+    size = max(1, n_rows // K)
+    features = batch.features[:, :size].flatten(0, 1)
+    F, _ = denoiser.correction(features.expand(K, *features.shape))
+    steps = (batch.s * batch.unknown)[:, :size].flatten(0, 1)
+    F = (F * steps).unflatten(1, (K, -1))
+    own = F.diagonal(dim1=0, dim2=1).movedim(-1, 0)
+    shared = (own * F.mean(0)).sum((0, 1)) / own.square().sum((0, 1)).clamp_min(1e-12)
+    return shared.clamp(1 / K, 1)
+
+
+def shrink_means(answer: Answer, codes: Tensor, unit: Tensor | float) -> tuple[Tensor, Tensor]:
+    """Alpha and relative squared error of each numeric code, in closed form.
+
+    The error of alpha is base - 2 alpha cross + alpha^2 power. Cells are few: a code's alpha is
+    halfway between its own and a common one.
+    """
+    batch, F, _, agreed = answer
+    residual = ((batch.x_0 - batch.g) / unit * batch.hidden)[..., codes]
+    step = (batch.s / unit * F * batch.hidden)[..., codes]
+    cross = (residual * step).sum((0, 1))
+    power = step.square().sum((0, 1)) * agreed[codes]
+    base = residual.square().sum((0, 1)).clamp_min(1e-9)
+    common = ((cross / base).sum() / (power / base).sum().clamp_min(1e-9)).clamp(0, 1)
+    alpha = ((cross / power.clamp_min(1e-12) + common) / 2).clamp(0, 1)
+    return alpha, (base - 2 * alpha * cross + alpha.square() * power) / base
+
+
+def shrink_medians(answer: Answer, codes: Tensor) -> Tensor:
+    """Alpha of the median of each numeric code, from a grid, by absolute errors."""
+    batch, _, F_median, _ = answer
+    residual = ((batch.x_0 - batch.g) * batch.hidden)[..., codes]
+    step = (batch.s * batch.hidden)[..., codes] * F_median
+    errors = torch.stack([(residual - a * step).abs().sum((0, 1)) for a in ALPHA_GRID])
+    curves = errors / errors[0].clamp_min(1e-9)
+    shared = (curves + curves.mean(1, keepdim=True)) / 2
+    return torch.tensor(ALPHA_GRID, device=errors.device)[shared.argmin(0)]
+
+
+def shrink_categories(answer: Answer, layout: CodeLayout) -> tuple[list[float], Tensor]:
+    """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
+    alphas, surprises = [], []
+    for categories in layout.categorical_slices:
+        losses = category_losses(answer.batch, answer.F, categories, ALPHA_GRID)
+        best = int(losses.argmin())
+        # As in closed form above: the averaged networks deserve 1 / agreement more.
+        alphas.append(min(1.0, ALPHA_GRID[best] / answer.agreed[categories].mean().item()))
+        unseen = losses[0] <= 0
+        surprises.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9)))
+    return alphas, torch.stack(surprises)
+
+
+def category_losses(batch: Batch, F: Tensor, categories: slice, alphas: Sequence[float]) -> Tensor:
+    """Summed surprise of hidden cells of a categorical column, for each alpha."""
+    g, step = batch.g[..., categories], F[..., categories]
+    seen = batch.hidden[..., categories.start]
+    return torch.stack(
+        [
+            -(batch.x_0[..., categories] * category_logits(g, a * step).log_softmax(-1))[seen].sum()
+            for a in alphas
+        ]
+    )
+
+
+def nothing(like: Tensor) -> Shrinkage:
+    """The factor analysis alone."""
+    return Shrinkage(*(torch.zeros_like(like) for _ in range(3)))
+
+
+@torch.no_grad()
+def judge(
+    denoiser: PreconditionedDenoiser, checks: Checks, *, for_draws: bool = False
+) -> Validation:
+    """Least held-out error over alpha, relative to alpha = 0 and averaged over columns.
+
+    That of means, or (``for_draws``) the mean of it and that of draws.
+    """
+    absent = ask(denoiser, checks.absent)
+    alphas = Shrinkage(*(torch.ones_like(denoiser.alpha_mean) for _ in range(3)))
+    codes = denoiser.numeric_codes
+    errors = []
+    if checks.noised is not None:
+        alpha, error = shrink_means(absent, codes, 1.0)
+        if error.mean() > 1 - MIN_IMPROVEMENT:
+            alpha, error = torch.zeros_like(error), torch.ones_like(error)
+        alphas.mean[codes] = alpha
+        alphas.median[codes] = shrink_medians(absent, codes)
+        errors.append(error)
+        # In units of s, as in training: draws are made at the small noise levels.
+        noised = ask(denoiser, checks.noised)
+        alpha, draw_error = shrink_means(noised, codes, checks.noised.s)
+        if draw_error.mean() > 1 - MIN_DRAW_IMPROVEMENT:
+            alpha, draw_error = torch.zeros_like(draw_error), torch.ones_like(draw_error)
+        alphas.noised[codes] = alpha
+    if denoiser.layout.categorical_slices:
+        own, error = shrink_categories(absent, denoiser.layout)
+        if error.mean() > 1 - MIN_IMPROVEMENT:
+            own, error = [0.0] * len(own), torch.ones_like(error)
+        for categories, value in zip(denoiser.layout.categorical_slices, own, strict=True):
+            alphas.mean[categories] = value
+        errors.append(error)
+    total = torch.cat(errors).mean().item()
+    if for_draws and checks.noised is not None:
+        total = (total + draw_error.mean().item()) / 2
+    return Validation(total, alphas)
+
+
+# --- Whether training rows have a say beside them.
+
+
+class Said(NamedTuple):
+    """Held-out rows and what the network says that they are held out from."""
+
+    x_0: Tensor  # all (n_rows, n_codes)
+    known: Tensor
+    hidden: Tensor
+    own: Tensor  # (n_rows,), their numbers in the training table
+    mean: Tensor
+    median: Tensor
+    excess: Tensor  # squared error that averaging the networks takes away
+
+
+@torch.no_grad()
+def choose_donors(
+    denoiser: PreconditionedDenoiser, rows: Rows, checks: Checks
+) -> KernelRegression | None:
+    """The training rows as donors, None if they bring nothing.
+
+    One bandwidth for all numbers, and a trust for every column, of least held-out error.
+    """
+    n_rows, layout = len(rows.x), denoiser.layout
+    donors = KernelRegression(n_rows, layout).to(denoiser.mu.device)
+    donors.x.copy_(rows.x)
+    donors.mask.copy_(rows.mask)
+    said = say(denoiser, checks)
+    least_error = math.inf
+    for bandwidth in BANDWIDTHS:
+        donors.bandwidth.fill_(bandwidth)
+        sums = sums_of_held_out(donors, said)
+        curves = [mean_errors(said, sums, t, layout).sum(0) for t in TRUSTS]
+        trust, error = least(torch.stack(curves))
+        if error < least_error:
+            least_error, best = error, (bandwidth, of_codes(trust, layout), sums)
+    bandwidth, trust, sums = best
+    gain = mean_errors(said, sums, 0.0, layout) - mean_errors(said, sums, trust, layout)
+    if not is_beyond_chance(gain.sum(1), said.own, n_rows):
+        return None
+    donors.bandwidth.fill_(bandwidth)
+    donors.trust.copy_(trust)
+    donors.trust_median.copy_(trust)  # of categories
+    curves = [median_errors(said, sums, t, layout).sum(0) for t in TRUSTS]
+    donors.trust_median[donors.numeric_codes], _ = least(torch.stack(curves))
+    return donors
+
+
+def say(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
+    """Ask every network for rows that it has not seen."""
+    batch = checks.absent
+    size = max(1, min(MAX_ASKED_ROWS, MAX_ASKED_CODES // batch.g.shape[-1]) // denoiser.n_networks)
+    agreed = agreement(denoiser, batch)
+    part = Batch(*(values[:, :size] for values in batch))
+    F, F_median = denoiser.correction(part.features)
+    mean, median = denoiser.corrected(
+        part.g, part.s, F, F_median, denoiser.alpha_mean, denoiser.alpha_median
+    )
+    excess = (denoiser.alpha_mean * part.s * F).square() * (1 - agreed)
+    parts = (part.x_0, ~part.unknown, part.hidden, checks.rows[:, :size], mean, median, excess)
+    return Said(*(values.flatten(0, 1) for values in parts))
+
+
+def sums_of_held_out(donors: KernelRegression, said: Said) -> KernelSums:
+    """What donors say to rows that are donors themselves."""
+    chunks = zip(
+        *(part.split(KERNEL_ROWS) for part in (said.x_0, said.known, said.own)), strict=True
+    )
+    weights, cells = zip(*(donors.sums(*chunk) for chunk in chunks), strict=True)
+    return KernelSums(torch.cat(weights), torch.cat(cells))
+
+
+def mean_errors(said: Said, sums: KernelSums, trust: Tensor | float, layout: CodeLayout) -> Tensor:
+    """Squared errors of hidden numbers and surprise of hidden categories, (n_rows, n_columns).
+
+    In units of the sum over the rows of what single networks say alone; the errors are those of
+    averaged networks.
+    """
+    codes = layout.numeric_codes
+    joint = sums.joined(said.mean, trust)
+    alone = (said.x_0 - said.mean).square() * said.hidden
+    excess = said.excess / (1 + trust * sums.weight).square()
+    error = ((said.x_0 - joint).square() - excess) * said.hidden
+    parts = [relative(error[:, codes], alone[:, codes])]
+    for categories in layout.categorical_slices:
+        hidden = said.hidden[:, categories.start]
+        chosen = [(said.x_0 * p)[:, categories].sum(1) for p in (joint, said.mean)]
+        surprise, alone_surprise = (-p.clamp_min(MIN_PROBABILITY).log() * hidden for p in chosen)
+        parts.append(relative(surprise[:, None], alone_surprise[:, None]))
+    return torch.cat(parts, dim=1)
+
+
+def median_errors(said: Said, sums: KernelSums, trust: float, layout: CodeLayout) -> Tensor:
+    """Absolute errors of hidden numbers, in units of the sum of those of networks alone."""
+    joint = sums.joined(said.median, trust)
+    error, alone = ((said.x_0 - m).abs() * said.hidden for m in (joint, said.median))
+    codes = layout.numeric_codes
+    return relative(error[:, codes], alone[:, codes])
+
+
+def relative(error: Tensor, alone: Tensor) -> Tensor:
+    """Errors in units of the sum over rows of those without donors."""
+    return error / alone.sum(0).clamp_min(1e-9)
+
+
+def of_codes(trust: Tensor, layout: CodeLayout) -> Tensor:
+    """A trust for each code from one for each column, numbers first."""
+    codes = layout.numeric_codes
+    spread = trust.new_zeros(layout.n_codes)
+    spread[codes] = trust[: len(codes)]
+    for categories, value in zip(layout.categorical_slices, trust[len(codes) :], strict=True):
+        spread[categories] = value
+    return spread
+
+
+def least(curves: Tensor) -> tuple[Tensor, float]:
+    """The trust of least error of each column, and the mean error, from (n_trusts, n_columns).
+
+    Cells are few: a column's curve is halfway between its own and that of all.
+    """
+    own = 1 + curves - curves[0]
+    shared = (own + own.mean(1, keepdim=True)) / 2
+    error, best = shared.min(0)
+    gains = (error < 1 - MIN_GAIN) & (own.gather(0, best[None])[0] < 1)
+    trust = torch.tensor(TRUSTS, dtype=torch.float64, device=best.device)[best]
+    return torch.where(gains, trust, 0.0), torch.where(gains, error, 1.0).mean().item()
+
+
+def is_beyond_chance(gain: Tensor, own: Tensor, n_rows: int) -> bool:
+    """Whether the gains of held-out rows, masked many times each, are more than luck."""
+    of_row = gain.new_zeros(n_rows).index_add_(0, own, gain)
+    return bool(of_row.sum() > MIN_GAIN_ERRORS * of_row.square().sum().sqrt())

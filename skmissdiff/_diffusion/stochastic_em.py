@@ -1,0 +1,56 @@
+"""Stochastic EM: the missing cells of the training rows drawn from the model while it trains.
+
+Under MAR, rows as they came are a biased sample of complete rows. Conditionals can
+still be learnt from them, the joint distribution cannot: for generation the missing
+cells are drawn again and again (Celeux and Diebolt 1985).
+"""
+
+import math
+import time
+
+import torch
+from torch import Tensor
+
+from .batches import RowSource
+from .denoiser import PreconditionedDenoiser
+from .sampling import code_groups, complete_rows
+
+REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
+MAX_GROUPS = 8  # of columns that are drawn in turn
+WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
+TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
+MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
+
+
+class StochasticEM:
+    """Draws the missing cells of the training rows anew, a few times after a warm start."""
+
+    def __init__(self, source: RowSource, n_refreshes: int, generator: torch.Generator):
+        self.source, self.generator = source, generator
+        step = (1 - WARM_SHARE) / max(1, n_refreshes)
+        self.due = [WARM_SHARE + i * step for i in range(n_refreshes)]
+
+    def is_due(self, share_done: float) -> bool:
+        """Whether the time of one has come, and training goes on after it."""
+        return bool(self.due) and self.due[0] <= share_done < 1
+
+    def __call__(
+        self, denoiser: PreconditionedDenoiser, share_done: float, seconds_left: float
+    ) -> bool:
+        """Draw, unless that would take much of the time that is left."""
+        self.due = [share for share in self.due if share > share_done]
+        x, mask, _ = self.source.rows
+        if math.isfinite(seconds_left):
+            few = (~mask).any(1).nonzero()[:TRIAL_ROWS, 0]
+            start = time.monotonic()
+            self.completed(denoiser, x[few], mask[few])
+            expected = (time.monotonic() - start) * len(x) / len(few)
+            if expected > MAX_REFRESH_SHARE * seconds_left:
+                return False
+        self.source.complete(self.completed(denoiser, x, mask))
+        return True
+
+    def completed(self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor) -> Tensor:
+        """The rows with their missing cells drawn."""
+        groups = code_groups(self.source.rows.mask, denoiser.layout, MAX_GROUPS)
+        return complete_rows(denoiser, x, mask, groups, REFRESH_EVALUATIONS, self.generator)

@@ -1,0 +1,60 @@
+"""Which codes of an encoded row belong to which column of the table."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class CodeLayout:
+    """The columns of a table side by side, as codes.
+
+    A numeric column is one code, a categorical column one code per category, a
+    column that was never observed has no code at all.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Number of codes of each column.
+    is_categorical : tuple of bool
+        Whether the codes of the column are categories.
+    """
+
+    widths: tuple[int, ...]
+    is_categorical: tuple[bool, ...]
+
+    @property
+    def n_columns(self):
+        return len(self.widths)
+
+    @property
+    def n_codes(self):
+        return sum(self.widths)
+
+    @cached_property
+    def slices(self):
+        """One slice of the codes per column."""
+        stops = np.cumsum(self.widths, dtype=int).tolist()
+        return tuple(
+            slice(stop - width, stop) for stop, width in zip(stops, self.widths, strict=True)
+        )
+
+    @cached_property
+    def column_of_code(self):
+        """Index of the column that each code belongs to, shape (n_codes,)."""
+        return np.repeat(np.arange(self.n_columns), self.widths)
+
+    @cached_property
+    def numeric_codes(self):
+        """Indices of the codes of numeric columns."""
+        return np.flatnonzero(~np.repeat(np.asarray(self.is_categorical, dtype=bool), self.widths))
+
+    @cached_property
+    def categorical_slices(self):
+        """The slices of the categorical columns that have codes."""
+        return tuple(
+            codes
+            for codes, categorical in zip(self.slices, self.is_categorical, strict=True)
+            if categorical and codes.stop > codes.start
+        )

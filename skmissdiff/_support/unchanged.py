@@ -1,0 +1,54 @@
+"""Parameters that are changed after `fit`, which has used them already."""
+
+import numpy as np
+
+
+def plain(value):
+    """A parameter in a form that can be compared and saved: of JSON's types.
+
+    Parameters
+    ----------
+    value : object
+        Arrays become lists, what is no number ``["NaN"]``, and a generator of random numbers,
+        which changes while it is used, becomes None as an unknown seed is.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, str | bool | int | None):
+        return value
+    if isinstance(value, float):
+        return ["NaN"] if np.isnan(value) else value
+    if isinstance(value, np.random.RandomState | np.random.Generator):
+        return None
+    if hasattr(value, "__len__"):
+        return [plain(item) for item in value]
+    text = str(value)  # a date, or a null of pandas
+    return ["NaN"] if text in ("<NA>", "NaT") else [text]
+
+
+def parameters(estimator):
+    """All parameters of an estimator by name, in the form of `plain`."""
+    return {name: plain(value) for name, value in estimator.get_params(deep=False).items()}
+
+
+def check_unchanged(estimator, before, now):
+    """Raise if a parameter has another value than the one that was fitted with.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+    before, now : dict
+        By name, in the form of `plain`; names that are in both are compared.
+
+    Raises
+    ------
+    ValueError
+    """
+    for name, value in now.items():
+        if name in before and value != before[name]:
+            raise ValueError(
+                f"{name} was {before[name]!r} when this {type(estimator).__name__} was fitted "
+                f"and is {value!r} now, but the fit depends on it: fit again or set it back."
+            )

@@ -1,0 +1,94 @@
+"""``skmissdiff impute``: fill the missing cells of a table."""
+
+import time
+
+from skmissdiff.cli import _arguments as arguments
+from skmissdiff.cli._messages import say
+from skmissdiff.cli._options import (
+    KIND_OPTIONS,
+    TRAINING_OPTIONS,
+    add_model_options,
+    add_table_options,
+    add_training_options,
+)
+
+
+def add_impute(commands, **parser):
+    """Add the command to the parser's; return its own."""
+    impute = commands.add_parser("impute", help="fill the missing cells of a table", **parser)
+    add_table_options(impute, "the completed table; observed cells stay as they are")
+    add = impute.add_argument
+    add(
+        "--draws",
+        type=arguments.positive_int,
+        metavar="M",
+        help="write M completed tables, drawn at random for multiple imputation, one below the "
+        "other; the leading column .imp numbers them from 1 (without --draws: one table, filled "
+        "with means and most probable levels)",
+    )
+    add(
+        "--only",
+        type=arguments.names,
+        action="extend",
+        default=[],
+        metavar="COL,..",
+        help="fill the cells of these columns; missing cells of others inform them, and stay",
+    )
+    add_model_options(impute, takes_saved=True)
+    add_training_options(impute)
+    impute.set_defaults(run=run_impute)
+    return impute
+
+
+def run_impute(args):
+    from skmissdiff.cli._inputs import check_table_output, choose_seed, open_table
+
+    check_table_output(args)
+    model = _open_model(args)
+    table, seed = open_table(args, model), choose_seed(args)
+    if args.only:
+        table.complete_only(args.only)
+    start = time.perf_counter()
+    if table.n_missing == 0 and args.draws is None:
+        frames = [table.frame]
+        table.copy(args.output)
+    elif table.n_missing == 0:
+        frames = [table.frame] * args.draws
+        table.write(args.output, frames, draws=True)
+    else:
+        frames = [table.with_gaps(frame) for frame in _complete(args, table, model, seed)]
+        table.write(args.output, frames, draws=args.draws is not None)
+    if args.quiet:
+        return
+    from skmissdiff.cli._summary import summarize_imputation
+
+    say(summarize_imputation(table, frames))
+    if not table.n_missing:
+        say("nothing is missing: the table is copied as it is")
+    say(f"wrote {args.output} in {time.perf_counter() - start:.1f} s (seed {seed})")
+
+
+def _open_model(args):
+    """The model that is named, or None."""
+    from skmissdiff.cli._inputs import refuse_beside_model
+    from skmissdiff.cli._saved_model import load_model
+
+    if args.model is None:
+        return None
+    refuse_beside_model(args, TRAINING_OPTIONS, "it was trained with its own")
+    refuse_beside_model(args, KIND_OPTIONS, "it knows what its columns hold")
+    refuse_beside_model(args, ["ignore"], "columns that it does not know are carried through")
+    return load_model(args.model, "MissDiffImputer")
+
+
+def _complete(args, table, model, seed):
+    """The completed tables, one of best guesses or several draws."""
+    from skmissdiff.cli._estimators import fitted_estimator, make_estimator
+
+    if model is None:
+        imputer = make_estimator("MissDiffImputer", args, table, seed).fit(table.frame)
+    else:
+        imputer = fitted_estimator(model, args)
+    if args.draws is None:
+        return [imputer.transform(table.frame)]
+    return imputer.multiple_impute(table.frame, n_imputations=args.draws, random_state=seed)

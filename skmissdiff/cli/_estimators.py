@@ -1,0 +1,34 @@
+"""The estimators as the command's options ask for them."""
+
+import sys
+
+
+def make_estimator(name, args, table, seed):
+    """Build an estimator with those parameters that the user gave."""
+    import skmissdiff
+
+    seen = set(table.frame.columns)
+    bounds = {} if args.no_bounds else dict.fromkeys(table.numeric, "observed")
+    bounds |= {name: table.read_bounds(name, ends) for name, ends in args.bounds if name in seen}
+    given = {
+        "method": args.method,
+        "n_steps": args.n_steps,
+        "max_iter": args.max_iter,
+        "max_time": args.max_time,
+        "n_refreshes": getattr(args, "n_refreshes", None),
+        "snap": [column for column in args.snap if column in seen] or None,
+    }
+    given = {parameter: value for parameter, value in given.items() if value is not None}
+    # None is none, whatever an estimator's own default is.
+    given["bounds"] = bounds or None
+    return getattr(skmissdiff, name)(random_state=seed, verbose=_verbose(args), **given)
+
+
+def fitted_estimator(model, args):
+    """The estimator of a saved model, with what may still be chosen."""
+    wishes = {} if args.n_steps is None else {"n_steps": args.n_steps}
+    return model.estimator.set_params(verbose=_verbose(args), **wishes)
+
+
+def _verbose(args):
+    return int(sys.stderr.isatty() and not args.quiet)

@@ -1,0 +1,165 @@
+"""What a table's size decides, and that it decides it smoothly."""
+
+import math
+from dataclasses import asdict
+from itertools import pairwise
+
+import pytest
+
+from skmissdiff._diffusion import recipe
+from skmissdiff._diffusion.recipe import (
+    FEWEST_STEPS,
+    FOR_GENERATION,
+    MAX_EPOCHS,
+    MAX_HELD_ROWS,
+    MOST_BINS,
+    MOST_NETWORKS,
+    N_BINS,
+    NETWORK_CODES,
+    STEP_ROWS,
+    Mixture,
+    Options,
+    between,
+    largeness,
+    n_networks,
+    n_steps,
+    recipe_for,
+)
+
+SIZES = [round(100 * 1.05**i) for i in range(142)]  # 100 to 100,000 rows
+
+
+@pytest.mark.parametrize("n_rows", [100, 1000, 3000])
+def test_few_rows_are_not_seen_too_often_in_generation(n_rows):
+    steps = n_steps(n_rows, 15, Options(n_refreshes=4))
+    assert (steps - FEWEST_STEPS) * STEP_ROWS <= MAX_EPOCHS * n_rows + STEP_ROWS
+    assert n_steps(100_000, 15, Options(n_refreshes=4)) > n_steps(100_000, 15, Options())
+
+
+@pytest.mark.parametrize("n_refreshes", [0, 4])
+@pytest.mark.parametrize("max_iter", [0, 3000])
+def test_steps_are_as_many_as_asked_for(n_refreshes, max_iter):
+    assert n_steps(3000, 15, Options(n_refreshes=n_refreshes, max_iter=max_iter)) == max_iter
+
+
+def smooth(values, most=0.12):
+    """No step from one size to the next, 5 % more rows, by more than 12 %."""
+    for before, after in pairwise(values):
+        assert abs(after - before) <= most * max(abs(before), abs(after)), (before, after)
+
+
+@pytest.mark.parametrize("options", [Options(), Options(n_refreshes=4)])
+@pytest.mark.parametrize(("n_columns", "n_codes"), [(2, 2), (10, 30), (40, 300)])
+def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
+    recipes = [
+        asdict(recipe_for(n, n_codes, n_columns, n_columns - 1, options, "cpu")) for n in SIZES
+    ]
+    followed = {name: [recipe[name] for recipe in recipes] for name in recipes[0]}
+    networks, batches, widths = (
+        followed.pop(name) for name in ("n_networks", "batch_size", "hidden_size")
+    )
+    for name, values in followed.items():
+        if name == "em_tol":  # by its order of magnitude
+            smooth([math.log10(value) for value in values])
+        elif isinstance(values[0], int | float) and not isinstance(values[0], bool):
+            smooth(values)
+        else:
+            assert all(value == values[0] for value in values), name
+    assert all(0 <= a - b <= 1 for a, b in pairwise(networks))
+    assert all(b - a in (0, 32) for a, b in pairwise(widths))
+    # All networks together see as many rows a step, but for what the division leaves.
+    smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
+
+
+def test_largeness_is_even_in_the_logarithm():
+    assert [largeness(n) for n in (0, 1, 999, 1000)] == [0, 0, 0, 0]
+    assert largeness(10_000) == largeness(10**7) == 1
+    assert largeness(round(10**3.5)) == pytest.approx(0.5, abs=1e-3)
+    assert between(4.0, 8.0, round(10**3.25)) == pytest.approx(5.0, abs=1e-2)
+    assert between(8.0, 4.0, 500) == 8.0
+
+
+def test_networks_are_as_many_as_rows_are_few():
+    counts = [n_networks(n, 1) for n in SIZES]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] == MOST_NETWORKS
+    assert counts[-1] == 1
+    assert n_networks(0, 1) == MOST_NETWORKS
+    assert n_networks(recipe.NETWORK_ROWS, 1) == 1
+    assert n_networks(recipe.NETWORK_ROWS // 2, 1) == 2
+    assert n_networks(100, NETWORK_CODES) == 1
+    assert n_networks(100, 10 * NETWORK_CODES) == 1
+    assert n_networks(100, NETWORK_CODES // 2) == 2
+
+
+def of(n_rows=3000, n_codes=20, n_columns=10, n_numeric=5, device="cpu", **options):
+    return recipe_for(n_rows, n_codes, n_columns, n_numeric, Options(**options), device)
+
+
+def test_held_out_rows_are_a_fraction_up_to_a_number():
+    assert of(1000).validation_fraction == 0.1
+    assert of(1000, validation_fraction=0.2).validation_fraction == 0.2
+    assert of(10**6).validation_fraction * 10**6 == pytest.approx(MAX_HELD_ROWS)
+    few = of(100, validation_fraction=0.9)
+    assert few.validation_fraction * few.n_networks <= 1  # each network has rows of its own
+    assert of(validation_fraction=0.0).validation_fraction == 0
+
+
+def test_batches_hold_few_rows_of_few_more_than_twice():
+    for n_rows in (1, 50, 300):
+        assert of(n_rows).batch_size == max(16, min(2 * n_rows, STEP_ROWS // MOST_NETWORKS))
+    large = of(100_000)
+    assert large.batch_size * large.n_networks == STEP_ROWS
+    several = of(1000)
+    assert several.batch_size == STEP_ROWS // several.n_networks
+
+
+def test_wide_tables_have_fewer_bins():
+    assert of(n_numeric=0).n_bins == of(n_numeric=5).n_bins == N_BINS
+    assert of(n_numeric=MOST_BINS // 4).n_bins == 4
+    assert of(n_numeric=10 * MOST_BINS).n_bins == 2
+
+
+def test_generation_has_a_mixture_of_its_own_and_drops_units_for_categories():
+    assert of(n_refreshes=4).mixture == FOR_GENERATION
+    assert of().mixture == Mixture()
+    assert of(n_refreshes=4).dropout == recipe.DROPOUT
+    assert of(n_refreshes=4, n_numeric=10).dropout == 0
+    assert of().dropout == 0
+    assert of(n_refreshes=4).n_refreshes == 4
+
+
+def test_widths_are_multiples_of_32():
+    for n_rows in SIZES:
+        assert of(n_rows).hidden_size % 32 == 0
+    assert of(100).hidden_size == recipe.SMALL_WIDTH
+    assert of(10**5).hidden_size == recipe.LARGE_WIDTH
+
+
+def test_options_are_passed_on():
+    made = of(max_iter=7, max_time=3.0, donors=True)
+    assert (made.max_iter, made.max_time, made.donors) == (7, 3.0, True)
+    made = of()
+    assert (made.max_time, made.donors, made.n_refreshes) == (None, False, 0)
+
+
+def test_bfloat16_is_for_processors_that_have_it(monkeypatch):
+    monkeypatch.setattr(recipe, "has_fast_bfloat16", lambda: True)
+    assert of().bfloat16
+    assert not of(device="cuda").bfloat16
+    monkeypatch.setattr(recipe, "has_fast_bfloat16", lambda: False)
+    assert not of().bfloat16
+
+
+@pytest.mark.parametrize(
+    ("found", "fast"),
+    [
+        ({}, False),
+        ({"avx512_bf16": True}, True),
+        ({"amx_bf16": True}, True),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx512": True}, False),
+    ],
+)
+def test_fast_bfloat16_is_asked_of_torch(monkeypatch, found, fast):
+    monkeypatch.setattr(recipe.torch.cpu, "get_capabilities", lambda: found, raising=False)
+    assert recipe.has_fast_bfloat16() is fast

@@ -1,0 +1,585 @@
+"""How far networks are believed, from held-out cells whose errors are worked out by hand."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import log_softmax
+from small_models import (
+    CATEGORIES,
+    LAYOUT,
+    N_CODES,
+    NUMBERS,
+    saying,
+    seeded,
+    some_batch,
+    some_denoiser,
+    some_factors,
+    some_rows,
+)
+
+from skmissdiff._diffusion.batches import Batch, Rows
+from skmissdiff._diffusion.denoiser import MIN_PROBABILITY
+from skmissdiff._diffusion.kernel import KernelRegression, KernelSums
+from skmissdiff._diffusion.recipe import MAX_HELD_ROWS
+from skmissdiff._diffusion.shrinkage import (
+    ALPHA_GRID,
+    KERNEL_ROWS,
+    MAX_MASKINGS,
+    MIN_GAIN_ERRORS,
+    MIN_IMPROVEMENT,
+    Answer,
+    Checks,
+    Said,
+    agreement,
+    ask,
+    category_losses,
+    choose_donors,
+    is_beyond_chance,
+    judge,
+    leave_out,
+    mean_errors,
+    median_errors,
+    nothing,
+    of_codes,
+    relative,
+    say,
+    shrink_categories,
+    shrink_means,
+    shrink_medians,
+    sums_of_held_out,
+    validation_checks,
+)
+from skmissdiff._support.layout import CodeLayout
+
+K, N_ROWS = 4, 8
+
+
+def agreement_of(F):
+    """Of networks that say F (K, K * N_ROWS, 1) about K times N_ROWS held-out rows."""
+    zeros, ones = torch.zeros(K, N_ROWS, 1), torch.ones(K, N_ROWS, 1)
+    batch = Batch(zeros, zeros, ones, ones.bool(), zeros.bool(), ones.bool(), zeros)
+    networks = SimpleNamespace(n_networks=K, correction=lambda features: (F, None))
+    return agreement(networks, batch).item()
+
+
+def said(own, others):
+    """F of network l about the rows of network k, those of its own and the others'."""
+    F = torch.empty(K, K, N_ROWS, 1)
+    for network in range(K):
+        for rows in range(K):
+            F[network, rows, :, 0] = own if network == rows else others
+    return F.flatten(1, 2)
+
+
+def test_networks_that_say_the_same_agree():
+    step = torch.linspace(-1, 2, N_ROWS)
+    assert agreement_of(said(step, step)) == pytest.approx(1)
+
+
+def test_networks_that_agree_on_rows_they_know_do_not_agree():
+    """What the others have learnt of a row by heart is no evidence."""
+    other = torch.tensor([1.0, 1.0, -1.0, -1.0]).repeat(2)
+    own = torch.tensor([1.0, -1.0]).repeat(4)
+    assert agreement_of(said(own, other)) == pytest.approx(1 / K)
+
+
+def test_half_of_a_step_is_shared():
+    shared, alone = torch.tensor([1.0, 1.0, -1.0, -1.0]), torch.tensor([1.0, -1.0, 1.0, -1.0])
+    own = (shared + alone).repeat(2)
+    assert agreement_of(said(own, shared.repeat(2))) == pytest.approx(1 / K + (1 - 1 / K) / 2)
+
+
+def test_networks_that_contradict_each_other_agree_no_less_than_by_chance():
+    step = torch.linspace(-1, 2, N_ROWS)
+    assert agreement_of(said(step, -step)) == pytest.approx(1 / K)
+
+
+def test_networks_agree_by_their_steps_where_codes_are_unknown():
+    """Two networks; of each the first two held-out rows are asked, steps are s F."""
+    F = torch.tensor([[2.0, 1.0, 0.5, -1.0], [1.0, -0.5, 1.0, 5.0]])[..., None]
+    s = torch.tensor([[1.0, 2.0, 9.0], [3.0, 0.5, 9.0]])[..., None]
+    unknown = torch.tensor([[True, True, True], [True, False, True]])[..., None]
+    zeros = torch.zeros(2, 3, 1)
+    batch = Batch(zeros, zeros, s, unknown, zeros.bool(), unknown, zeros)
+    asked = []
+
+    def correction(features):
+        asked.append(features.shape)
+        return F, None
+
+    networks = SimpleNamespace(n_networks=2, correction=correction)
+    found = agreement(networks, batch, n_rows=4).item()
+    assert asked == [(2, 4, 1)]
+    steps = F[..., 0].numpy() * np.array([1.0, 2.0, 3.0, 0.0])
+    own = np.array([*steps[0, :2], *steps[1, 2:]])
+    expected = (own * steps.mean(0)).sum() / (own**2).sum()
+    assert 0.5 < expected < 1
+    assert found == pytest.approx(expected)
+
+
+def test_a_single_network_agrees_with_itself():
+    networks = SimpleNamespace(n_networks=1, alpha_mean=torch.zeros(3))
+    assert agreement(networks, None).tolist() == [1, 1, 1]
+
+
+# --- Rows that are held out.
+
+
+def test_every_network_has_held_out_rows_of_its_own():
+    kept, held = leave_out(103, 4, 0.1, seeded())
+    assert [len(rows) for rows in held] == [10] * 4
+    assert len(torch.cat(held).unique()) == 40
+    for own, others in zip(held, kept, strict=True):
+        assert sorted([*own.tolist(), *others.tolist()]) == list(range(103))
+    assert torch.cat(held).tolist() != sorted(torch.cat(held).tolist())  # at random
+    kept, held = leave_out(10, 2, 0.0, seeded())
+    assert [len(rows) for rows in held] == [0, 0]
+    assert [len(rows) for rows in kept] == [10, 10]
+
+
+def checks_of(n_rows=40, n_held=5, n_networks=3, layout=LAYOUT, rows=None):
+    if rows is None:
+        x, mask = some_rows(n_rows)
+        rows = Rows(torch.where(mask, x, 0.0), mask)
+    held = [torch.arange(k * n_held, (k + 1) * n_held) for k in range(n_networks)]
+    denoiser = some_denoiser(layout, n_networks)
+    factors = some_factors(layout.n_codes)
+    return validation_checks(denoiser, factors, rows, held, seeded(4)), rows, held
+
+
+def test_held_out_rows_are_masked_many_times_one_cell_at_a_time():
+    checks, rows, held = checks_of()
+    n = 5 * MAX_MASKINGS
+    assert checks.rows.shape == (3, n)
+    for k in range(3):
+        assert torch.equal(checks.rows[k].bincount()[held[k]], torch.full((5,), MAX_MASKINGS))
+    absent, noised = checks.absent, checks.noised
+    mask = rows.mask[checks.rows]
+    assert torch.equal(absent.x_0, rows.x[checks.rows])
+    n_hidden = absent.hidden[..., [0, 1, 4, 5]].sum(-1)
+    assert torch.equal(n_hidden == 1, mask.any(-1))
+    assert not absent.noised.any()
+    assert torch.equal(absent.unknown, absent.hidden | ~mask)
+    numbers = mask.clone()
+    for categories in CATEGORIES:
+        numbers[..., categories] = False
+    assert torch.equal(noised.hidden, numbers)
+    assert torch.equal(noised.noised[..., 0], numbers.any(-1))
+    assert torch.equal(noised.unknown, numbers | ~mask)
+    # All cells of a row take their turn.
+    row = int(mask[0].all(-1).nonzero()[0]) if mask[0].all(-1).any() else 0
+    same = checks.rows[0] == checks.rows[0, row]
+    assert absent.hidden[0, same][:, [0, 1, 4, 5]].any(0).sum() == mask[0, row, [0, 1, 4, 5]].sum()
+
+
+def test_many_held_out_rows_are_masked_less_often():
+    layout = CodeLayout((1,), (False,))
+    n = MAX_HELD_ROWS // 2
+    x = torch.zeros(3 * n, 1)
+    rows = Rows(x, torch.ones_like(x).bool())
+    for n_held, most in ((n // 3, 3 * (n // 3)), (n, n), (3 * n // 2, n)):
+        checks, _, _ = checks_of(n_held=n_held, n_networks=2, layout=layout, rows=rows)
+        assert checks.rows.shape == (2, most)
+
+
+def test_categories_alone_are_not_noised():
+    layout = CodeLayout((3, 2), (True, True))
+    x = torch.tensor([[1.0, 0, 0, 0, 1]]).repeat(8, 1)
+    rows = Rows(x, torch.ones_like(x).bool())
+    checks, _, _ = checks_of(n_held=4, n_networks=2, layout=layout, rows=rows)
+    assert checks.noised is None
+    assert checks.absent.hidden[..., [0, 3]].sum(-1).unique().tolist() == [1]
+
+
+# --- Shrinkage.
+
+
+def some_answer(n_rows=50, n_networks=2, agreed=1.0, seed=3):
+    """Random steps that say something about the residuals."""
+    x, mask = some_rows(n_networks * n_rows, seed)
+    x, hidden = (part.unflatten(0, (n_networks, n_rows)) for part in (x, mask))
+    g = torch.rand(x.shape, generator=seeded(1)) - 0.2
+    s = 0.5 + torch.rand(x.shape, generator=seeded(2))
+    F = 0.5 * (x - g) / s + torch.randn(x.shape, generator=seeded(4))
+    batch = some_batch(x, hidden, g, s)
+    return Answer(batch, F, F[..., NUMBERS], torch.full((N_CODES,), agreed))
+
+
+@pytest.mark.parametrize("unit", [1.0, "s"])
+@pytest.mark.parametrize("agreed", [1.0, 0.6])
+def test_means_are_shrunk_in_closed_form(unit, agreed):
+    answer = some_answer(agreed=agreed)
+    batch, F = answer.batch, answer.F
+    unit = batch.s if unit == "s" else unit
+    codes = torch.tensor(NUMBERS)
+    alpha, error = shrink_means(answer, codes, unit)
+    grid = np.linspace(0, 3, 6001)
+    counted = batch.hidden.numpy()
+    residual = ((batch.x_0 - batch.g) / unit).numpy()
+    step = (batch.s * F / unit).numpy()
+    curves, bases = [], []
+    for code in NUMBERS:
+        r, t = residual[..., code][counted[..., code]], step[..., code][counted[..., code]]
+        base = (r**2).sum()
+        bases.append(base)
+        # Of averaged networks: the square of their step is that of a single one times agreed.
+        curves.append([base - 2 * a * (r * t).sum() + a**2 * agreed * (t**2).sum() for a in grid])
+    curves = np.array(curves) / np.array(bases)[:, None]
+    common = min(1, grid[curves.sum(0).argmin()])
+    for place in range(2):
+        own = grid[curves[place].argmin()]
+        assert 0.1 < own < 3
+        assert alpha[place].item() == pytest.approx(min(1, (own + common) / 2), abs=1e-3)
+        expected = np.interp(alpha[place].item(), grid, curves[place])
+        assert error[place].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_alpha_is_from_zero_to_one():
+    answer = some_answer()
+    batch, codes = answer.batch, torch.tensor(NUMBERS)
+    right = (batch.x_0 - batch.g) / batch.s
+    for F, expected in ((-right, 0.0), (0.3 * right, 1.0), (0 * right, 0.0)):
+        alpha, error = shrink_means(answer._replace(F=F), codes, 1.0)
+        assert alpha.tolist() == [expected] * 2
+        assert error.tolist() == pytest.approx([1.0 if expected == 0 else 0.49] * 2)
+    # One code gains and one loses: halfway between its own alpha and the common one.
+    F = right.clone()
+    F[..., 4] = -0.5 * F[..., 4]
+    alpha, error = shrink_means(answer._replace(F=F), codes, 1.0)
+    common = (1 - 0.5) / (1 + 0.25)
+    assert alpha.tolist() == pytest.approx([(1 + common) / 2, max(0, (-2 + common) / 2)])
+    assert error.tolist() == pytest.approx([(1 - (1 + common) / 2) ** 2, 1])
+
+
+def test_a_code_that_nobody_hides_changes_nothing():
+    answer = some_answer()
+    batch = answer.batch._replace(hidden=answer.batch.hidden.clone())
+    batch.hidden[..., 4] = False
+    alpha, error = shrink_means(answer._replace(batch=batch), torch.tensor(NUMBERS), 1.0)
+    alone, _ = shrink_means(answer._replace(batch=batch), torch.tensor([0]), 1.0)
+    assert error[1] == 1
+    assert alpha[0].item() == pytest.approx(alone[0].item())
+
+
+def test_medians_are_shrunk_by_absolute_errors():
+    answer = some_answer()
+    batch = answer.batch
+    found = shrink_medians(answer, torch.tensor(NUMBERS))
+    curves = []
+    for place, code in enumerate(NUMBERS):
+        counted = batch.hidden[..., code]
+        r = (batch.x_0 - batch.g)[..., code][counted]
+        t = (batch.s[..., code] * answer.F_median[..., place])[counted]
+        curve = np.array([(r - a * t).abs().sum().item() for a in ALPHA_GRID])
+        curves.append(curve / curve[0])
+    curves = np.array(curves)
+    shared = (curves + curves.mean(0)) / 2
+    assert found.tolist() == [ALPHA_GRID[best] for best in shared.argmin(1)]
+    right = ((batch.x_0 - batch.g) / batch.s)[..., NUMBERS]
+    for scale, expected in ((-1.0, 0.0), (4.0, 0.25), (2.0, 0.5), (1.0, 1.0)):
+        found = shrink_medians(answer._replace(F_median=scale * right), torch.tensor(NUMBERS))
+        assert found.tolist() == [expected] * 2
+    # A code that would lose a little goes along with one that gains much.
+    right[..., 1] *= -0.01
+    assert shrink_medians(answer._replace(F_median=right), torch.tensor(NUMBERS)).tolist() == [1, 1]
+
+
+def test_surprise_is_summed_over_hidden_cells():
+    answer = some_answer()
+    batch, F = answer.batch, answer.F
+    for categories in CATEGORIES:
+        found = category_losses(batch, F, categories, (0.0, 0.7))
+        seen = batch.hidden[..., categories.start].numpy()
+        prior = np.log(np.maximum(batch.g[..., categories].numpy(), MIN_PROBABILITY))
+        for place, alpha in enumerate((0.0, 0.7)):
+            logits = log_softmax(prior + alpha * F[..., categories].numpy(), axis=-1)
+            expected = -(batch.x_0[..., categories].numpy() * logits)[seen].sum()
+            assert found[place].item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("agreed", [1.0, 0.6])
+def test_categories_are_shrunk_by_surprise(agreed):
+    answer = some_answer(agreed=agreed)
+    batch = answer.batch
+    F = answer.F.clone()
+    F[..., CATEGORIES[0]] = 3 * batch.x_0[..., CATEGORIES[0]] - torch.randint(
+        0, 4, batch.x_0[..., CATEGORIES[0]].shape, generator=seeded(6)
+    )
+    F[..., CATEGORIES[1]] = -batch.x_0[..., CATEGORIES[1]]
+    alphas, surprises = shrink_categories(answer._replace(F=F), LAYOUT)
+    for place, categories in enumerate(CATEGORIES):
+        losses = category_losses(batch, F, categories, ALPHA_GRID)
+        best = losses.argmin()
+        assert alphas[place] == pytest.approx(min(1.0, ALPHA_GRID[best] / agreed))
+        assert surprises[place].item() == pytest.approx((losses[best] / losses[0]).item())
+    assert alphas[0] > 0
+    assert surprises[0] < 0.95
+    assert alphas[1] == 0
+    assert surprises[1] == 1
+
+
+def test_categories_that_nobody_hides_count_as_no_gain():
+    answer = some_answer()
+    batch = answer.batch._replace(hidden=answer.batch.hidden & False)
+    _, surprises = shrink_categories(answer._replace(batch=batch), LAYOUT)
+    assert surprises.tolist() == [1, 1]
+
+
+def test_nothing_is_the_factor_analysis():
+    shrinkage = nothing(torch.ones(3))
+    assert [part.tolist() for part in shrinkage] == [[0, 0, 0]] * 3
+
+
+# --- The judgement.
+
+
+def judged(F, F_median=None, *, for_draws=False, targets=None, draw_targets=None, layout=LAYOUT):
+    """A judgement of networks that say F everywhere, where the residuals are ``targets`` times s.
+
+    Half of the residuals of a code are its target, the other half 0.
+    """
+    n_codes, n_numeric = layout.n_codes, len(layout.numeric_codes)
+    F_median = torch.zeros(2, n_numeric) if F_median is None else F_median
+    denoiser = saying(F.expand(2, n_codes), F_median, layout)
+
+    def batch(targets):
+        s = torch.full((2, 10, n_codes), 0.5)
+        g = torch.full((2, 10, n_codes), 1 / 3)
+        for categories in layout.categorical_slices:
+            g[..., categories] = 1 / (categories.stop - categories.start)
+        x_0 = g.clone()
+        x_0[:, ::2] += 0.5 * targets
+        for categories in layout.categorical_slices:
+            width = categories.stop - categories.start
+            x_0[..., categories] = torch.eye(width)[torch.arange(10) % width]
+        hidden = torch.ones(2, 10, n_codes).bool()
+        features = torch.zeros(2, 10, denoiser.first.weight.shape[1])
+        return some_batch(x_0, hidden, g, s, features)
+
+    targets = torch.zeros(n_codes) if targets is None else targets
+    draw_targets = targets if draw_targets is None else draw_targets
+    noised = batch(draw_targets) if n_numeric else None
+    checks = Checks(torch.zeros(2, 10).long(), batch(targets), noised)
+    return judge(denoiser, checks, for_draws=for_draws), denoiser, checks
+
+
+def test_numbers_are_judged_together_and_apart_from_categories():
+    """Half of the residuals are 1 (in s) and the rest 0: saying 1 is right with alpha 1/2."""
+    F, targets = torch.zeros(N_CODES), torch.zeros(N_CODES)
+    F[NUMBERS] = targets[NUMBERS] = 1.0
+    found, _, _ = judged(F, torch.ones(2, 2), targets=targets)
+    assert found.shrinkage.mean[NUMBERS].tolist() == pytest.approx([0.5, 0.5])
+    assert found.shrinkage.noised[NUMBERS].tolist() == pytest.approx([0.5, 0.5])
+    # Absolute errors are the same for any alpha: the first of the grid stays.
+    assert found.shrinkage.median[NUMBERS].tolist() == [0.0, 0.0]
+    others = [code for code in range(N_CODES) if code not in NUMBERS]
+    assert found.shrinkage.mean[others].tolist() == [0.0] * 5  # they gain nothing
+    # Errors: numbers (1/2) of base, categories 1; averaged over four columns.
+    assert found.error == pytest.approx((0.5 + 0.5 + 1 + 1) / 4)
+
+
+def test_draws_count_as_much_as_means_where_they_are_wanted():
+    F, targets, none = torch.zeros(N_CODES), torch.zeros(N_CODES), torch.zeros(N_CODES)
+    F[NUMBERS] = targets[NUMBERS] = 1.0
+    none[NUMBERS] = -1.0
+    means_only, _, _ = judged(F, targets=targets, draw_targets=none)
+    assert means_only.error == pytest.approx(3 / 4)
+    assert means_only.shrinkage.noised[NUMBERS].tolist() == [0, 0]
+    both, _, _ = judged(F, targets=targets, draw_targets=none, for_draws=True)
+    assert both.error == pytest.approx((3 / 4 + 1) / 2)
+    both, _, _ = judged(F, targets=targets, for_draws=True)
+    assert both.error == pytest.approx((3 / 4 + 1 / 2) / 2)
+
+
+@pytest.mark.parametrize("margin", [-0.005, 0.005])
+def test_numbers_that_gain_too_little_keep_the_factor_analysis(margin):
+    """Residuals of mean m and variance 1, and networks that say 1: m^2 / (1 + m^2) is gained."""
+    gain = MIN_IMPROVEMENT + margin
+    shift = math.sqrt(gain / (1 - gain))
+    layout = CodeLayout((1,), (False,))
+    denoiser = saying(torch.ones(1, 1), torch.zeros(1, 1), layout)
+    x_0 = torch.ones(1, 20, 1)
+    x_0[:, 10:] = -1
+    x_0 += shift
+    g, s = torch.zeros_like(x_0), torch.ones_like(x_0)
+    features = torch.zeros(1, 20, denoiser.first.weight.shape[1])
+    batch = some_batch(x_0, torch.ones_like(x_0).bool(), g, s, features)
+    found = judge(denoiser, Checks(torch.zeros(1, 20).long(), batch, batch))
+    if margin > 0:
+        assert found.error == pytest.approx(1 - gain, abs=1e-5)
+        assert found.shrinkage.mean.item() == pytest.approx(shift, abs=1e-5)
+    else:
+        assert found.error == 1
+        assert found.shrinkage.mean.item() == 0
+    assert found.shrinkage.noised.item() == pytest.approx(shift, abs=1e-5)
+
+
+def test_categories_that_gain_are_believed():
+    layout = CodeLayout((2, 3), (True, True))
+    F = torch.tensor([0.0, 0.0, 9.0, 0.0, 0.0])
+    found, _, checks = judged(F, layout=layout)
+    assert found.error == 1
+    assert found.shrinkage.mean.tolist() == [0.0] * 5
+    # Now the first category of the second column is the one that is there.
+    x_0 = checks.absent.x_0.clone()
+    x_0[..., 2:] = torch.tensor([1.0, 0, 0])
+    checks = checks._replace(absent=checks.absent._replace(x_0=x_0))
+    denoiser = saying(F.expand(2, 5), torch.zeros(2, 0), layout)
+    found = judge(denoiser, checks)
+    surprise = -log_softmax([9.0, 0, 0])[0] / math.log(3)
+    assert found.error == pytest.approx((1 + surprise) / 2, rel=1e-4)
+    assert found.shrinkage.mean.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_an_answer_is_what_the_networks_say():
+    F, F_median = torch.randn(3, N_CODES, generator=seeded(1)), torch.randn(3, 2)
+    denoiser = saying(F, F_median)
+    checks, _, _ = checks_of()
+    answer = ask(denoiser, checks.absent)
+    n = checks.rows.shape[1]
+    assert torch.equal(answer.F, F[:, None].expand(3, n, N_CODES))
+    assert torch.equal(answer.F_median, F_median[:, None].expand(3, n, 2))
+    torch.testing.assert_close(answer.agreed, agreement(denoiser, checks.absent))
+
+
+# --- Donors.
+
+
+def test_held_out_rows_are_told_by_the_network_that_has_not_seen_them():
+    F, F_median = torch.randn(3, N_CODES, generator=seeded(1)), torch.randn(3, 2)
+    denoiser = saying(F, F_median)
+    denoiser.alpha_mean.copy_(torch.linspace(0.2, 0.8, N_CODES))
+    denoiser.alpha_median.copy_(torch.linspace(0.9, 0.3, N_CODES))
+    checks, rows, _ = checks_of()
+    told = say(denoiser, checks)
+    batch, n = checks.absent, checks.rows.shape[1]
+    assert torch.equal(told.own, checks.rows.flatten())
+    assert torch.equal(told.x_0, rows.x[told.own])
+    assert torch.equal(told.known, ~batch.unknown.flatten(0, 1))
+    assert torch.equal(told.hidden, batch.hidden.flatten(0, 1))
+    alpha, s = denoiser.alpha_mean, batch.s
+    expected = (batch.g + alpha * s * F[:, None])[..., NUMBERS].flatten(0, 1)
+    torch.testing.assert_close(told.mean[:, NUMBERS], expected)
+    expected = batch.g[..., NUMBERS] + (
+        denoiser.alpha_median[NUMBERS] * s[..., NUMBERS] * F_median[:, None]
+    )
+    torch.testing.assert_close(told.median[:, NUMBERS], expected.flatten(0, 1))
+    agreed = agreement(denoiser, batch)
+    excess = (alpha * s * F[:, None]) ** 2 * (1 - agreed)
+    torch.testing.assert_close(told.excess, excess.flatten(0, 1))
+    assert told.mean.shape == (3 * n, N_CODES)
+
+
+def test_sums_of_held_out_rows_are_made_in_chunks():
+    n = KERNEL_ROWS + 30
+    x, mask = some_rows(n)
+    x = torch.where(mask, x, 0.0)
+    donors = KernelRegression(n, LAYOUT)
+    donors.x.copy_(x)
+    donors.mask.copy_(mask)
+    own = torch.arange(n)
+    blank = torch.zeros(n, N_CODES)
+    rows = Said(x, mask, mask, own, blank, blank, blank)
+    found, whole = sums_of_held_out(donors, rows), donors.sums(x, mask, own)
+    torch.testing.assert_close(found.weight, whole.weight)
+    torch.testing.assert_close(found.cells, whole.cells)
+
+
+def two_rows(mean, median, excess):
+    """A number and a column of two categories, each hidden in one of two rows."""
+    x_0 = torch.tensor([[2.0, 1.0, 0.0], [4.0, 0.0, 1.0]])
+    hidden = torch.tensor([[True, False, False], [True, True, True]])
+    own = torch.tensor([0, 1])
+    return Said(x_0, ~hidden, hidden, own, mean, median, excess)
+
+
+TWO = CodeLayout((1, 2), (False, True))
+
+
+def test_errors_of_means_beside_donors_by_hand():
+    mean = torch.tensor([[1.0, 0.5, 0.5], [1.0, 0.7, 0.3]])
+    excess = torch.tensor([[0.5, 9.0, 9.0], [0.2, 9.0, 9.0]])
+    rows = two_rows(mean, mean, excess)
+    sums = KernelSums(
+        torch.tensor([[1.0, 1.0, 1.0], [3.0, 0.5, 0.5]]),
+        torch.tensor([[2.0, 1.0, 0.0], [9.0, 0.0, 0.5]]),
+    )
+    found = mean_errors(rows, sums, 2.0, TWO)
+    alone = (2 - 1) ** 2 + (4 - 1) ** 2
+    joint = [(1 + 2 * 2) / (1 + 2 * 1), (1 + 2 * 9) / (1 + 2 * 3)]
+    errors = [(2 - joint[0]) ** 2 - 0.5 / 3**2, (4 - joint[1]) ** 2 - 0.2 / 7**2]
+    surprise = -math.log((0.3 + 2 * 0.5) / (1 + 2 * 0.5)) / -math.log(0.3)
+    expected = [[errors[0] / alone, 0], [errors[1] / alone, surprise]]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_errors_of_medians_beside_donors_by_hand():
+    median = torch.tensor([[1.0, 0.5, 0.5], [1.0, 0.7, 0.3]])
+    rows = two_rows(torch.zeros(2, 3), median, torch.zeros(2, 3))
+    sums = KernelSums(torch.ones(2, 3), torch.full((2, 3), 5.0))
+    found = median_errors(rows, sums, 1.0, TWO)
+    np.testing.assert_allclose(found, [[abs(2 - 3) / 4], [abs(4 - 3) / 4]])
+
+
+def test_relative_errors_of_a_column_add_up_to_one_without_donors():
+    error = torch.tensor([[1.0, 0.0], [3.0, 0.0]])
+    assert relative(error, error).sum(0).tolist() == [1, 0]
+
+
+def test_a_trust_of_columns_is_one_of_codes():
+    assert of_codes(torch.tensor([1.0, 2.0, 3.0, 4.0]), LAYOUT).tolist() == [1, 3, 3, 3, 2, 4, 4]
+
+
+def test_luck_is_within_two_standard_errors():
+    """Rows, not their maskings, are counted."""
+    own = torch.arange(100).repeat_interleave(3)
+    gain = torch.where(torch.arange(300) % 6 < 3, 1.0, -1.0) / 3
+    for margin, expected in ((1.01, True), (0.99, False)):
+        # Every row gains c and gains or loses 1 by chance: 100 c = errors sqrt(100 c^2 + 100).
+        errors = margin * MIN_GAIN_ERRORS
+        shift = errors / math.sqrt(100 - errors**2)
+        assert is_beyond_chance(gain + shift / 3, own, 100) == expected
+
+
+def twins(n_half=60, seed=0):
+    """Rows that come twice, of noise."""
+    half = torch.randn(n_half, 2, generator=seeded(seed))
+    x = torch.cat([half, half])
+    return Rows(x, torch.ones_like(x).bool())
+
+
+PAIR = CodeLayout((1, 1), (False, False))
+
+
+def donors_of(rows, layout=PAIR):
+    """Of networks that say nothing."""
+    n = len(rows.x)
+    denoiser = some_denoiser(layout, 2)
+    denoiser.W.zero_()
+    denoiser.mu.zero_()
+    denoiser.psi.fill_(1)
+    held = [torch.arange(10), torch.arange(10, 20)]
+    checks = validation_checks(denoiser, denoiser.factors, rows, held, seeded(3))
+    assert n > 20
+    return choose_donors(denoiser, rows, checks), denoiser
+
+
+def test_twins_are_asked():
+    rows = twins()
+    donors, _ = donors_of(rows)
+    assert torch.equal(donors.x, rows.x)
+    assert torch.equal(donors.mask, rows.mask)
+    assert (donors.trust > 0).all()
+    assert (donors.trust_median > 0).all()
+    absent = rows.mask.clone()
+    absent[:, 0] = False
+    found = donors.join(torch.zeros_like(rows.x), torch.where(absent, rows.x, 0), absent, False)
+    assert (found - rows.x)[:, 0].abs().median() < 0.35  # 0.67 without
+
+
+def test_rows_without_a_twin_are_not():
+    x = torch.randn(120, 2, generator=seeded(1))
+    assert donors_of(Rows(x, torch.ones_like(x).bool()))[0] is None

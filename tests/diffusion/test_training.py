@@ -1,0 +1,360 @@
+"""The loop with networks of one weight, a clock set by hand and judges that follow a list."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from small_models import some_denoiser
+
+from skmissdiff._diffusion import training
+from skmissdiff._diffusion.denoiser import Denoiser
+from skmissdiff._diffusion.optimiser import Optimiser, OptimiserSettings
+from skmissdiff._diffusion.training import (
+    CHECKPOINTS,
+    MIN_CHANGE,
+    PATIENCE,
+    WARM_UP,
+    Checkpoints,
+    Clock,
+    History,
+    fit_loop,
+    learning_rate_factor,
+    train_step,
+)
+
+
+@pytest.fixture
+def seconds(monkeypatch):
+    """What the clock on the wall says."""
+    wall = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: wall.now))
+    return wall
+
+
+def test_learning_rates_rise_and_fall_along_a_cosine():
+    assert learning_rate_factor(0.0) == pytest.approx(1e-3 / WARM_UP)
+    half = WARM_UP / 2
+    expected = (half + 1e-3) / WARM_UP * (1 + math.cos(math.pi * half)) / 2
+    assert learning_rate_factor(half) == pytest.approx(expected)
+    assert learning_rate_factor(1 / 3) == pytest.approx(0.75)
+    assert learning_rate_factor(0.5) == pytest.approx(0.5)
+    assert learning_rate_factor(2 / 3) == pytest.approx(0.25)
+    assert learning_rate_factor(1.0) == learning_rate_factor(1.7) == pytest.approx(0)
+
+
+# --- The clock.
+
+
+def test_without_a_time_the_share_is_that_of_the_steps(seconds):
+    clock = Clock(8)
+    seconds.now += 1e6
+    assert [clock.share_done(n) for n in (0, 2, 8)] == [0, 0.25, 1]
+    assert clock.seconds_left() == math.inf
+
+
+def test_the_loop_has_the_seconds_that_are_left(seconds):
+    clock = Clock(100, max_time=10.0, started=98.0)
+    assert clock.seconds_left() == 8
+    seconds.now = 102  # of the ten seconds four are gone
+    clock.start_loop()
+    assert clock.share_done(0) == 0
+    seconds.now = 105
+    assert clock.share_done(1) == pytest.approx(0.5)
+    assert clock.share_done(80) == pytest.approx(0.8)  # steps are ahead of the time
+    assert clock.seconds_left() == 3
+    seconds.now = 108
+    assert clock.share_done(1) == pytest.approx(1)
+    seconds.now = 109
+    assert clock.share_done(1) > 1
+
+
+def test_a_clock_starts_when_it_is_made(seconds):
+    clock = Clock(100, max_time=10.0)
+    seconds.now = 105
+    assert clock.seconds_left() == 5
+    assert clock.share_done(0) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("late", [0.0, 5.0])
+def test_a_loop_that_starts_too_late_is_over(seconds, late):
+    clock = Clock(100, max_time=10.0)
+    seconds.now = 110 + late
+    clock.start_loop()
+    assert clock.share_done(0) == 1
+
+
+# --- One weight that is pulled towards 1.
+
+
+class OneWeight(Denoiser):
+    def __init__(self, start=0.0, n_networks=1):
+        super().__init__()
+        self.n_networks = n_networks
+        self.weight = torch.nn.Parameter(torch.tensor(start))
+        self.blocks = torch.nn.ModuleList()
+
+
+def pull(denoiser, batch):
+    return (denoiser.weight - batch).square()
+
+
+SETTINGS = OptimiserSettings(0.1, weight_decay=0.0, ema_decay=0.5)
+
+
+def test_a_step_tells_the_loss_before_it():
+    denoiser = OneWeight(3.0)
+    optimiser = Optimiser(denoiser, SETTINGS)
+    assert train_step(denoiser, optimiser, pull, torch.tensor(1.0), 0, 1.0) == 4.0
+    assert denoiser.weight.item() == pytest.approx(2.9)  # one step of AdamW is the learning rate
+
+
+@pytest.mark.parametrize("n_networks", [1, 4])
+def test_the_loss_of_every_network_counts_in_full(n_networks):
+    denoiser = OneWeight(3.0, n_networks)
+    gradients = []
+
+    class Spy:
+        def step(self, n_steps, factor):
+            gradients.append((denoiser.weight.grad.item(), n_steps, factor))
+
+    train_step(denoiser, Spy(), pull, torch.tensor(1.0), 7, 0.5)
+    assert gradients == [(n_networks * 4.0, 7, 0.5)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_the_training(value):
+    denoiser = OneWeight()
+    optimiser = Optimiser(denoiser, SETTINGS)
+    with pytest.raises(ValueError, match=rf"diverged: the loss is {value} after 12 steps.*extreme"):
+        train_step(denoiser, optimiser, pull, torch.tensor(value), 12, 1.0)
+    assert denoiser.weight.item() == 0
+
+
+# --- Checkpoints.
+
+
+def judge_of(errors):
+    """Gives one error after another, and remembers the weight it was asked about."""
+    judged = SimpleNamespace(weights=[], errors=list(errors))
+
+    def judge(denoiser):
+        judged.weights.append(denoiser.weight.item())
+        return SimpleNamespace(error=judged.errors[len(judged.weights) - 1])
+
+    return judge, judged
+
+
+def looked(errors, shares=CHECKPOINTS):
+    """Checkpoints that have looked once for each error; the average at look i is i."""
+    denoiser = OneWeight(-1.0)
+    optimiser = Optimiser(denoiser, SETTINGS)
+    judge, judged = judge_of(errors)
+    checkpoints, history = Checkpoints(judge, optimiser), History()
+    for i, (_, share) in enumerate(zip(errors, shares, strict=False)):
+        optimiser.average[0].fill_(float(i))
+        checkpoints.look(denoiser, share, history)
+        assert denoiser.weight.item() == -1
+        assert optimiser.average[0].item() == i
+    return checkpoints, history, judged
+
+
+def test_averaged_weights_are_judged_and_the_best_kept():
+    checkpoints, history, judged = looked([0.9, 0.6, 0.7, 0.5, 0.8])
+    assert judged.weights == [0, 1, 2, 3, 4]
+    assert history.validation_loss_curve == [0.9, 0.6, 0.7, 0.5, 0.8]
+    assert checkpoints.best.error == 0.5
+    assert [weight.item() for weight in checkpoints.weights] == [3]
+    assert checkpoints.n_stale == 1
+
+
+def test_the_first_is_kept_however_bad_it_is():
+    checkpoints, _, _ = looked([1.2, 1.3])
+    assert checkpoints.best.error == 1.2
+    assert checkpoints.n_stale == 2
+
+
+def test_small_gains_are_kept_but_count_as_none():
+    errors = [0.9 - 0.5 * MIN_CHANGE * i for i in range(4)]
+    checkpoints, _, _ = looked(errors)
+    assert checkpoints.best.error == errors[-1]
+    assert checkpoints.n_stale == 3
+
+
+def test_a_first_gain_has_to_be_against_the_factor_analysis():
+    assert looked([1 - 2 * MIN_CHANGE])[0].n_stale == 0
+    assert looked([1 - 0.5 * MIN_CHANGE])[0].n_stale == 1
+
+
+def test_training_is_in_vain_when_nothing_has_improved_for_long():
+    assert not looked([0.5] + [0.6] * (PATIENCE - 1))[0].in_vain
+    assert looked([0.5] + [0.6] * PATIENCE)[0].in_vain
+    assert not looked([0.5] + [0.6] * (PATIENCE - 1) + [0.4])[0].in_vain
+
+
+def test_what_was_best_is_forgotten_with_its_rows():
+    checkpoints, _, _ = looked([0.5, 0.6])
+    checkpoints.forget()
+    assert checkpoints.best is None
+    assert checkpoints.weights == []
+    assert checkpoints.n_stale == 0
+    assert len(checkpoints.due) == len(CHECKPOINTS) - 2
+
+
+def test_checkpoints_wait_for_their_share():
+    denoiser = OneWeight()
+    judge, judged = judge_of([0.9, 0.8, 0.7])
+    checkpoints = Checkpoints(judge, Optimiser(denoiser, SETTINGS))
+    for share in (0.0, CHECKPOINTS[0] - 1e-6, CHECKPOINTS[0], CHECKPOINTS[0] + 1e-6):
+        checkpoints.look(denoiser, share, History())
+    assert len(judged.weights) == 1
+    checkpoints.look(denoiser, CHECKPOINTS[4], History())  # those that were missed count as one
+    checkpoints.look(denoiser, CHECKPOINTS[4] + 1e-6, History())
+    assert len(judged.weights) == 2
+    checkpoints.look(denoiser, 1.0, History())
+    checkpoints.look(denoiser, 1.0, History())
+    assert len(judged.weights) == 3
+
+
+# --- The loop.
+
+
+def fitted(max_iter=50, target=1.0, settings=SETTINGS, clock=None, **options):
+    denoiser = OneWeight()
+    batches = []
+
+    def next_batch():
+        batches.append(target)
+        return torch.tensor(target)
+
+    history, best = fit_loop(
+        denoiser, next_batch, pull, clock or Clock(max_iter), settings, **options
+    )
+    return denoiser.weight.item(), history, best
+
+
+def followed(max_iter=50):
+    """Weights and averages of the same training, step by step."""
+    weight = torch.nn.Parameter(torch.tensor(0.0))
+    adamw = torch.optim.AdamW([weight], betas=(0.9, 0.99), weight_decay=0.0)
+    average, averages, losses = 0.0, [], []
+    for n in range(max_iter):
+        adamw.param_groups[0]["lr"] = 0.1 * learning_rate_factor(n / max_iter)
+        adamw.zero_grad()
+        loss = (weight - 1) ** 2
+        losses.append(loss.item())
+        loss.backward()
+        adamw.step()
+        decay = min(0.5, (n + 1) / (n + 10))
+        average = decay * average + (1 - decay) * weight.item()
+        averages.append(average)
+    return averages, losses
+
+
+def test_the_averaged_weights_are_kept():
+    averages, losses = followed()
+    weight, history, best = fitted()
+    assert weight == pytest.approx(averages[-1], abs=1e-6)
+    assert history.loss_curve == pytest.approx(losses, abs=1e-6)
+    assert history.n_iter == 50
+    assert history.validation_loss_curve == []
+    assert best is None
+
+
+def test_the_best_checkpoint_is_kept():
+    errors = [0.9, 0.5, *[0.6] * 20]
+    judge, judged = judge_of(errors)
+    weight, history, best = fitted(judge=judge)
+    assert len(history.validation_loss_curve) == 2 + PATIENCE
+    assert weight == judged.weights[1]
+    assert best.error == 0.5
+    steps = [math.ceil(50 * share - 1e-9) for share in CHECKPOINTS]
+    averages, _ = followed()
+    expected = [averages[n - 1] for n in steps[: 2 + PATIENCE]]
+    assert judged.weights == pytest.approx(expected, abs=1e-6)
+    assert history.n_iter == steps[1 + PATIENCE]  # in vain: the rest is spared
+
+
+def test_all_checkpoints_are_asked_while_it_improves():
+    judge, judged = judge_of([0.9 - 0.05 * i for i in range(len(CHECKPOINTS))])
+    _, history, _ = fitted(judge=judge)
+    assert history.n_iter == 50
+    assert len(judged.weights) == len(CHECKPOINTS)
+
+
+def test_the_callback_is_told_of_every_step():
+    told = []
+    _, history, _ = fitted(5, callback=lambda *args: told.append(args))
+    assert told == [(n + 1, 5, value) for n, value in enumerate(history.loss_curve)]
+
+
+def test_the_time_ends_it(seconds):
+    def callback(*_):
+        seconds.now += 1
+
+    clock = Clock(1000, max_time=10.0)
+    seconds.now += 3  # of the factor analysis
+    _, history, _ = fitted(clock=clock, callback=callback)
+    assert history.n_iter == 7
+
+
+class Refreshed:
+    """Due at two shares; remembers the weight and the shares."""
+
+    def __init__(self, says=True):
+        self.calls, self.says, self.due = [], says, [0.25, 0.5]
+
+    def is_due(self, share_done):
+        return bool(self.due) and share_done >= self.due[0]
+
+    def __call__(self, denoiser, share_done, seconds_left):
+        self.due.pop(0)
+        self.calls.append((denoiser.weight.item(), share_done, seconds_left))
+        return self.says
+
+
+def test_rows_are_made_anew_by_the_averaged_weights():
+    averages, _ = followed(20)
+    refresh = Refreshed()
+    weight, _, _ = fitted(20, refresh=refresh)
+    assert [call[1:] for call in refresh.calls] == [(0.25, math.inf), (0.5, math.inf)]
+    assert [call[0] for call in refresh.calls] == pytest.approx(
+        [averages[4], averages[9]], abs=1e-6
+    )
+    assert weight == pytest.approx(averages[-1], abs=1e-6)
+
+
+@pytest.mark.parametrize("says", [True, False])
+def test_a_refresh_forgets_what_was_best_unless_it_was_left_out(says):
+    judge, _ = judge_of([0.1, *[0.5] * 20])
+    _, history, best = fitted(20, judge=judge, refresh=Refreshed(says))
+    assert best.error == (0.5 if says else 0.1)
+    assert (history.n_iter < 20) == (not says)
+
+
+def test_weights_that_are_not_finite_are_not_kept():
+    def broken(denoiser, batch):
+        value = denoiser.weight * 0.0
+        value.register_hook(lambda gradient: gradient * math.nan)
+        return value
+
+    with pytest.raises(ValueError, match="diverged in its last step"):
+        fit_loop(OneWeight(), lambda: None, broken, Clock(1), SETTINGS)
+
+
+def test_all_weights_of_a_denoiser_are_trained():
+    """Also the hidden matrices, which only a statistical test would miss."""
+    denoiser = some_denoiser(n_layers=2).requires_grad_(True)
+    denoiser.last.weight.data.fill_(0.1)
+    before = {name: p.detach().clone() for name, p in denoiser.named_parameters()}
+    features = torch.randn(3, 32, denoiser.first.weight.shape[1])
+
+    def loss(denoiser, batch):
+        F, F_median = denoiser.correction(batch)
+        return (F - 1).square().mean() + (F_median + 1).square().mean()
+
+    settings = OptimiserSettings(0.01, 0.02, weight_decay=0.0)
+    history, _ = fit_loop(denoiser, lambda: features, loss, Clock(10), settings)
+    for name, parameter in denoiser.named_parameters():
+        assert (parameter != before[name]).any(), name
+    assert history.loss_curve[-1] < 0.9 * history.loss_curve[0]
