@@ -1,8 +1,8 @@
-"""Break the training and the encoding at random, one line at a time, and count what the tests notice.
+"""Break the training and the encoding at random, one at a time, and count what the tests notice.
 
     python tests/mutants.py 150 --seed 0 [--only shrinkage]
 
-A mutant differs from the code in one operator, comparison, constant, condition, builtin or
+A mutant differs from the code in one operator, comparison, constant, condition, function or
 statement. Every one gets a process, forked from this one so that torch is imported once, that runs
 the fast tests of its module until one fails. Survivors are printed with what was changed: each
 wants a test, or is no change at all.
@@ -15,6 +15,7 @@ import difflib
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import sys
@@ -23,9 +24,9 @@ import time
 
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDERS = ("_diffusion", "_encoding")
-# Together they run in less than a minute; slower ones may notice more.
-FAST_ENCODING = ("encoding", "scaling", "plausible", "determined_values")
-SLOW = "test_resampling_repairs_replacement"
+# With tests/diffusion they run in less than a minute; slower ones may notice more.
+FAST_ENCODING = ("encoding_parts", "scaling", "constraints", "dependencies", "encoding")
+TRAINED = {"sampler", "imputer", "tables"}  # fixtures that take long
 
 SWAPS = {
     ast.Add: ast.Sub,
@@ -83,11 +84,10 @@ def mutations(node):
         yield lambda n: setattr(n, "test", ast.UnaryOp(ast.Not(), n.test))
     body = getattr(node, "body", None)
     for place, line in enumerate(body if isinstance(body, list) else []):
-        if isinstance(line, ast.Assign | ast.AugAssign | ast.If | ast.For) or (
-            isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)
-        ):
-            if not isinstance(node, ast.Module | ast.ClassDef):
-                yield lambda n, place=place: n.body.__setitem__(place, ast.Pass())
+        is_call = isinstance(line, ast.Expr) and isinstance(line.value, ast.Call)
+        droppable = is_call or isinstance(line, ast.Assign | ast.AugAssign | ast.If | ast.For)
+        if droppable and not isinstance(node, ast.Module | ast.ClassDef):
+            yield lambda n, place=place: n.body.__setitem__(place, ast.Pass())
 
 
 KEEP = object()  # a unary operator that goes, and leaves its operand
@@ -120,10 +120,10 @@ def left_out(tree):
             yield from ast.walk(node)
 
 
-def all_mutants(only):
-    """Path, original source and mutated source of everything that can be changed."""
+def all_mutants(root, only):
+    """Path, node and number of everything that can be changed."""
     for folder in FOLDERS:
-        for path in sorted((ROOT / "skmissdiff" / folder).glob("*.py")):
+        for path in sorted((root / "skmissdiff" / folder).glob("*.py")):
             if only and path.stem not in only:
                 continue
             tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -146,46 +146,45 @@ def mutate(path, place, number):
     return after, "\n".join(list(lines)[2:])
 
 
-def tests_of(path):
+def tests_of(root, path):
     """The fast tests that can notice a change, those that bear its name first."""
     if path.parent.name == "_encoding":
-        found = [f for name in FAST_ENCODING for f in (ROOT / "tests").glob(f"test_{name}.py")]
+        found = [root / "tests" / f"test_{name}.py" for name in FAST_ENCODING]
     else:
-        imports = {p.stem: p.read_text() for p in path.parent.glob("*.py")}
+        texts = {p.stem: p.read_text(encoding="utf-8") for p in path.parent.glob("*.py")}
         users, before = {path.stem}, set()
         while users != before:
             before = set(users)
-            users |= {
-                m for m, text in imports.items() for u in before if f"from .{u} import" in text
-            }
-        found = [
-            f
-            for f in sorted((ROOT / "tests" / "diffusion").glob("test_*.py"))
-            if any(f"_diffusion.{u} import" in f.read_text() for u in users)
-            or any(f"_diffusion import {u}" in f.read_text() for u in users)
-        ]
-    return sorted(found, key=lambda f: not f.stem.startswith(f"test_{path.stem}"))
+            for used in before:
+                users |= {name for name, text in texts.items() if f"from .{used} import" in text}
+        wanted = re.compile(rf"_diffusion(\.| import )({'|'.join(users)})\b")
+        tests = sorted((root / "tests" / "diffusion").glob("test_*.py"))
+        found = [test for test in tests if wanted.search(test.read_text(encoding="utf-8"))]
+    return sorted(found, key=lambda test: not test.stem.startswith(f"test_{path.stem}"))
 
 
-def survives(path, source, work, seconds):
-    """Whether the tests pass with ``source`` at ``path``, in a copy of the package at ``work``."""
-    target = work / path.relative_to(ROOT)
-    original = target.read_text(encoding="utf-8")
-    target.write_text(source, encoding="utf-8")
+class Fast:
+    """Leaves out the tests of what is trained at length."""
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if not TRAINED & set(item.fixturenames)]
+
+
+def passes(root, tests, seconds):
+    """Whether the tests pass, in a process of their own."""
     child = os.fork()
     if child == 0:
         import pytest
 
-        log = os.open(work / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        log = os.open(root / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.setsid()
-        os.chdir(work)
-        sys.path.insert(0, str(work))
+        os.chdir(root)
+        sys.path.insert(0, str(root))
         sys.dont_write_bytecode = True
-        files = [str(work / file.relative_to(ROOT)) for file in tests_of(path)]
-        options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--rootdir", str(work)]
-        os._exit(int(pytest.main([*options, "-k", f"not {SLOW}", *files])))
+        options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--rootdir", str(root)]
+        os._exit(int(pytest.main([*options, *map(str, tests)], plugins=[Fast()])))
     stop, status = time.monotonic() + seconds, None
     while time.monotonic() < stop and status is None:
         done, code = os.waitpid(child, os.WNOHANG)
@@ -193,7 +192,6 @@ def survives(path, source, work, seconds):
     if status is None:
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    target.write_text(original, encoding="utf-8")
     return status == 0
 
 
@@ -204,35 +202,38 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="*", help="modules, all if left out")
     parser.add_argument("--numbers", nargs="*", type=int, help="those of the mutants to run again")
-    parser.add_argument("--seconds", type=float, default=120)
+    parser.add_argument("--seconds", type=float, default=180)
     options = parser.parse_args()
-    os.environ.setdefault("SCIPY_ARRAY_API", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.update(SCIPY_ARRAY_API="1", OMP_NUM_THREADS="1")
     import pandas, polars, pytest, scipy.stats, sklearn.utils.estimator_checks, torch  # noqa
 
-    choices = list(all_mutants(options.only))
-    chosen = random.Random(options.seed).sample(choices, min(options.n_mutants, len(choices)))
-    killed = alive = 0
+    n_alive = n_killed = 0
     with tempfile.TemporaryDirectory() as folder:
-        work = pathlib.Path(folder)
+        root = pathlib.Path(folder)
         for name in ("skmissdiff", "tests"):
-            shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", work)
-        for count, (path, place, number) in enumerate(chosen, 1):
-            if options.numbers and count not in options.numbers:
-                continue
-            start = time.monotonic()
-            source, change = mutate(path, place, number)
-            survived = survives(path, source, work, options.seconds)
-            alive, killed = alive + survived, killed + (not survived)
-            seconds = time.monotonic() - start
-            verdict = "SURVIVED" if survived else "killed"
-            print(
-                f"{count} {path.parent.name}/{path.name} {verdict} in {seconds:.1f} s", flush=True
-            )
-            if survived:
-                print(change, flush=True)
-        print(f"killed {killed} of {killed + alive} mutants, {len(choices)} are possible")
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", root)
+        choices = list(all_mutants(root, options.only))
+        chosen = random.Random(options.seed).sample(choices, min(options.n_mutants, len(choices)))
+        numbered = [
+            (number, *mutant)
+            for number, mutant in enumerate(chosen, 1)
+            if not options.numbers or number in options.numbers
+        ]
+        unharmed = {test for _, path, _, _ in numbered for test in tests_of(root, path)}
+        if not passes(root, sorted(unharmed), 10 * options.seconds):
+            sys.exit("The tests fail without any mutant:\n" + (root / "log").read_text())
+        for number, path, place, which in numbered:
+            start, original = time.monotonic(), path.read_text(encoding="utf-8")
+            source, change = mutate(path, place, which)
+            path.write_text(source, encoding="utf-8")
+            alive = passes(root, tests_of(root, path), options.seconds)
+            path.write_text(original, encoding="utf-8")
+            n_alive, n_killed = n_alive + alive, n_killed + (not alive)
+            verdict = f"SURVIVED\n{change}" if alive else "killed"
+            name = f"{path.parent.name}/{path.name}"
+            print(f"{number} {name} {time.monotonic() - start:.0f} s {verdict}", flush=True)
+    print(f"killed {n_killed} of {n_killed + n_alive} mutants; {len(choices)} are possible")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ which cell comes from one seed, so that large tables cost no more than small one
 
 import os
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
@@ -32,6 +34,15 @@ INTEGERS = [
     st.integers(2**63 - 1 - NEAR, 2**63 - 1),
 ]
 UNSIGNED = [st.integers(0, NEAR), st.integers(2**64 - 1 - NEAR, 2**64 - 1)]
+# The years in which every library has room for nanoseconds.
+INSTANTS = st.datetimes(datetime(1680, 1, 1), datetime(2260, 1, 1))
+NANOSECONDS = st.integers(-(2**63) + 1, 2**63 - 1).map(lambda at: pd.Timestamp(at, unit="ns"))
+MIDNIGHTS = st.dates(date(1900, 1, 1), date(2100, 1, 1)).map(
+    lambda day: pd.Timestamp(day).tz_localize("Europe/Berlin")
+)
+DURATIONS = st.timedeltas(timedelta(-36500), timedelta(36500))
+SECONDS = st.integers(-(10**9), 10**9)
+PRICES = st.decimals(-(10**9), 10**9, places=3)
 # Of each dtype: the values it may hold, and whether it has missing cells of its own.
 PANDAS = {
     "float64": (FLOATS, True),
@@ -48,6 +59,16 @@ PANDAS = {
     "string[python]": (st.sampled_from(TEXTS), True),
     "object": (st.sampled_from(TEXTS), True),
     "category": (st.integers(0, 3), True),
+    "datetime64[ns]": (NANOSECONDS, True),
+    "datetime64[s]": (SECONDS.map(lambda at: pd.Timestamp(at, unit="s")), True),
+    "datetime64[us, Europe/Berlin]": (
+        [MIDNIGHTS, INSTANTS.map(lambda at: pd.Timestamp(at, tz="UTC"))],
+        True,
+    ),
+    "timedelta64[us]": (DURATIONS, True),
+    "period[M]": (st.dates().map(lambda day: pd.Period(day, "M")), True),
+    "date32[pyarrow]": (st.dates(), True),
+    pd.ArrowDtype(pa.decimal128(14, 3)): (PRICES, True),
     "int32[pyarrow]": (st.integers(-(2**31), 2**31 - 1), True),
 }
 POLARS = {
@@ -58,6 +79,12 @@ POLARS = {
     pl.Boolean: (st.booleans(), True),
     pl.String: (st.sampled_from(TEXTS), True),
     pl.Categorical: (st.sampled_from(TEXTS), True),
+    pl.Date: (st.dates(), True),
+    pl.Datetime("ns"): (INSTANTS, True),
+    pl.Datetime("ms", "Europe/Berlin"): (INSTANTS.map(lambda at: at.replace(tzinfo=UTC)), True),
+    pl.Duration("us"): (DURATIONS, True),
+    pl.Time: (st.times(), True),
+    pl.Decimal(14, 3): (PRICES, True),
     pl.Enum(TEXTS): (st.sampled_from(TEXTS), True),
 }
 ARRAYS = {
@@ -65,6 +92,8 @@ ARRAYS = {
     "float32": (FLOATS_32, True),
     "int64": (INTEGERS, False),
     "bool": (st.booleans(), False),
+    "datetime64[s]": (SECONDS.map(lambda at: np.datetime64(at, "s")), True),
+    "timedelta64[ns]": (st.integers(-(2**62), 2**62).map(lambda n: np.timedelta64(n, "ns")), True),
     "str": (st.sampled_from(TEXTS), False),
     "object": (None, True),  # each column another one of OBJECTS
 }
@@ -73,6 +102,11 @@ OBJECTS = [
     st.booleans(),
     FLOATS,
     *INTEGERS,
+    st.dates(),
+    INSTANTS,
+    DURATIONS,
+    st.times(),
+    PRICES,
     st.one_of(st.integers(-9, 9), FLOATS),
 ]
 NULLS = [None, np.nan, pd.NA]
@@ -107,7 +141,9 @@ def columns(draw, library, n_columns, only=None):
     """Columns of a table in one library, of the dtype ``only`` if given."""
     dtypes = {"pandas": PANDAS, "polars": POLARS}.get(library, ARRAYS)
     if library in ("array", "list"):  # one dtype for all
-        only = draw(st.sampled_from(list(ARRAYS))) if only is None else only
+        lists = [dtype for dtype in ARRAYS if "64[" not in dtype]
+        kinds = lists if library == "list" else list(ARRAYS)
+        only = draw(st.sampled_from(kinds)) if only is None else only
     made = []
     for _ in range(n_columns):
         dtype = draw(st.sampled_from(list(dtypes))) if only is None else only
@@ -188,9 +224,13 @@ def cells_of(table, observed=None):
 
 
 def is_null(value):
-    return value is None or value is pd.NA or (isinstance(value, float) and value != value)
+    if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return isinstance(value, float) and value != value
 
 
 def missing_of(table):
     """Where cells are missing, bool of shape (n_rows, n_columns)."""
+    if isinstance(table, np.ndarray) and table.dtype.kind in "mM":
+        return np.isnat(table)
     return np.array([[is_null(value) for value in column] for column in columns_of(table)]).T

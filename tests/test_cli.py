@@ -16,7 +16,7 @@ from skmissdiff.cli import _command_sample
 from skmissdiff.cli import _main as cli
 
 DATA = pathlib.Path(__file__).parents[1].parent / "shared" / "data"
-QUICK = ["--max-iter", "5", "--n-steps", "4", "--seed", "0"]
+QUICK = ["--max-iter", "0", "--n-steps", "4", "--seed", "0"]
 
 
 def _cells(path):

@@ -91,7 +91,9 @@ def test_nothing_is_trained(source, models, tmp_path, capsys, monkeypatch):
 def test_a_new_table(models, tmp_path, capsys):
     """Columns in another order, unknown ones, empty ones, codes that look like numbers."""
     new, out = tmp_path / "new.csv", tmp_path / "out.csv"
-    new.write_text('ort,note,kinder,lohn,größe,id\nKöln,x,,,"170,5",7\n,y,2,,180,8\nUlm,,1,,,9\n')
+    new.write_text(
+        'ort,note,kinder,lohn,größe,id\nKöln,x,,"900,00 €","170,5",7\n,y,2,,180,8\nUlm,,1,,,9\n'
+    )
     status, err = run(capsys, "impute", new, "-o", out, "--model", models["impute"], "--seed", 1)
     assert status == 0, err
     lines = out.read_text().splitlines()
@@ -103,10 +105,22 @@ def test_a_new_table(models, tmp_path, capsys):
     assert cells["ort"][1] in ("Köln", "Bad Ems; Lahn")
     assert cells["größe"].tolist()[:2] == ["170,5", "180"]
     assert cells["größe"].str.fullmatch(r"1\d\d(,\d)?").all()
-    assert cells["lohn"].str.fullmatch(r"2\.\d{3},\d\d €").all()  # as the fitted table wrote it
+    assert cells["lohn"][0] == "900,00 €"
+    # As the fitted table wrote it.
+    assert cells["lohn"][1:].str.fullmatch(r"[12]\.\d{3},\d\d €").all()
     assert cells["kinder"].isin(list("0123")).all()
     assert "carried through untouched: 'note', 'id'" in err
     assert "seed 1" in err
+
+
+def test_a_column_without_any_value_is_written_as_the_fitted_table_did(models, tmp_path, capsys):
+    new, out = tmp_path / "new.csv", tmp_path / "out.csv"
+    new.write_text("größe;lohn;kinder;ort\n170,5;;;Köln\n180,5;;;Köln\n")
+    args = ["impute", new, "-o", out, "--model", models["impute"], "-q"]
+    assert run(capsys, *args) == (0, "")
+    cells = pd.read_csv(out, sep=";", dtype=str)
+    assert cells["lohn"].str.fullmatch(r"[12]\.\d{3},\d\d €").all()
+    assert cells["kinder"].isin(list("0123")).all()
 
 
 def test_given_and_other_endings(models, tmp_path, capsys):
@@ -193,7 +207,7 @@ def test_parquet(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--max-iter", "5"], "--max-iter makes no sense with --model: it was trained with its"),
+        (["--max-iter", "0"], "--max-iter makes no sense with --model: it was trained with its"),
         (["--no-bounds"], "--no-bounds makes no sense"),
         (["--bounds", "größe=0:1"], "--bounds makes no sense"),
         (["--snap", "größe"], "--snap makes no sense"),

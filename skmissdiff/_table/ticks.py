@@ -81,11 +81,11 @@ class Ticks:
             return -high, high
         if self.holds == "daytime":
             return 0, DAY // NANOSECONDS[self.unit] - 1
-        if self.holds == "date" and self.unit == "D":
-            low, high = -(2**31), 2**31 - 1
-        if self.python in ("date", "datetime"):
+        if self.holds in ("instant", "date"):
+            # The years that Python has; libraries hold others, and cannot show them.
             ends = (dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30))
-            low, high = (nanoseconds(end) // NANOSECONDS[self.unit] for end in ends)
+            first, last = (nanoseconds(end) // NANOSECONDS[self.unit] for end in ends)
+            low, high = max(low, first), min(high, last)
         if self.python == "timedelta":
             high = dt.timedelta.max // dt.timedelta(microseconds=1)
             return -high, high

@@ -74,8 +74,12 @@ def parse_as_fitted(name, raw, reading, model):
 
 
 def _with_decimals_of(style, fitted):
-    """A style of numbers with as many decimals as the fitted table had, if that had more."""
+    """A style of numbers with the decimals and thousands of the fitted table, if that had more."""
     style = replace(style, whole=style.whole and fitted.whole)
+    own, then = style.numbers, fitted.numbers
+    if own and then and not own.thousands and own.decimal == then.decimal:
+        # A few rows need not have a number of four digits.
+        style = replace(style, numbers=replace(own, thousands=then.thousands))
     if None in (style.decimals, fitted.decimals):
         return style
     (fewest, most), (fewest_then, most_then) = style.decimals, fitted.decimals

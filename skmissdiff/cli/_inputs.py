@@ -58,5 +58,6 @@ def choose_seed(args):
 def refuse_beside_model(args, options, reason):
     """Refuse options that have no effect on a model that is fitted already."""
     for option in options:
-        if getattr(args, option, None) not in (None, False, []):
+        value = getattr(args, option, None)
+        if value is not None and value is not False and value != []:  # 0 is given, too
             raise TableError(f"--{option.replace('_', '-')} makes no sense with --model: {reason}")

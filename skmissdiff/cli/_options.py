@@ -104,7 +104,12 @@ def add_training_options(command, refreshes=None):
     """How to train; ``refreshes`` begins what is said of the option of generated rows, if any."""
     add = command.add_argument_group("the training").add_argument
     add("--method", choices=["masked", "missdiff"], help="missdiff is the paper's, as printed")
-    add("--max-iter", type=arguments.positive_int, metavar="N", help="at most so much training")
+    add(
+        "--max-iter",
+        type=arguments.whole_number,
+        metavar="N",
+        help="at most so much training; 0 leaves the linear start of the model",
+    )
     add("--max-time", type=arguments.seconds, metavar="SECONDS", help="at most so long a training")
     add(
         "--bounds",

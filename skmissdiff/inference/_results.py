@@ -15,7 +15,7 @@ class PooledEstimates:
 
     `pool` and `pool_estimates` make them. Arrays have one entry for each parameter.
 
-    Attributes
+    Parameters
     ----------
     names : tuple of str
         Names of the parameters; mice's `term`.
@@ -196,7 +196,7 @@ class JointTest:
 
     `wald`, `lrt` and `pool_chi2` make it.
 
-    Attributes
+    Parameters
     ----------
     method : {"D1", "D2", "D3"}
         How the analyses were combined.
@@ -210,7 +210,7 @@ class JointTest:
         Degrees of freedom of the denominator.
     riv : float
         Relative increase of the variance due to the missing cells, averaged over the parameters.
-    tested : tuple of str
+    tested : tuple of str, default=()
         What is zero under the hypothesis, empty where it is not told.
 
     See Also

@@ -8,13 +8,10 @@ from small_models import LAYOUT, N_CODES, saying, seeded, some_denoiser
 from skmissdiff._diffusion import inference
 from skmissdiff._diffusion.inference import (
     CALL_ROWS,
-    complete_by_draw,
-    complete_in_one_pass,
+    Model,
     from_arrays,
-    generate_rows,
-    log_density,
+    in_calls,
     model_input,
-    on_device,
     padded,
     resolve_device,
     to_arrays,
@@ -32,11 +29,6 @@ def some_codes(n_rows=5):
     codes[0, 0] = codes[1, 4] = np.nan
     codes[2, 1:4] = np.nan
     return codes
-
-
-def noise(n_rows=5):
-    rng = np.random.default_rng(1)
-    return lambda: rng.normal(size=(n_rows, N_CODES + 2))
 
 
 def test_missing_codes_are_zero_and_masked():
@@ -65,16 +57,30 @@ def test_devices(monkeypatch):
 
 def test_on_the_cpu_nothing_is_copied():
     denoiser = some_denoiser()
-    assert on_device(denoiser, "cpu") is denoiser
-    assert on_device(denoiser, "meta") is not denoiser
+    assert Model(MaskedMethod(), denoiser, "cpu").denoiser is denoiser
+    elsewhere = Model(MaskedMethod(), denoiser, "meta").denoiser
+    assert elsewhere.mu.device.type == "meta"
     assert denoiser.mu.device.type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_draws"), [(0, 3), (3, 1), (CALL_ROWS, 1), (1300, 1), (700, 5), (3, 600)]
+)
+def test_calls_cover_every_draw_of_every_row(n_rows, n_draws):
+    calls = list(in_calls(n_rows, n_draws))
+    assert all(0 < len(rows) <= CALL_ROWS for rows, _ in calls)
+    pairs = [pair for call in calls for pair in zip(*map(np.ndarray.tolist, call), strict=True)]
+    assert pairs == [(row, number) for row in range(n_rows) for number in range(n_draws)]
+    if n_draws <= CALL_ROWS:  # those of a row are together, and calls are as full as that allows
+        assert all(number[0] == 0 and number[-1] == n_draws - 1 for _, number in calls)
+        assert all(len(rows) > CALL_ROWS - n_draws for rows, _ in calls[:-1])
 
 
 @pytest.mark.parametrize("median", [False, True])
 def test_one_pass_gives_means_or_medians(median):
     denoiser = saying(torch.ones(2, N_CODES), torch.full((2, 2), 3.0))
     codes = some_codes()
-    out = complete_in_one_pass(MaskedMethod(), denoiser, codes, median, "cpu")
+    out = Model(MaskedMethod(), denoiser, "cpu").estimate(codes, median=median)
     x, mask = (torch.from_numpy(part) for part in model_input(codes))
     estimate = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
     expected = estimate.median if median else estimate.mean
@@ -90,20 +96,20 @@ def test_draws_and_new_rows_have_as_many_rows_as_asked(method):
         denoiser, width = NoisePredictor(N_CODES, 3, 16, 1, seeded()), N_CODES
     denoiser.requires_grad_(False)
     rng = np.random.default_rng(1)
-    codes = some_codes()
-    draw = complete_by_draw(method, denoiser, codes, lambda: rng.normal(size=(5, width)), "cpu")
+    codes, model = some_codes(), Model(method, denoiser, "cpu")
+    draw = model.draw(codes, lambda: rng.normal(size=(5, width)))
     assert draw.shape == codes.shape
     known = ~np.isnan(codes)
     np.testing.assert_allclose(draw[known], codes[known], rtol=1e-6)
     assert np.isfinite(draw).all()
-    rows = generate_rows(method, denoiser, 4, lambda: rng.normal(size=(4, width)), "cpu")
+    rows = model.generate(4, lambda: rng.normal(size=(4, width)))
     assert rows.shape == (4, N_CODES)
     assert np.isfinite(rows).all()
     assert not np.allclose(rows[0], rows[1])
-    scores = log_density(method, denoiser, codes, lambda: rng.normal(size=(5, width)), "cpu")
+    scores = model.log_density(codes, lambda: rng.normal(size=(5, width)))
     assert scores.shape == (5,)
     assert np.isfinite(scores).all()
-    assert method.n_noise(denoiser, N_CODES) == width
+    assert model.n_noise(N_CODES) == width
 
 
 def test_weights_go_through_arrays():
@@ -121,12 +127,14 @@ def test_weights_go_through_arrays():
 @pytest.mark.parametrize("method", [MaskedMethod(), PaperMethod(3)])
 def test_training_comes_back_ready_for_use(method):
     codes = some_codes(30)
-    denoiser, history = train_denoiser(codes, LAYOUT, method, Options(max_iter=2), 0, "cpu")
+
+    def trained(seed):
+        return train_denoiser(codes, LAYOUT, method, Options(max_iter=2), seed, "cpu", "1", 0.0)
+
+    denoiser, history = trained(0)
     assert history.n_iter == 2
     assert not denoiser.training
     assert not any(parameter.requires_grad for parameter in denoiser.parameters())
-    again, _ = train_denoiser(codes, LAYOUT, method, Options(max_iter=2), 0, "cpu")
-    other, _ = train_denoiser(codes, LAYOUT, method, Options(max_iter=2), 1, "cpu")
-    weights = [to_arrays(made)["first.weight"] for made in (denoiser, again, other)]
+    weights = [to_arrays(m)["first.weight"] for m in (denoiser, trained(0)[0], trained(1)[0])]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert not np.array_equal(weights[0], weights[2])

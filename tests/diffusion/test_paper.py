@@ -280,6 +280,15 @@ def test_steps_are_repeated_but_for_the_last(n_resample):
     assert len(drawn) == 1 + 4 * (3 * n_resample - 1) + 1
 
 
+def test_nothing_is_repeated_unless_told():
+    schedule, asked = discrete_schedule(5), []
+    x = torch.ones(2, 2)
+    impute_by_replacement(
+        lambda x, t: asked.append(t) or 0 * x, schedule, x, x > 0, lambda: torch.zeros(2, 2)
+    )
+    assert len(asked) == 5
+
+
 def test_going_back_adds_the_noise_of_one_step():
     """With a network that says nothing and no noise but one, every factor is known."""
     schedule = discrete_schedule(2)

@@ -42,6 +42,13 @@ def test_steps_are_as_many_as_asked_for(n_refreshes, max_iter):
     assert n_steps(3000, 15, Options(n_refreshes=n_refreshes, max_iter=max_iter)) == max_iter
 
 
+def test_few_columns_take_more_steps():
+    """Two or three have nothing but the shape of their distribution to be judged by."""
+    steps = [n_steps(10**5, n_columns, Options()) for n_columns in (1, 2, 3, 8)]
+    assert steps[0] == steps[1] > steps[2] > steps[3]
+    assert n_steps(100, 2, Options()) == n_steps(100, 8, Options()) == FEWEST_STEPS
+
+
 def smooth(values, most=0.12):
     """No step from one size to the next, 5 % more rows, by more than 12 %."""
     for before, after in pairwise(values):
@@ -55,8 +62,8 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
         asdict(recipe_for(n, n_codes, n_columns, n_columns - 1, options, "cpu")) for n in SIZES
     ]
     followed = {name: [recipe[name] for recipe in recipes] for name in recipes[0]}
-    networks, batches, widths = (
-        followed.pop(name) for name in ("n_networks", "batch_size", "hidden_size")
+    networks, batches, widths, patience = (
+        followed.pop(name) for name in ("n_networks", "batch_size", "hidden_size", "patience")
     )
     for name, values in followed.items():
         if name == "em_tol":  # by its order of magnitude
@@ -67,6 +74,7 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
             assert all(value == values[0] for value in values), name
     assert all(0 <= a - b <= 1 for a, b in pairwise(networks))
     assert all(b - a in (0, 32) for a, b in pairwise(widths))
+    assert all(b - a in (0, 1) for a, b in pairwise(patience))
     # All networks together see as many rows a step, but for what the division leaves.
     smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
 

@@ -28,6 +28,7 @@ from skmissdiff._diffusion.shrinkage import (
     ALPHA_GRID,
     KERNEL_ROWS,
     MAX_MASKINGS,
+    MIN_DRAW_IMPROVEMENT,
     MIN_GAIN_ERRORS,
     MIN_IMPROVEMENT,
     Answer,
@@ -394,10 +395,18 @@ def test_draws_count_as_much_as_means_where_they_are_wanted():
     assert both.error == pytest.approx((3 / 4 + 1 / 2) / 2)
 
 
-@pytest.mark.parametrize("margin", [-0.005, 0.005])
-def test_numbers_that_gain_too_little_keep_the_factor_analysis(margin):
+@pytest.mark.parametrize(
+    ("least", "margin"),
+    [
+        (MIN_IMPROVEMENT, -0.005),
+        (MIN_IMPROVEMENT, 0.005),
+        (MIN_DRAW_IMPROVEMENT, -0.0005),
+        (MIN_DRAW_IMPROVEMENT, 0.0005),
+    ],
+)
+def test_numbers_that_gain_too_little_keep_the_factor_analysis(least, margin):
     """Residuals of mean m and variance 1, and networks that say 1: m^2 / (1 + m^2) is gained."""
-    gain = MIN_IMPROVEMENT + margin
+    gain = least + margin
     shift = math.sqrt(gain / (1 - gain))
     layout = CodeLayout((1,), (False,))
     denoiser = saying(torch.ones(1, 1), torch.zeros(1, 1), layout)
@@ -408,13 +417,10 @@ def test_numbers_that_gain_too_little_keep_the_factor_analysis(margin):
     features = torch.zeros(1, 20, denoiser.first.weight.shape[1])
     batch = some_batch(x_0, torch.ones_like(x_0).bool(), g, s, features)
     found = judge(denoiser, Checks(torch.zeros(1, 20).long(), batch, batch))
-    if margin > 0:
-        assert found.error == pytest.approx(1 - gain, abs=1e-5)
-        assert found.shrinkage.mean.item() == pytest.approx(shift, abs=1e-5)
-    else:
-        assert found.error == 1
-        assert found.shrinkage.mean.item() == 0
-    assert found.shrinkage.noised.item() == pytest.approx(shift, abs=1e-5)
+    believed, drawn = gain > MIN_IMPROVEMENT, gain > MIN_DRAW_IMPROVEMENT
+    assert found.error == pytest.approx(1 - gain if believed else 1, abs=1e-5)
+    assert found.shrinkage.mean.item() == pytest.approx(shift if believed else 0, abs=1e-5)
+    assert found.shrinkage.noised.item() == pytest.approx(shift if drawn else 0, abs=1e-5)
 
 
 def test_categories_that_gain_are_believed():

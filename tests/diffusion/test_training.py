@@ -1,4 +1,4 @@
-"""The loop with networks of one weight, a clock set by hand and judges that follow a list."""
+"""The loop: networks of one weight, a clock set by hand, judges that follow a list."""
 
 import math
 from types import SimpleNamespace
@@ -12,11 +12,13 @@ from skmissdiff._diffusion.denoiser import Denoiser
 from skmissdiff._diffusion.optimiser import Optimiser, OptimiserSettings
 from skmissdiff._diffusion.training import (
     CHECKPOINTS,
+    COOL_DOWN,
+    FEWEST_LOOKS,
     MIN_CHANGE,
-    PATIENCE,
     WARM_UP,
     Checkpoints,
     Clock,
+    CoolDown,
     History,
     fit_loop,
     learning_rate_factor,
@@ -145,12 +147,18 @@ def judge_of(errors):
     return judge, judged
 
 
+PATIENCE = 4
+N_HELD = 1600
+CHANGE = MIN_CHANGE / 40
+
+
 def looked(errors, shares=CHECKPOINTS):
     """Checkpoints that have looked once for each error; the average at look i is i."""
     denoiser = OneWeight(-1.0)
     optimiser = Optimiser(denoiser, SETTINGS)
     judge, judged = judge_of(errors)
-    checkpoints, history = Checkpoints(judge, optimiser), History()
+    checkpoints = Checkpoints(judge, optimiser, PATIENCE, N_HELD)
+    history = History()
     for i, (_, share) in enumerate(zip(errors, shares, strict=False)):
         optimiser.average[0].fill_(float(i))
         checkpoints.look(denoiser, share, history)
@@ -175,15 +183,29 @@ def test_the_first_is_kept_however_bad_it_is():
 
 
 def test_small_gains_are_kept_but_count_as_none():
-    errors = [0.9 - 0.5 * MIN_CHANGE * i for i in range(4)]
+    errors = [0.9 - 0.5 * CHANGE * i for i in range(4)]
     checkpoints, _, _ = looked(errors)
     assert checkpoints.best.error == errors[-1]
     assert checkpoints.n_stale == 3
 
 
+@pytest.mark.parametrize(("change", "kept"), [(-0.5, 2), (0.5, 2), (1.5, 1)])
+def test_of_weights_that_are_as_good_the_later_are_kept(change, kept):
+    checkpoints, _, _ = looked([0.7, 0.5, 0.5 + change * CHANGE])
+    assert checkpoints.weights[0].item() == kept
+    # What they are compared with stays the least error.
+    checkpoints, _, _ = looked([0.7, 0.5, 0.5 + change * CHANGE, 0.5 + 1.5 * CHANGE])
+    assert checkpoints.weights[0].item() == kept
+
+
+def test_without_held_out_rows_there_is_a_change_to_compare_with():
+    optimiser = Optimiser(OneWeight(), SETTINGS)
+    assert Checkpoints(None, optimiser, PATIENCE, 0).min_change == MIN_CHANGE
+
+
 def test_a_first_gain_has_to_be_against_the_factor_analysis():
-    assert looked([1 - 2 * MIN_CHANGE])[0].n_stale == 0
-    assert looked([1 - 0.5 * MIN_CHANGE])[0].n_stale == 1
+    assert looked([1 - 2 * CHANGE])[0].n_stale == 0
+    assert looked([1 - 0.5 * CHANGE])[0].n_stale == 1
 
 
 def test_training_is_in_vain_when_nothing_has_improved_for_long():
@@ -192,19 +214,30 @@ def test_training_is_in_vain_when_nothing_has_improved_for_long():
     assert not looked([0.5] + [0.6] * (PATIENCE - 1) + [0.4])[0].in_vain
 
 
+def test_a_training_that_has_brought_nothing_at_all_ends_sooner():
+    assert not looked([1.1] * (FEWEST_LOOKS - 1))[0].in_vain
+    assert looked([1.0] * FEWEST_LOOKS)[0].in_vain
+    assert FEWEST_LOOKS < PATIENCE
+    assert not looked([1.1] * (FEWEST_LOOKS - 1) + [0.99])[0].in_vain
+
+
 def test_what_was_best_is_forgotten_with_its_rows():
-    checkpoints, _, _ = looked([0.5, 0.6])
+    checkpoints, _, judged = looked([0.5, 0.6])
+    judged.errors.append(0.7)
     checkpoints.forget()
     assert checkpoints.best is None
     assert checkpoints.weights == []
-    assert checkpoints.n_stale == 0
+    assert checkpoints.n_stale == checkpoints.n_looks == 0
     assert len(checkpoints.due) == len(CHECKPOINTS) - 2
+    checkpoints.look(OneWeight(), 1.0, History())
+    assert checkpoints.best.error == 0.7  # the least error of before does not count
+    assert checkpoints.n_stale == 0
 
 
 def test_checkpoints_wait_for_their_share():
     denoiser = OneWeight()
     judge, judged = judge_of([0.9, 0.8, 0.7])
-    checkpoints = Checkpoints(judge, Optimiser(denoiser, SETTINGS))
+    checkpoints = Checkpoints(judge, Optimiser(denoiser, SETTINGS), PATIENCE, N_HELD)
     for share in (0.0, CHECKPOINTS[0] - 1e-6, CHECKPOINTS[0], CHECKPOINTS[0] + 1e-6):
         checkpoints.look(denoiser, share, History())
     assert len(judged.weights) == 1
@@ -214,6 +247,23 @@ def test_checkpoints_wait_for_their_share():
     checkpoints.look(denoiser, 1.0, History())
     checkpoints.look(denoiser, 1.0, History())
     assert len(judged.weights) == 3
+
+
+def test_the_learning_rate_falls_to_zero_before_the_end():
+    end = CoolDown()
+    assert end.factor(39) == 1
+    assert not end.is_over(39)
+    end.begin(40)
+    length = round(COOL_DOWN * 40)
+    factors = [end.factor(n) for n in range(40, 41 + length)]
+    assert factors == pytest.approx([1 - i / length for i in range(length + 1)])
+    assert [end.is_over(39 + i) for i in (1, length - 1, length)] == [False, False, True]
+    end.begin(42)  # once
+    assert end.factor(40) == 1
+    short = CoolDown()
+    short.begin(1)
+    assert [short.factor(n) for n in (1, 2)] == [1, 0]
+    assert short.is_over(1)
 
 
 # --- The loop.
@@ -228,18 +278,27 @@ def fitted(max_iter=50, target=1.0, settings=SETTINGS, clock=None, **options):
         return torch.tensor(target)
 
     history, best = fit_loop(
-        denoiser, next_batch, pull, clock or Clock(max_iter), settings, **options
+        denoiser,
+        next_batch,
+        pull,
+        clock or Clock(max_iter),
+        settings,
+        patience=PATIENCE,
+        n_held=N_HELD,
+        **options,
     )
     return denoiser.weight.item(), history, best
 
 
-def followed(max_iter=50):
-    """Weights and averages of the same training, step by step."""
+def followed(max_iter=50, in_vain=math.inf):
+    """Averages and losses of the same training, step by step."""
+    length = round(COOL_DOWN * in_vain) if in_vain < max_iter else 0
     weight = torch.nn.Parameter(torch.tensor(0.0))
     adamw = torch.optim.AdamW([weight], betas=(0.9, 0.99), weight_decay=0.0)
     average, averages, losses = 0.0, [], []
-    for n in range(max_iter):
-        adamw.param_groups[0]["lr"] = 0.1 * learning_rate_factor(n / max_iter)
+    for n in range(int(min(max_iter, in_vain + length))):
+        cooled = (in_vain + length - n) / length if n >= in_vain else 1
+        adamw.param_groups[0]["lr"] = cooled * 0.1 * learning_rate_factor(n / max_iter)
         adamw.zero_grad()
         loss = (weight - 1) ** 2
         losses.append(loss.item())
@@ -261,18 +320,17 @@ def test_the_averaged_weights_are_kept():
     assert best is None
 
 
-def test_the_best_checkpoint_is_kept():
-    errors = [0.9, 0.5, *[0.6] * 20]
-    judge, judged = judge_of(errors)
+def test_the_best_checkpoint_is_kept_and_the_rest_is_spared():
+    judge, judged = judge_of([0.9, 0.5, *[0.6] * 20])
     weight, history, best = fitted(judge=judge)
-    assert len(history.validation_loss_curve) == 2 + PATIENCE
     assert weight == judged.weights[1]
     assert best.error == 0.5
-    steps = [math.ceil(50 * share - 1e-9) for share in CHECKPOINTS]
-    averages, _ = followed()
-    expected = [averages[n - 1] for n in steps[: 2 + PATIENCE]]
+    steps = [math.ceil(50 * share - 1e-9) for share in CHECKPOINTS[: 2 + PATIENCE]]
+    # In vain: the learning rate falls, and the weights are judged once more.
+    averages, losses = followed(in_vain=steps[-1] - 1)
+    assert history.loss_curve == pytest.approx(losses, abs=1e-6)
+    expected = [averages[n - 1] for n in steps] + [averages[-1]]
     assert judged.weights == pytest.approx(expected, abs=1e-6)
-    assert history.n_iter == steps[1 + PATIENCE]  # in vain: the rest is spared
 
 
 def test_all_checkpoints_are_asked_while_it_improves():
@@ -327,9 +385,8 @@ def test_rows_are_made_anew_by_the_averaged_weights():
 @pytest.mark.parametrize("says", [True, False])
 def test_a_refresh_forgets_what_was_best_unless_it_was_left_out(says):
     judge, _ = judge_of([0.1, *[0.5] * 20])
-    _, history, best = fitted(20, judge=judge, refresh=Refreshed(says))
+    _, _, best = fitted(20, judge=judge, refresh=Refreshed(says))
     assert best.error == (0.5 if says else 0.1)
-    assert (history.n_iter < 20) == (not says)
 
 
 def test_weights_that_are_not_finite_are_not_kept():
