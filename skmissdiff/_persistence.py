@@ -9,9 +9,11 @@ hold changes. Those of scikit-learn, which may hold something else in another re
 written as parameters and documented fitted attributes, and built anew from these.
 """
 
+import datetime as dt
 import json
 import zipfile
 import zlib
+from decimal import Decimal
 from enum import Enum
 
 import numpy as np
@@ -158,6 +160,14 @@ def _pack(value, arrays, classes):
         return {"array": str(len(arrays) - 1)}
     if isinstance(value, np.ndarray):
         return {"objects": _pack(value.tolist(), arrays, classes)}
+    if isinstance(value, dt.timedelta):
+        return {"timedelta": value // dt.timedelta(microseconds=1)}
+    if isinstance(value, dt.datetime):  # a Timestamp of pandas is one, too
+        return {"datetime": value.isoformat(timespec="microseconds")}
+    if isinstance(value, dt.date):
+        return {"date": value.isoformat()}
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
     if isinstance(value, slice):
         return {"slice": [value.start, value.stop]}
     if isinstance(value, list | tuple):
@@ -177,6 +187,13 @@ def _pack(value, arrays, classes):
     raise TypeError(f"A value of type {type(value).__name__} cannot be saved: {value!r}")
 
 
+_SCALARS = {
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "decimal": Decimal,
+}
+
+
 def _unpack(value, arrays, classes):
     if not isinstance(value, dict):
         return value
@@ -191,6 +208,11 @@ def _unpack(value, arrays, classes):
         out = np.empty(len(items), dtype=object)
         out[:] = items
         return out
+    if "timedelta" in value:
+        return dt.timedelta(microseconds=value["timedelta"])
+    for name, read in _SCALARS.items():
+        if name in value:
+            return read(value[name])
     if "slice" in value:
         return slice(*value["slice"])
     if "list" in value:

@@ -1,6 +1,8 @@
 """Saved models: no pickle, no surprise."""
 
+import datetime as dt
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -141,6 +143,28 @@ def test_a_file_that_another_scikit_learn_cannot_read_says_so(fitted, tmp_path):
         MissDiffImputer.load(path)
 
 
+@pytest.mark.parametrize(
+    ("column", "low"),
+    [
+        (pd.date_range("2020-01-01", periods=30), pd.Timestamp("2020-01-02")),
+        (pd.date_range("2020-01-01", periods=30), dt.datetime(2020, 1, 2)),
+        (pd.to_timedelta(np.arange(30), "h"), pd.Timedelta(hours=1)),
+    ],
+)
+def test_bounds_of_times_are_saved(column, low, tmp_path):
+    path = tmp_path / "model.npz"
+    frame = pd.DataFrame({"when": column, "x": np.arange(30.0)})
+    frame.loc[::4, "when"] = pd.NaT
+    imputer = MissDiffImputer(bounds={"when": (low, None)}, max_iter=2).fit(frame)
+    imputer.save(path)
+    loaded = MissDiffImputer.load(path)
+    pd.testing.assert_frame_equal(loaded.transform(frame), imputer.transform(frame))
+    later = {"when": (low + dt.timedelta(minutes=1), None)}
+    for fitted in (imputer, loaded):
+        with pytest.raises(ValueError, match=r"^bounds was"):
+            fitted.set_params(bounds=later).transform(frame)
+
+
 def test_the_method_of_the_paper_is_saved(frame, tmp_path):
     path = tmp_path / "model.npz"
     imputer = MissDiffImputer(PaperMethod("cosine", n_resample=2), max_iter=2, n_steps=3).fit(frame)
@@ -179,6 +203,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         slice(1, 3),
         np.float32(0.1),
         np.arange(3),
+        dt.datetime(2020, 5, 17, 12, 30, 1, 5, tzinfo=dt.UTC),
+        dt.date(2020, 5, 17),
+        dt.timedelta(days=-1, microseconds=3),
+        Decimal("0.10"),
     ],
 )
 def test_values_come_back_as_they_were(value, tmp_path):

@@ -50,6 +50,14 @@ def test_the_tests_are_those_of_imputers():
     assert all("imputer" in signature(getattr(theirs, name)).parameters for name in NAMES)
 
 
+def test_columns_that_go_into_no_array_are_refused_with_a_way_out():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"x": [1.0, None, 3.0], "when": pd.date_range("2020-01-01", periods=3)})
+    imputer = MissDiffImputer(max_iter=0).set_output(transform="default")
+    with pytest.raises(TypeError, match="Ask for 'pandas'"):
+        imputer.fit(frame)
+
+
 def test_without_it_a_frame_comes_back_for_a_frame():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": [1, None, 3], "b": [2, 4, None]}, dtype="Int16")

@@ -1,5 +1,7 @@
 """Parameters that are changed after `fit`, which has used them already."""
 
+import datetime as dt
+
 import numpy as np
 
 
@@ -24,8 +26,12 @@ def plain(value):
         return None
     if hasattr(value, "__len__"):
         return [plain(item) for item in value]
-    text = str(value)  # a date, or a null of pandas
-    return ["NaN"] if text in ("<NA>", "NaT") else [text]
+    if isinstance(value, dt.timedelta):
+        return ["timedelta", value // dt.timedelta(microseconds=1)]
+    if isinstance(value, dt.datetime):
+        return ["datetime", value.isoformat(timespec="microseconds")]
+    text = str(value)  # a date, a decimal, or the null of pandas
+    return ["NaN"] if text == "<NA>" else [type(value).__name__, text]
 
 
 def parameters(estimator):

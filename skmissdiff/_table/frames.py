@@ -117,7 +117,13 @@ def validate_table(
     X = _check_container(X, missing_values, estimator)
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     if as_array and is_frame(X):
-        X = check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name="X")
+        try:
+            X = check_array(X, dtype=None, ensure_all_finite="allow-nan", input_name="X")
+        except TypeError as error:
+            raise TypeError(
+                "set_output(transform='default') asks for arrays, and the columns of X do not go "
+                f"into one: {error}. Ask for 'pandas' or 'polars', or turn dates into numbers."
+            ) from error
     table = _read_checked(X, missing_values, categorical_features, schema)
     if reset:
         _refuse_inexact(table.schema)
