@@ -219,7 +219,18 @@ def test_without_estimator(iris):
         MIEstimator().fit(*iris)
 
 
-def test_missing_responses_are_refused(iris):
+def test_missing_responses_are_refused_before_the_imputer_is_trained(iris, monkeypatch):
     X, y = iris
+    monkeypatch.setattr(MissDiffImputer, "fit", lambda self, X: (_ for _ in ()).throw(Caught))
     with pytest.raises(ValueError, match="y contains NaN"):
         MIEstimator(MISSDIFF, LinearRegression()).fit(X, np.where(y == 1, np.nan, y))
+
+
+def test_the_seed_reaches_an_imputer_without_one(iris):
+    def seed_of(imputer):
+        model = MIEstimator(imputer, LOGISTIC, n_imputations=2, random_state=0).fit(*iris)
+        return model.imputers_[0].random_state
+
+    assert isinstance(seed_of(MISSDIFF), int)
+    assert seed_of(MissDiffImputer(max_iter=0, random_state=5)) == 5
+    assert MISSDIFF.random_state is None
