@@ -169,7 +169,7 @@ class RowSource:
         self.batch_size, self.n_uses = batch_size, n_uses
         self.mixture, self.generator = mixture, generator
         n_in = denoiser.first.weight.shape[1]
-        row_bytes = 2 * n_in + 18 * rows.x.shape[1]
+        row_bytes = dtype.itemsize * n_in + 18 * rows.x.shape[1]
         most = CHUNK_BYTES // (row_bytes * len(kept_rows) * batch_size)
         self.n_batches = int(min(max(most, 1), 8))
         self.queue: deque[Batch] = deque()

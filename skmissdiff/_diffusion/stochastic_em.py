@@ -41,10 +41,11 @@ class StochasticEM:
         self.due = [share for share in self.due if share > share_done]
         x, mask, _ = self.source.rows
         if math.isfinite(seconds_left):
-            few = (~mask).any(1).nonzero()[:TRIAL_ROWS, 0]
+            incomplete = (~mask).any(1).nonzero()[:, 0]
+            few = incomplete[:TRIAL_ROWS]
             start = time.monotonic()
             self.completed(denoiser, x[few], mask[few])
-            expected = (time.monotonic() - start) * len(x) / len(few)
+            expected = (time.monotonic() - start) * len(incomplete) / len(few)
             if expected > MAX_REFRESH_SHARE * seconds_left:
                 return False
         self.source.complete(self.completed(denoiser, x, mask))
