@@ -374,6 +374,15 @@ def test_numbers_that_categories_tell_are_scored_as_categories():
         assert encoder.decode(shares, how=how)[1].tolist() == pytest.approx([expected])
 
 
+def test_what_never_varied_comes_back_whatever_its_code():
+    encoder = TableEncoder().fit(pd.DataFrame({"x": [1.0, 3.0], "c": [7.0, 7.0]}))
+    codes = np.array([[0.0, 0.3], [1.0, -9.0]])
+    x, c = encoder.decode(codes)
+    np.testing.assert_allclose(x, [2, 3])
+    assert c.tolist() == [7, 7]
+    assert codes[0, 1] == 0.3  # what came in is left alone
+
+
 def test_known_cells_are_those_of_fit():
     encoder = TableEncoder().fit(pd.DataFrame({"s": ["a", "b"], "x": [1.0, 2.0]}))
     table = read_table(pd.DataFrame({"s": ["c", "b"], "x": [9.0, np.nan]}), schema=encoder.schema_)

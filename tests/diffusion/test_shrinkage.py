@@ -98,6 +98,11 @@ def test_networks_that_contradict_each_other_agree_no_less_than_by_chance():
     assert agreement_of(said(step, -step)) == pytest.approx(1 / K)
 
 
+def test_networks_agree_no_more_than_wholly():
+    step = torch.linspace(-1, 2, N_ROWS)
+    assert agreement_of(said(step, 3 * step)) == 1
+
+
 def test_networks_agree_by_their_steps_where_codes_are_unknown():
     """Two networks; of each the first two held-out rows are asked, steps are s F."""
     F = torch.tensor([[2.0, 1.0, 0.5, -1.0], [1.0, -0.5, 1.0, 5.0]])[..., None]
