@@ -327,6 +327,8 @@ sys.path.insert(0, {folder!r})
 import numpy as np
 import worker
 
+pytestmark = pytest.mark.slow
+
 class Fake(worker.Peer):
     def load(self):
         print("noise on the output")

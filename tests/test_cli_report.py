@@ -9,6 +9,8 @@ from cli_helpers import MedianEstimator, fails, run
 
 import skmissdiff
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def people(tmp_path):

@@ -6,6 +6,8 @@ import pytest
 
 from skmissdiff import MissDiffImputer, MissDiffSampler
 
+pytestmark = pytest.mark.slow
+
 
 def gaussian_pair(n_rows, seed=0, rho=0.9):
     rng = np.random.default_rng(seed)

@@ -8,6 +8,8 @@ from scipy import stats
 from skmissdiff import MissDiffSampler
 from skmissdiff.missingness import ampute
 
+pytestmark = pytest.mark.slow
+
 N_TRAIN, N_ROWS = 4000, 8000
 # The 2,800 cells that a column was learnt from are themselves up to .03 from the truth.
 MAX_KS = 0.05

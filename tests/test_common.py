@@ -7,6 +7,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
 
+pytestmark = pytest.mark.slow
+
 # The checks fit a hundred times and more: a few gradient steps do for what they look at.
 ESTIMATORS = [
     MissDiffImputer(max_iter=5),

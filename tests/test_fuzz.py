@@ -29,6 +29,8 @@ from table_strategies import (
 
 from skmissdiff import MissDiffImputer, PaperMethod, _base
 
+pytestmark = pytest.mark.slow
+
 LIBRARIES = ("pandas", "polars", "array", "list")
 EMPTY = "Skipping features without any observed values"
 FEW = re.compile(r".* too few to train a network")

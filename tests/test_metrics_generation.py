@@ -16,6 +16,8 @@ from skmissdiff.metrics import (
     pair_trend_score,
 )
 
+pytestmark = pytest.mark.slow
+
 N_ROWS = 600
 
 

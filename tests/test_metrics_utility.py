@@ -9,6 +9,8 @@ from sklearn.metrics import roc_auc_score
 from skmissdiff.metrics import utility
 from skmissdiff.metrics._utility import LEARNERS
 
+pytestmark = pytest.mark.slow
+
 
 def make_rows(seed, n_rows=500):
     rng = np.random.default_rng(seed)

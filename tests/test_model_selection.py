@@ -17,6 +17,8 @@ from skmissdiff import MissDiffImputer
 from skmissdiff._diffusion.masked import MaskedMethod
 from skmissdiff._diffusion.paper import PaperMethod
 
+pytestmark = pytest.mark.slow
+
 METHODS = ["masked", "missdiff"]
 N_SPLITS = 3
 STEPS = [2, 4, 8]

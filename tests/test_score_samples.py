@@ -10,6 +10,8 @@ from sklearn.model_selection import GridSearchCV
 from skmissdiff import MissDiffSampler
 from skmissdiff._diffusion.inference import CALL_ROWS
 
+pytestmark = pytest.mark.slow
+
 MEAN = np.array([5.0, 0.0, -0.1])
 SCALE = np.diag([1.0, 10.0, 0.1])
 COVARIANCE = SCALE @ (0.8 * np.ones((3, 3)) + 0.2 * np.eye(3)) @ SCALE

@@ -12,6 +12,8 @@ from skmissdiff import TableEncoder
 from skmissdiff._table.frames import read_table
 from skmissdiff._table.rebuild import build_table, fill_table
 
+pytestmark = pytest.mark.slow
+
 
 def check_dtypes(filled, given_table, table):
     if isinstance(given_table, np.ndarray):

@@ -15,16 +15,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .recipe import MAX_RANK_ROWS, MIN_PSI, MIN_RANK_GAIN, RANKS, RIDGE
+
 CHUNK_ROWS = 4096  # bounds the memory of one E step
 # Matrix products whose result has this many columns, or a multiple, treat all rows alike; at
 # other widths the last bits of a row can depend on its place in the batch.
 WHOLE_WIDTH = 16
 SWEEP_RANK = 16  # above it LAPACK inverts faster than the sweep
-RANKS = (2, 4, 8, 16, 32)
-MAX_RANK_ROWS = 1500  # enough rows to choose a rank
-RIDGE = 2.0  # precision of the prior of loadings, in specific variances
-MIN_PSI = 1e-4
-MIN_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
 
 
 class FactorModel(NamedTuple):
@@ -232,7 +229,7 @@ def choose_rank(
             x[kept], mask[kept], rank, max_iter=30, tol=1e-3, deadline=deadline
         )
         value = log_likelihood(model, x[held], mask[held]).sum().item() / mask[held].sum().item()
-        if value < best_value + MIN_GAIN or time.monotonic() > deadline:
+        if value < best_value + MIN_RANK_GAIN or time.monotonic() > deadline:
             break
         best_rank, best_value = rank, value
     return best_rank

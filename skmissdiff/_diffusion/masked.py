@@ -23,7 +23,7 @@ from .likelihood import score_rows
 from .loss import masked_loss
 from .networks import Dropout, bin_edges
 from .optimiser import OptimiserSettings
-from .recipe import MAX_DONOR_ROWS, MAX_FACTOR_ROWS, Options, Recipe, recipe_for
+from .recipe import FACTOR_SHARE, MAX_DONOR_ROWS, MAX_FACTOR_ROWS, Options, Recipe, recipe_for
 from .sampling import draw, draw_sigmas
 from .shrinkage import Validation, choose_donors, judge, leave_out, nothing, validation_checks
 from .stochastic_em import StochasticEM
@@ -196,9 +196,6 @@ def start_from_factors(
     numbers = torch.from_numpy(layout.numeric_codes)
     denoiser.edges.copy_(bin_edges(some.x[:, numbers], some.mask[:, numbers], recipe.n_bins))
     return denoiser
-
-
-FACTOR_SHARE = 0.4  # of the seconds that are left, for the factor analysis
 
 
 def dropout(batch: Batch, rate: float, generator: torch.Generator) -> Dropout:

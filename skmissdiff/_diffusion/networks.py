@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .factor_analysis import WHOLE_WIDTH
+from .recipe import MIN_BIN_WIDTH
 
 # Activations (K, n_rows, hidden_size) to those with some units left out.
 Dropout = Callable[[Tensor], Tensor]
@@ -81,6 +82,3 @@ def piecewise_linear(x: Tensor, edges: Tensor) -> Tensor:
     """
     low, width = edges[:, :-1], edges.diff(dim=1).clamp_min(MIN_BIN_WIDTH)
     return ((x[..., None] - low) / width).clamp_(0, 1).flatten(-2)
-
-
-MIN_BIN_WIDTH = 1e-3  # standard deviations

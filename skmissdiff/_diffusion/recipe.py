@@ -10,14 +10,20 @@ from typing import NamedTuple
 
 import torch
 
-# --- Noise levels of training rows: log sigma ~ N(mean, sd^2), as Karras et al. 2022 place them.
-LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5
+# Measured by the commands of docs/benchmarks where a table is named, else on 22 to 38 tables of
+# other trades, two seeds each, that are reported nowhere.
 
-# --- Memory. Rows masked ahead, in bytes: a few batches, more brings no speed.
-CHUNK_BYTES = 24 * 2**20
+# --- Factor analysis, the start.
+RANKS = (2, 4, 8, 16, 32)  # more never won on held-out likelihood
+MIN_RANK_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
+MAX_RANK_ROWS = 1500  # enough rows to choose a rank
+MAX_FACTOR_ROWS = 20_000  # more no longer move it
+RIDGE = 2.0  # precision of the prior of loadings, in specific variances; 1 to 5 are alike
+MIN_PSI = 1e-4  # of a variance of 1: columns that repeat others stay invertible
+FACTOR_SHARE = 0.4  # of max_time, at most
 
-# --- Networks. Rows of one step, over all networks: fewer are noisier steps, more cost time.
-STEP_ROWS = 2048
+# --- Networks.
+STEP_ROWS = 2048  # of all networks, a step: half of it costs 1.6 % in error where rows are many
 MOST_NETWORKS = 4  # averaging more gains less than a per cent
 NETWORK_ROWS = 8000  # tables of this many rows have one network, of a quarter of it four
 NETWORK_CODES = 256  # likewise for codes: wide tables pay for each network
@@ -25,19 +31,58 @@ SMALL_WIDTH, LARGE_WIDTH = 128, 256
 # A second layer brings nothing on 22 tables of 60 to 6,000 rows and costs half as much again; on
 # letter it takes 6 % from the error, on california 1 %.
 SECOND_LAYER_ROWS = 5000
-N_BINS = 16  # of each numeric column
+N_BINS = 16  # of each numeric column; 8 are alike
 MOST_BINS = 1024  # of all columns together
+MIN_BIN_WIDTH = 1e-3  # standard deviations; a narrower bin is a step
+
+# --- What training rows look like.
+LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5  # of noise levels, placed as by Karras et al. 2022
+FEW_ROWS_USES, MANY_ROWS_USES = 3, 1  # of a masked row: 6 cost 1 % in error where rows are many
+CHUNK_BYTES = 24 * 2**20  # of rows masked ahead: a few batches, more brings no speed
 
 # --- Steps.
 FEWEST_STEPS, MOST_STEPS = 400, 1000
 STEPS_PER_COLUMN = 50  # of large tables, as one model per column would cost
+FEW_COLUMNS_STEPS = 4000  # by the number of columns: draws of two have but the shape to get right
 LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.03, 0.01
-SMALL_EMA_DECAY, LARGE_EMA_DECAY = (
-    0.98,
-    0.99,
-)  # of the averaged weights, which are those that are judged and kept
-FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE = 3, 6  # checkpoints without an improvement
-FEW_ROWS_USES, MANY_ROWS_USES = 3, 1  # of a masked row: 6 cost 1 % in error where rows are many
+WARM_UP = 0.05  # share of the training in which the learning rate rises
+SMALL_EMA_DECAY, LARGE_EMA_DECAY = 0.98, 0.99  # of averaged weights: the ones judged and kept
+
+# --- Generation (n_refreshes > 0).
+GENERATION_FACTOR = 2.5  # as many steps
+MAX_EPOCHS = 500  # more of them copy rows
+DROPOUT = 0.4  # keeps it from copying rows of categories: share nearer to training rows .70 to .66
+REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
+MAX_GROUPS = 8  # of columns that are drawn in turn
+WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
+TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
+MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
+
+# --- Held-out rows, and how far the networks are believed.
+MOST_HELD_ROWS = 600  # of each network: more tell little more, and are missed in training
+MAX_HELD_MASKINGS = 8192  # of all held-out rows together
+MAX_MASKINGS = 24  # of a held-out row
+AGREEMENT_ROWS = 512
+# Shares of the training after which held-out cells are asked: early, to end what brings nothing.
+CHECKPOINTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE = 3, 6  # checkpoints without a change: a third less time
+MIN_CHANGE = 0.04  # of the relative error, times the root of the number of held-out rows
+FEWEST_LOOKS = 3  # checkpoints after which a training that has brought nothing at all ends
+COOL_DOWN = 0.2  # of the steps so far, in which the learning rate falls to zero before the end
+ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
+# Numeric columns, or categorical ones, that gain less than this on average keep the factor
+# analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
+MIN_IMPROVEMENT = 0.02
+# Likewise for draws, whose errors are mostly noise that nobody can foretell.
+MIN_DRAW_IMPROVEMENT = 0.002
+
+# --- Donors, the training rows that have a say in means.
+MAX_DONOR_ROWS = 4000  # kernel weights cost rows times donors, and large tables need them less
+BANDWIDTHS = (0.02, 0.05, 0.1, 0.2)
+TRUSTS = (0.0, *(math.exp(power) for power in range(-10, 5, 2)))
+MAX_ASKED_ROWS, MAX_ASKED_CODES = 4096, 400_000  # held out from all networks together
+MIN_DONOR_GAIN = 0.02  # a column that gains less does without donors
+MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
 
 
 class Mixture(NamedTuple):
@@ -122,24 +167,11 @@ def n_steps(n_rows: int, n_columns: int, options: Options) -> int:
     if options.max_iter is not None:
         return options.max_iter
     large = min(max(STEPS_PER_COLUMN * n_columns, FEWEST_STEPS), MOST_STEPS)
-    # Draws of two or three columns have nothing but the shape of the distribution to be judged by.
-    steps = max(between(FEWEST_STEPS, large, n_rows), 4000 // max(n_columns, 2) * largeness(n_rows))
+    few = FEW_COLUMNS_STEPS // max(n_columns, 2) * largeness(n_rows)
+    steps = max(between(FEWEST_STEPS, large, n_rows), few)
     if options.n_refreshes:  # draws of whole rows have more to learn than means
         steps = min(GENERATION_FACTOR * steps, MAX_EPOCHS * n_rows / STEP_ROWS + FEWEST_STEPS)
     return round(steps)
-
-
-# --- Factor analysis: more rows than these no longer move it.
-MAX_FACTOR_ROWS = 20_000
-# --- Donors: kernel weights cost rows times donors, and networks know large tables themselves.
-MAX_DONOR_ROWS = 4000
-
-GENERATION_FACTOR = 2.5
-MAX_EPOCHS = 500  # for generation; more of them copy rows
-# Keeps generation from copying rows of categories; means are judged by held-out rows.
-DROPOUT = 0.4
-MOST_HELD_ROWS = 600  # of each network: more tell little more, and are missed in training
-MAX_HELD_MASKINGS = 8192  # of all held-out rows together
 
 
 def recipe_for(

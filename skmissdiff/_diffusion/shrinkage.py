@@ -17,23 +17,22 @@ from .batches import Batch, Rows, corrupt, hide_cells, joined, random_sigma
 from .denoiser import MIN_PROBABILITY, PreconditionedDenoiser, Shrinkage, category_logits
 from .factor_analysis import FactorModel
 from .kernel import KernelRegression, KernelSums
-from .recipe import MAX_HELD_MASKINGS
+from .recipe import (
+    AGREEMENT_ROWS,
+    ALPHA_GRID,
+    BANDWIDTHS,
+    MAX_ASKED_CODES,
+    MAX_ASKED_ROWS,
+    MAX_HELD_MASKINGS,
+    MAX_MASKINGS,
+    MIN_DONOR_GAIN,
+    MIN_DRAW_IMPROVEMENT,
+    MIN_GAIN_ERRORS,
+    MIN_IMPROVEMENT,
+    TRUSTS,
+)
 
-ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
-MAX_MASKINGS = 24  # of a held-out row
-# Numeric columns, or categorical ones, that gain less than this on average keep the factor
-# analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
-MIN_IMPROVEMENT = 0.02
-# Likewise for draws, whose errors are mostly noise that nobody can foretell.
-MIN_DRAW_IMPROVEMENT = 0.002
-AGREEMENT_ROWS = 512
-
-BANDWIDTHS = (0.02, 0.05, 0.1, 0.2)
-TRUSTS = (0.0, *(math.exp(power) for power in range(-10, 5, 2)))
-MAX_ASKED_ROWS, MAX_ASKED_CODES = 4096, 400_000  # held out from all networks together
 KERNEL_ROWS = 512  # bounds the memory of the weights
-MIN_GAIN = 0.02  # a column that gains less does without donors
-MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
 
 
 class Validation(NamedTuple):
@@ -360,7 +359,7 @@ def least(curves: Tensor) -> tuple[Tensor, float]:
     own = 1 + curves - curves[0]
     shared = (own + own.mean(1, keepdim=True)) / 2
     error, best = shared.min(0)
-    gains = (error < 1 - MIN_GAIN) & (own.gather(0, best[None])[0] < 1)
+    gains = (error < 1 - MIN_DONOR_GAIN) & (own.gather(0, best[None])[0] < 1)
     trust = torch.tensor(TRUSTS, dtype=torch.float64, device=best.device)[best]
     return torch.where(gains, trust, 0.0), torch.where(gains, error, 1.0).mean().item()
 

@@ -13,13 +13,8 @@ from torch import Tensor
 
 from .batches import RowSource
 from .denoiser import PreconditionedDenoiser
+from .recipe import MAX_GROUPS, MAX_REFRESH_SHARE, REFRESH_EVALUATIONS, TRIAL_ROWS, WARM_SHARE
 from .sampling import code_groups, complete_rows
-
-REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
-MAX_GROUPS = 8  # of columns that are drawn in turn
-WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
-TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
-MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
 
 
 class StochasticEM:

@@ -11,14 +11,7 @@ from torch import Tensor
 
 from .denoiser import Denoiser
 from .optimiser import Optimiser, OptimiserSettings
-
-WARM_UP = 0.05  # share of the training in which the learning rate rises
-# Shares of the training after which held-out cells are asked: early, to end what brings nothing.
-CHECKPOINTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-# Of the relative error, times the root of the number of held-out rows: what counts as a change.
-MIN_CHANGE = 0.04
-FEWEST_LOOKS = 3  # checkpoints after which a training that has brought nothing at all ends
-COOL_DOWN = 0.2  # of the steps so far, in which the learning rate falls to zero before the end
+from .recipe import CHECKPOINTS, COOL_DOWN, FEWEST_LOOKS, MIN_CHANGE, WARM_UP
 
 # The next batch, whatever the loss makes of it.
 NextBatch = Callable[[], Any]

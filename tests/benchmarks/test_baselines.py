@@ -14,6 +14,8 @@ from docs.benchmarks.baselines.sub_vp import SubVP
 from docs.benchmarks.baselines.tokens import Tokens
 from skmissdiff import TableEncoder
 
+pytestmark = pytest.mark.slow
+
 RHO = 0.9
 SMALL_CSDI = {"channels": 32, "n_layers": 2, "n_heads": 4, "n_steps": 50, "batch_size": 128}
 SMALL_STASY = {
