@@ -10,6 +10,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent / "_ext"))
 
 from constants import substitutions
 
+# The gallery looks up each name that a page imports, also when its pages are not run.
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+
 project = "skmissdiff"
 author = "skmissdiff developers"
 copyright = "skmissdiff developers"

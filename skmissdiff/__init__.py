@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The public names and the modules that hold them. They are imported when first used:
 # `import skmissdiff` alone loads neither torch nor a frame library.

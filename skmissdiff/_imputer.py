@@ -97,7 +97,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         predicted better, keeps the weights that predicted them best, and shrinks each
         column towards the factor analysis as far as they ask for.
     validation_fraction : float, default=0.1
-        Share of rows that `early_stopping` holds out, for each network.
+        Share of rows that `early_stopping` holds out, for each network; at most 600 of them.
     missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     keep_empty_features : bool, default=False

@@ -22,6 +22,7 @@ import sklearn
 import skmissdiff
 from skmissdiff._support.caller import warn
 from skmissdiff._support.files import atomic_output
+from skmissdiff._table.ticks import time_from_words, time_in_words
 
 FORMAT = "skmissdiff"
 FORMAT_VERSION = 3
@@ -153,6 +154,8 @@ def _pack(value, arrays, classes):
         return {"enum": type(value).__name__, "value": value.value}
     if isinstance(value, int | float) and not isinstance(value, np.generic):
         return value
+    if (words := time_in_words(value)) is not None:
+        return {"time": words}
     if isinstance(value, np.generic):
         return {"scalar": _pack(np.asarray(value), arrays, classes)}
     if isinstance(value, np.ndarray) and value.dtype != object:
@@ -199,6 +202,8 @@ def _unpack(value, arrays, classes):
         return value
     if "enum" in value:
         return classes[value["enum"]](value["value"])
+    if "time" in value:
+        return time_from_words(*value["time"])
     if "scalar" in value:
         return _unpack(value["scalar"], arrays, classes)[()]
     if "array" in value:

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from skmissdiff import MissDiffImputer, MissDiffSampler, TableEncoder
 from skmissdiff._table.frames import read_table
 from skmissdiff._table.rebuild import build_table, fill_table
+from skmissdiff._table.ticks import time_from_words, time_in_words
 from skmissdiff.metrics import imputation_mae, imputation_rmse
 from skmissdiff.missingness import ampute, missing_pattern
 
@@ -557,3 +558,30 @@ def test_objects_of_several_classes_are_refused():
         frame = pd.DataFrame({"x": pd.Series(values, dtype=object)})
         with pytest.raises(TypeError, match=f"Column 'x' holds .*{message}"):
             read_table(frame)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        (pd.Timestamp("2024-03-01T00:00:00.000000001"), np.datetime64("2024-03-20")),
+        (dt.date(2024, 3, 1), dt.datetime(2024, 3, 20, tzinfo=None)),
+        {"visit": ("2024-03-01", None), "number": (Decimal("0.5"), 300)},
+    ],
+)
+def test_bounds_of_dates_are_saved(bounds, tmp_path):
+    table, _, _ = visits()
+    imputer = MissDiffImputer(max_iter=0, random_state=0, bounds=bounds).fit(table)
+    imputer.save(tmp_path / "model.npz")
+    again = MissDiffImputer.load(tmp_path / "model.npz")
+    assert again.bounds == bounds
+    pd.testing.assert_frame_equal(again.transform(table), imputer.transform(table))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [dt.timedelta(1, 2, 3), dt.time(1, 2), pd.Timedelta("1 days 00:00:00.000000001"),
+     pd.Period("2024-05", "M"), Decimal("1.10")],
+)  # fmt: skip
+def test_times_survive_as_words(value):
+    again = time_from_words(*time_in_words(value))
+    assert (type(again), again) == (type(value), value)

@@ -284,7 +284,7 @@ def test_encoder_and_scaler_may_not_change_either(fitted, change):
         ({"random_state": np.random.RandomState(0)}, {"random_state": np.random.RandomState(3)}),
         ({"max_categories": 7}, {"max_categories": np.int64(7)}),
     ],
-    ids=str,
+    ids=["missing_values", "snap", "bounds", "random_state", "max_categories"],
 )
 def test_equal_values_are_no_change(params, same):
     imputer = quick(MissDiffImputer, **{"max_iter": 3, **params}).fit(table())

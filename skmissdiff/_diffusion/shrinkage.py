@@ -17,7 +17,7 @@ from .batches import Batch, Rows, corrupt, hide_cells, joined, random_sigma
 from .denoiser import MIN_PROBABILITY, PreconditionedDenoiser, Shrinkage, category_logits
 from .factor_analysis import FactorModel
 from .kernel import KernelRegression, KernelSums
-from .recipe import MAX_HELD_ROWS
+from .recipe import MAX_HELD_MASKINGS
 
 ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 MAX_MASKINGS = 24  # of a held-out row
@@ -81,7 +81,7 @@ def validation_checks(
     layout = denoiser.layout
     is_numeric = torch.zeros(layout.n_codes, dtype=torch.bool)
     is_numeric[torch.from_numpy(layout.numeric_codes)] = True
-    most = MAX_HELD_ROWS // len(held_rows)
+    most = MAX_HELD_MASKINGS // len(held_rows)
     places, absent, noised = [], [], []
     for held in held_rows:
         held = held[:most]

@@ -17,10 +17,13 @@ def constant_errors(table, category_counts):
     Returns
     -------
     ndarray of shape (n_columns,)
-        A standard deviation or an error rate, 0 for columns without any value.
+        A standard deviation or an error rate, 0 for columns without any value and for
+        those that are left out of the model.
     """
     errors = np.zeros(table.n_columns)
     for j, counts in enumerate(category_counts):
+        if table.schema.columns[j].is_left_out:
+            continue
         values = table.columns[j][~table.missing[:, j]]
         if len(values) and counts is not None:
             errors[j] = 1 - counts.max() / counts.sum()

@@ -87,7 +87,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
     layout_ : CodeLayout
         Which codes belong to which column.
     categories_ : list of (ndarray or None)
-        The categories of each categorical column, None for the others.
+        The categories of each categorical column, None for the others and for columns of names
+        and the like, which are left out.
     infrequent_categories_ : list of (ndarray or None)
         The categories that share the last code of their column, None where none do.
     scaler_ : NumericScaler or None
@@ -195,18 +196,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             The fitted encoder.
         """
         schema = table.schema
-        known = np.array([column.n_observed > 0 for column in schema.columns])
+        observed = np.array([column.n_observed > 0 for column in schema.columns])
+        left_out = np.array([column.is_left_out for column in schema.columns])
+        known = observed & ~left_out
         categorical = np.asarray(schema.is_categorical)
         self._ranges = column_ranges(schema, self.bounds)
         self._observed = allowed_values(table, self.snap, self._ranges)
         self._stand_ins = stand_ins(table, self.missing_values, self._ranges)
         self.schema_ = schema
-        self.kept_columns_ = known | self.keep_empty_features
+        self.kept_columns_ = observed | self.keep_empty_features
         self.categories_ = [None] * table.n_columns
         self._category_counts = [None] * table.n_columns
         self._code_of_category = [None] * table.n_columns
         widths = known.astype(int)
-        for j in np.flatnonzero(categorical):
+        for j in np.flatnonzero(categorical & ~left_out):
             categories, counts = count_categories(schema.columns[j], table.columns[j])
             self.categories_[j], self._category_counts[j] = categories, counts
             self._code_of_category[j] = share_codes(counts, self.max_categories)
@@ -291,10 +294,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         names = []
         for j, name in enumerate(check_feature_names_in(self, input_features)):
             if self._values[j] is not None:
-                names += [f"{name}_{value:g}" for value in self._values[j]]
+                column = self.schema_.columns[j]
+                names += [f"{name}_{column.text(value)}" for value in self._values[j]]
                 continue
             if not self.schema_.columns[j].is_categorical:
                 names += [name] * self.layout_.widths[j]
+                continue
+            if self.categories_[j] is None:
                 continue
             shared = shared_code(self._code_of_category[j])
             for code in range(self.layout_.widths[j]):

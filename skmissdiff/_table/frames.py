@@ -16,6 +16,7 @@ from sklearn.utils.validation import validate_data
 
 from skmissdiff._table.columns import is_nan_like, read_column
 from skmissdiff._table.schema import Kind, TableSchema
+from skmissdiff._table.text_notes import keys_of, note_blanks, note_disguises, note_keys
 
 _LIBRARIES = ("pandas", "polars", "pyarrow")
 
@@ -125,9 +126,28 @@ def validate_table(
                 f"into one: {error}. Ask for 'pandas' or 'polars', or turn dates into numbers."
             ) from error
     table = _read_checked(X, missing_values, categorical_features, schema)
-    if reset:
-        _refuse_inexact(table.schema)
-    return table
+    return _prepared(table, categorical_features) if reset else table
+
+
+def _prepared(table, categorical_features):
+    """Refuse what cannot be learnt, note what may not be meant, and leave out keys."""
+    _refuse_inexact(table.schema)
+    note_blanks(table)
+    from_dtype = isinstance(categorical_features, str) and categorical_features == "from_dtype"
+    texts = [
+        j
+        for j, column in enumerate(table.schema.columns)
+        if from_dtype and column.holds_plain_text and column.n_observed
+    ]
+    disguised = note_disguises(table, texts)
+    if table.schema.library == "array":
+        return table
+    keys = keys_of(table, [j for j in texts if j not in disguised])
+    note_keys(table, keys)
+    columns = tuple(
+        replace(column, is_left_out=j in keys) for j, column in enumerate(table.schema.columns)
+    )
+    return replace(table, schema=replace(table.schema, columns=columns))
 
 
 def _refuse_inexact(schema):

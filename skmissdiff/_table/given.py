@@ -51,6 +51,12 @@ def read_given(given, schema, categories, missing_values=np.nan):
         j = column_index(key, names, "given")
         if j in read:
             raise ValueError(f"given names {schema.label(j)} twice, by name and by index.")
+        if schema.columns[j].is_left_out:
+            raise ValueError(
+                f"given sets {schema.label(j)}, which is left out of the model: nearly every value "
+                "of it occurs once. Leave it out of given, or fit with it among "
+                "categorical_features."
+            )
         source, is_scalar = _as_source(value, schema.label(j))
         if schema.columns[j].element in TIMES and isinstance(source, np.ndarray):
             values, missing = _times(source, schema.columns[j], schema.label(j), missing_values)

@@ -37,6 +37,8 @@ _PLAIN_DTYPES = {
 
 def default_value(column):
     """Return what fills a column of which nothing is known, as scikit-learn's imputers do."""
+    if column.is_left_out:
+        return None
     if column.categories:
         return column.categories[0]
     if column.kind is Kind.NUMERIC:
@@ -78,7 +80,12 @@ def fill_table(table, values, keep=None):
         is not of the fitted kind takes the fitted dtype.
     """
     kept = np.arange(table.n_columns) if keep is None else np.flatnonzero(keep)
-    fills = {j: _fill_values(table, j, values[j]) for j in kept if table.missing[:, j].any()}
+    learnt = (table.fitted or table.schema).columns
+    fills = {
+        j: _fill_values(table, j, values[j])
+        for j in kept
+        if table.missing[:, j].any() and not learnt[j].is_left_out
+    }
     if table.schema.library == "array":
         return _fill_array(table, fills, kept)
     frame = nw.from_native(table.native, eager_only=True)

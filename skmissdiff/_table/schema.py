@@ -61,6 +61,8 @@ class ColumnSchema:
         Whether every observed value is a whole number.
     minimum, maximum : float or None
         Range of the observed numbers, None for levels and for columns never observed.
+    is_left_out : bool
+        Whether the text tells rows apart and no model learns it, see `keys_of`.
     clock : Clock or None
         By which the numbers are offsets of the values, None where they are the values.
     ticks : Ticks or None
@@ -80,12 +82,20 @@ class ColumnSchema:
     is_whole: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    is_left_out: bool = False
     clock: Clock | None = None
     ticks: Ticks | None = None
 
     @property
     def is_categorical(self):
         return self.kind is Kind.CATEGORICAL
+
+    @property
+    def holds_plain_text(self):
+        """Whether the column is categorical for being text, and not by its dtype."""
+        by_dtype = self.categories is not None or self.dtype == "Categorical"
+        is_text = self.is_categorical and self.element is Element.TEXT
+        return is_text and not by_dtype and not self.dtype.startswith("dictionary")
 
     @property
     def step_size(self):

@@ -293,6 +293,33 @@ def _period_ordinal(value, unit):
     return value.ordinal
 
 
+def time_in_words(value):
+    """Return a date, a time or a decimal of a user as its class and text, None for others.
+
+    NumPy's have a dtype, by which they are kept.
+    """
+    name = type(value).__name__
+    if name in ("Timestamp", "Timedelta", "datetime", "date", "time"):
+        return [name, value.isoformat()]
+    if name == "timedelta":
+        return [name, value // dt.timedelta(microseconds=1)]
+    if name == "Period":
+        return [name, str(value), value.freqstr]
+    return [name, str(value)] if name == "Decimal" else None
+
+
+def time_from_words(name, *words):
+    """Return what `time_in_words` was given."""
+    if name in ("Timestamp", "Timedelta", "Period"):
+        return getattr(importlib.import_module("pandas"), name)(*words)
+    if name == "timedelta":
+        return dt.timedelta(microseconds=words[0])
+    if name == "Decimal":
+        return Decimal(words[0])
+    classes = {"datetime": dt.datetime, "date": dt.date, "time": dt.time}
+    return classes[name].fromisoformat(words[0])
+
+
 def ticks_of_objects(values):
     """Return the `Ticks` of a column of Python objects, None if they are of no such class.
 

@@ -11,8 +11,8 @@ from skmissdiff._diffusion.recipe import (
     FEWEST_STEPS,
     FOR_GENERATION,
     MAX_EPOCHS,
-    MAX_HELD_ROWS,
     MOST_BINS,
+    MOST_HELD_ROWS,
     MOST_NETWORKS,
     N_BINS,
     NETWORK_CODES,
@@ -62,8 +62,9 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
         asdict(recipe_for(n, n_codes, n_columns, n_columns - 1, options, "cpu")) for n in SIZES
     ]
     followed = {name: [recipe[name] for recipe in recipes] for name in recipes[0]}
-    networks, batches, widths, patience = (
-        followed.pop(name) for name in ("n_networks", "batch_size", "hidden_size", "patience")
+    networks, batches, widths, patience, layers, uses = (
+        followed.pop(name)
+        for name in ("n_networks", "batch_size", "hidden_size", "patience", "n_layers", "n_uses")
     )
     for name, values in followed.items():
         if name == "em_tol":  # by its order of magnitude
@@ -75,6 +76,8 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
     assert all(0 <= a - b <= 1 for a, b in pairwise(networks))
     assert all(b - a in (0, 32) for a, b in pairwise(widths))
     assert all(b - a in (0, 1) for a, b in pairwise(patience))
+    assert all(b - a in (0, 1) for a, b in pairwise(layers))
+    assert all(a - b in (0, 1) for a, b in pairwise(uses))
     # All networks together see as many rows a step, but for what the division leaves.
     smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
 
@@ -107,7 +110,7 @@ def of(n_rows=3000, n_codes=20, n_columns=10, n_numeric=5, device="cpu", **optio
 def test_held_out_rows_are_a_fraction_up_to_a_number():
     assert of(1000).validation_fraction == 0.1
     assert of(1000, validation_fraction=0.2).validation_fraction == 0.2
-    assert of(10**6).validation_fraction * 10**6 == pytest.approx(MAX_HELD_ROWS)
+    assert of(10**6).validation_fraction * 10**6 == pytest.approx(MOST_HELD_ROWS)
     few = of(100, validation_fraction=0.9)
     assert few.validation_fraction * few.n_networks <= 1  # each network has rows of its own
     assert of(validation_fraction=0.0).validation_fraction == 0

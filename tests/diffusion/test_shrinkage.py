@@ -23,7 +23,7 @@ from small_models import (
 from skmissdiff._diffusion.batches import Batch, Rows
 from skmissdiff._diffusion.denoiser import MIN_PROBABILITY
 from skmissdiff._diffusion.kernel import KernelRegression, KernelSums
-from skmissdiff._diffusion.recipe import MAX_HELD_ROWS
+from skmissdiff._diffusion.recipe import MAX_HELD_MASKINGS
 from skmissdiff._diffusion.shrinkage import (
     ALPHA_GRID,
     KERNEL_ROWS,
@@ -183,7 +183,7 @@ def test_held_out_rows_are_masked_many_times_one_cell_at_a_time():
 
 def test_many_held_out_rows_are_masked_less_often():
     layout = CodeLayout((1,), (False,))
-    n = MAX_HELD_ROWS // 2
+    n = MAX_HELD_MASKINGS // 2
     x = torch.zeros(3 * n, 1)
     rows = Rows(x, torch.ones_like(x).bool())
     for n_held, most in ((n // 3, 3 * (n // 3)), (n, n), (3 * n // 2, n)):
