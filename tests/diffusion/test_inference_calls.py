@@ -64,7 +64,7 @@ def test_on_the_cpu_nothing_is_copied():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "n_draws"), [(0, 3), (3, 1), (CALL_ROWS, 1), (1300, 1), (700, 5), (3, 600)]
+    ("n_rows", "n_draws"), [(0, 3), (3, 1), (CALL_ROWS, 1), (1300, 1), (700, 5), (3, 400), (3, 600)]
 )
 def test_calls_cover_every_draw_of_every_row(n_rows, n_draws):
     calls = list(in_calls(n_rows, n_draws))

@@ -288,9 +288,14 @@ def test_medians_are_shrunk_by_absolute_errors():
     for scale, expected in ((-1.0, 0.0), (4.0, 0.25), (2.0, 0.5), (1.0, 1.0)):
         found = shrink_medians(answer._replace(F_median=scale * right), torch.tensor(NUMBERS))
         assert found.tolist() == [expected] * 2
-    # A code that would lose a little goes along with one that gains much.
+    # A code that would lose a little goes along with one that gains much, whatever their units.
     right[..., 1] *= -0.01
     assert shrink_medians(answer._replace(F_median=right), torch.tensor(NUMBERS)).tolist() == [1, 1]
+    g, s = batch.g.clone(), batch.s.clone()
+    g[..., 4] = batch.x_0[..., 4] - 1000 * (batch.x_0 - g)[..., 4]
+    s[..., 4] *= 1000
+    answer = answer._replace(batch=batch._replace(g=g, s=s), F_median=right)
+    assert shrink_medians(answer, torch.tensor(NUMBERS)).tolist() == [1, 1]
 
 
 def test_surprise_is_summed_over_hidden_cells():
