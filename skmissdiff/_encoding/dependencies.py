@@ -3,7 +3,7 @@
 As codes of their own, numbers are drawn with a small error, which such a pair makes visible;
 as categories, one per value, they are drawn to the point. Of rows generated after 4,000 of census
 (20 % of the cells hidden, two seeds) 25 % have a degree and years of it that do not go together
-without this, 0.4 % with it; a classifier tells rows from real ones in 65 % of the cases, not in 71.
+without this, 0.4 % with it, and a classifier tells 65 % of the rows from real ones, not 71 %.
 """
 
 import numpy as np
