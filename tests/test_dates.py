@@ -1,6 +1,7 @@
 """Dates, durations, decimals and large integers: numbers on their own clock, in every library."""
 
 import datetime as dt
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from matplotlib.dates import date2num
 from sklearn.base import clone
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, TableEncoder
@@ -16,6 +18,7 @@ from skmissdiff._table.rebuild import build_table, fill_table
 from skmissdiff._table.ticks import time_from_words, time_in_words
 from skmissdiff.metrics import imputation_mae, imputation_rmse
 from skmissdiff.missingness import ampute, missing_pattern
+from skmissdiff.report import SyntheticReport
 
 N_ROWS = 40
 RNG = np.random.default_rng(0)
@@ -585,3 +588,34 @@ def test_bounds_of_dates_are_saved(bounds, tmp_path):
 def test_times_survive_as_words(value):
     again = time_from_words(*time_in_words(value))
     assert (type(again), again) == (type(value), value)
+
+
+def test_a_report_shows_dates_as_dates():
+    frame = pd.DataFrame(
+        {
+            "day": PANDAS["days in ns"],
+            "price": PANDAS["Decimal objects"],
+            "key": PANDAS["Int64"],
+            "took": PANDAS["durations"],
+            "few": pd.Series(DAYS[:2] * (N_ROWS // 2)),
+        }
+    )
+    report = SyntheticReport(frame, frame[::-1], random_state=0)
+    text = report.to_html()
+    first, last = min(DAYS).date(), max(DAYS).date()
+    days = np.std(STEPS)
+    assert re.search(rf"mean 2024-\d\d-\d\d, sd {days:.4g} days, {first} to {last}", text)
+    assert f"{float(min(PRICES)):g}" in text
+    assert f"{2**63 - 1 - int(STEPS.max())} to {2**63 - 1 - int(STEPS.min())}" in text
+    figure = report.plot()
+    figure.canvas.draw()
+    axes = {ax.get_title().split()[0]: ax for ax in figure.get_axes() if ax.get_title()}
+    low, high = (date2num(day) for day in (min(DAYS), max(DAYS)))
+    for name in ("day", "few"):
+        bars = [bar.get_x() for bar in axes[name].patches if hasattr(bar, "get_x")]
+        assert low - 10 < min(bars) <= max(bars) < high + 10
+    heights = [bar.get_height() for bar in axes["key"].patches if hasattr(bar, "get_x")]
+    assert 0 < max(heights) < np.inf
+    labels = [label.get_text() for label in axes["took"].get_xticklabels()]
+    assert any("day" in label or ":" in label for label in labels)
+    assert max(bar.get_x() for bar in axes["price"].patches if hasattr(bar, "get_x")) <= max(PRICES)

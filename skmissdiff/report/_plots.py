@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from skmissdiff._encoding.categories import count_categories
-from skmissdiff._table.schema import TIMES, Element
+from skmissdiff._table.schema import Element
 
 MOST_PANELS = 24
 _PANELS_IN_A_ROW = 4
@@ -174,13 +174,13 @@ def _axis(ax, column):
     clock = column.clock
     if clock is None:
         return lambda numbers: numbers
-    if column.element not in TIMES:
+    if clock.ticks.holds == "decimal":
         start = clock.origin * float(clock.ticks.size)
         return lambda numbers: start + numbers * clock.step_size
     if column.element is Element.DATE:
         from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        locator = AutoDateLocator(maxticks=5)
+        locator = AutoDateLocator(minticks=2, maxticks=5)
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=True))
         days = clock.step_size / _SECONDS_A_DAY  # matplotlib counts days since 1970, too
@@ -188,7 +188,9 @@ def _axis(ax, column):
         return lambda numbers: start + numbers * days
     from matplotlib.ticker import MaxNLocator
 
-    ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    ax.xaxis.set_major_locator(
+        MaxNLocator(2 if clock.ticks.holds == "integer" else 4, integer=True)
+    )
     ax.xaxis.set_major_formatter(lambda number, _: column.text(round(number)))
     return lambda numbers: numbers
 
