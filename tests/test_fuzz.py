@@ -168,6 +168,9 @@ def check_sample(rows, train, keep, bounds):
             continue
         if isinstance(observed[0], str | bool):
             assert set(column) <= set(observed)
+        elif bounds == "observed" and isinstance(observed[0], date | timedelta):
+            assert min(observed) <= min(column)
+            assert max(column) <= max(observed)
         elif bounds == "observed":
             # In float64, where the largest integers are a rounding apart.
             low, high = min(map(float, observed)), max(map(float, observed))
