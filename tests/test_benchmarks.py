@@ -34,6 +34,8 @@ from docs.benchmarks.tables import (
     slope,
 )
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -326,8 +328,6 @@ import sys
 sys.path.insert(0, {folder!r})
 import numpy as np
 import worker
-
-pytestmark = pytest.mark.slow
 
 class Fake(worker.Peer):
     def load(self):

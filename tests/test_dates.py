@@ -619,3 +619,26 @@ def test_a_report_shows_dates_as_dates():
     labels = [label.get_text() for label in axes["took"].get_xticklabels()]
     assert any("day" in label or ":" in label for label in labels)
     assert max(bar.get_x() for bar in axes["price"].patches if hasattr(bar, "get_x")) <= max(PRICES)
+
+
+@pytest.mark.parametrize(
+    "kind", ["days in ns", "days in s", "date objects", "arrow times", "months"]
+)
+def test_numbers_far_off_are_the_last_ones_that_there_is_room_for(kind):
+    table = read_table(pd.DataFrame({"x": PANDAS[kind], "z": STEPS * 1.0}))
+    built = build_table(table.schema, [np.array([-1e18, 1e18]), np.zeros(2)])
+    low, high = built["x"].tolist()
+    assert low <= PANDAS[kind].min()
+    assert high >= PANDAS[kind].max()
+
+
+def test_values_in_words():
+    frame = pd.DataFrame(
+        {name: PANDAS[name] for name in ("nanoseconds", "days in a zone", "months")}
+    )
+    columns = read_table(frame).schema.columns
+    assert columns[0].text(columns[0].minimum) == (
+        f"{frame['nanoseconds'].min().floor('us')} and {FINE.min() % 1000} ns"
+    )
+    assert columns[1].text(columns[1].maximum) == str(max(DAYS))[:10]
+    assert columns[2].text(0) == str(frame["months"].min())

@@ -163,8 +163,17 @@ def em_step(
     return FactorModel(coef[:, rank], coef[:, :rank], psi), total / n_rows
 
 
-def initial_model(x: Tensor, mask: Tensor, rank: int, min_psi: float) -> FactorModel:
-    """Principal axes of the covariance of the codes, absent ones at their mean."""
+class Moments(NamedTuple):
+    """Mean, variance and principal axes of the codes, absent ones at their mean."""
+
+    mu: Tensor  # (n_codes,)
+    variance: Tensor  # (n_codes,)
+    values: Tensor  # (n_codes,), falling
+    vectors: Tensor  # (n_codes, n_codes)
+
+
+def moments(x: Tensor, mask: Tensor) -> Moments:
+    """Of the observed codes; the axes are those of the covariance."""
     weights = mask.to(x.dtype)
     count = weights.sum(0)
     mu = (weights * x).sum(0) / count
@@ -172,11 +181,18 @@ def initial_model(x: Tensor, mask: Tensor, rank: int, min_psi: float) -> FactorM
     # Dividing by the counts of observed pairs would lose positive semi-definiteness.
     covariance = centred.T @ centred / (count[:, None] * count[None, :]).sqrt()
     values, vectors = torch.linalg.eigh(covariance)
-    values, vectors = values.flip(0)[:rank].clamp_min(0), vectors.flip(1)[:, :rank]
-    # Half of the variance is left to the specific part: EM moves it where it belongs.
-    W = vectors * (0.5 * values).sqrt()
-    variance = centred.square().sum(0) / count
-    return FactorModel(mu, W, (variance - W.square().sum(1)).clamp_min(min_psi))
+    return Moments(
+        mu, centred.square().sum(0) / count, values.flip(0).clamp_min(0), vectors.flip(1)
+    )
+
+
+def initial_model(start: Moments, rank: int, min_psi: float) -> FactorModel:
+    """The first principal axes; half of their variance is left to the specific part.
+
+    EM moves it where it belongs.
+    """
+    W = start.vectors[:, :rank] * (0.5 * start.values[:rank]).sqrt()
+    return FactorModel(start.mu, W, (start.variance - W.square().sum(1)).clamp_min(min_psi))
 
 
 def fit_factor_analysis(
@@ -189,15 +205,16 @@ def fit_factor_analysis(
     max_iter: int = 200,
     tol: float = 1e-4,
     deadline: float = math.inf,
+    start: Moments | None = None,
 ) -> tuple[FactorModel, list[float]]:
     """Fit a factor analysis to the observed codes by EM, and its likelihood curve.
 
     Every code must be observed at least once; absent codes may hold anything
     finite. Stops when the log likelihood per row and code grows by less than ``tol``, or
-    when `time.monotonic` is beyond the ``deadline``.
+    when `time.monotonic` is beyond the ``deadline``. ``start`` saves computing the `moments`.
     """
     x = torch.where(mask, x, 0.0)
-    model = initial_model(x, mask, rank, min_psi)
+    model = initial_model(moments(x, mask) if start is None else start, rank, min_psi)
     curve: list[float] = []
     for _ in range(max_iter):
         model, value = em_step(model, x, mask, ridge, min_psi)
@@ -220,13 +237,14 @@ def choose_rank(
     n_held = max(1, len(x) // 4)
     held, kept = slice(n_held), slice(n_held, None)
     # A code that only held-out rows observe cannot be fitted here.
-    if not mask[kept].any(0).all():
+    if not mask[kept].any(0).all() or time.monotonic() > deadline:
         return 1
+    start = moments(x[kept], mask[kept])
     largest = max(1, min(RANKS[-1], x.shape[1] - 1, (len(x) - n_held) // 4))
     best_rank, best_value = 1, -math.inf
     for rank in sorted({min(rank, largest) for rank in RANKS}):
         model, _ = fit_factor_analysis(
-            x[kept], mask[kept], rank, max_iter=30, tol=1e-3, deadline=deadline
+            x[kept], mask[kept], rank, max_iter=30, tol=1e-3, deadline=deadline, start=start
         )
         value = log_likelihood(model, x[held], mask[held]).sum().item() / mask[held].sum().item()
         if value < best_value + MIN_RANK_GAIN or time.monotonic() > deadline:

@@ -109,8 +109,9 @@ def fit_masked(
         return denoiser, History()
     kept, held = leave_out(len(rows.x), recipe.n_networks, recipe.validation_fraction, generator)
     judged = recipe.validation_fraction > 0
-    if judged and not (len(held[0]) and all(rows.mask[own].any() for own in held)):
-        # Too few rows to judge a network: stay with the factor analysis.
+    few = judged and not (len(held[0]) and all(rows.mask[own].any() for own in held))
+    if few or clock.seconds_left() <= 0:
+        # Too few rows to judge a network, or no time for one: stay with the factor analysis.
         denoiser.set_shrinkage(nothing(denoiser.alpha_mean))
         return denoiser, History()
     denoiser.to(device)
@@ -136,7 +137,7 @@ def fit_masked(
 
     def shrunk(denoiser: PreconditionedDenoiser) -> Validation:
         assert checks is not None
-        found = judge(denoiser, checks, for_draws=n_refreshes > 0)
+        found = judge(denoiser, checks, for_draws=recipe.n_refreshes > 0)
         denoiser.set_shrinkage(found.shrinkage)  # for the draws of a refresh
         return found
 

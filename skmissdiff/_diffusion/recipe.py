@@ -61,6 +61,8 @@ MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
 # --- Held-out rows, and how far the networks are believed.
 MOST_HELD_ROWS = 600  # of each network: more tell little more, and are missed in training
 MAX_HELD_MASKINGS = 8192  # of all held-out rows together
+MAX_CHECKED_CODES = 2_000_000  # of all maskings: some 100 MB
+LEAST_ERROR = 1e-6  # of a variance of 1: below it nothing is left to be learnt of a column
 MAX_MASKINGS = 24  # of a held-out row
 AGREEMENT_ROWS = 512
 # Shares of the training after which held-out cells are asked: early, to end what brings nothing.

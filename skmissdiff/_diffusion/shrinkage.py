@@ -21,8 +21,10 @@ from .recipe import (
     AGREEMENT_ROWS,
     ALPHA_GRID,
     BANDWIDTHS,
+    LEAST_ERROR,
     MAX_ASKED_CODES,
     MAX_ASKED_ROWS,
+    MAX_CHECKED_CODES,
     MAX_HELD_MASKINGS,
     MAX_MASKINGS,
     MIN_DONOR_GAIN,
@@ -80,7 +82,8 @@ def validation_checks(
     layout = denoiser.layout
     is_numeric = torch.zeros(layout.n_codes, dtype=torch.bool)
     is_numeric[torch.from_numpy(layout.numeric_codes)] = True
-    most = MAX_HELD_MASKINGS // len(held_rows)
+    most = min(MAX_HELD_MASKINGS, MAX_CHECKED_CODES // layout.n_codes) // len(held_rows)
+    most = max(1, most)
     places, absent, noised = [], [], []
     for held in held_rows:
         held = held[:most]
@@ -141,20 +144,23 @@ def agreement(
 
 
 def shrink_means(answer: Answer, codes: Tensor, unit: Tensor | float) -> tuple[Tensor, Tensor]:
-    """Alpha and relative squared error of each numeric code, in closed form.
+    """Alpha of each numeric code, in closed form, and relative squared errors of those that vary.
 
     The error of alpha is base - 2 alpha cross + alpha^2 power. Cells are few: a code's alpha is
-    halfway between its own and a common one.
+    halfway between its own and a common one. Codes that the factor analysis knows to the last
+    digit, as of constant columns, have alpha 0 and no error: nothing is left to be told of them.
     """
     batch, F, _, agreed = answer
     residual = ((batch.x_0 - batch.g) / unit * batch.hidden)[..., codes]
     step = (batch.s / unit * F * batch.hidden)[..., codes]
     cross = (residual * step).sum((0, 1))
     power = step.square().sum((0, 1)) * agreed[codes]
-    base = residual.square().sum((0, 1)).clamp_min(1e-9)
-    common = ((cross / base).sum() / (power / base).sum().clamp_min(1e-9)).clamp(0, 1)
-    alpha = ((cross / power.clamp_min(1e-12) + common) / 2).clamp(0, 1)
-    return alpha, (base - 2 * alpha * cross + alpha.square() * power) / base
+    base = residual.square().sum((0, 1))
+    varies = base > LEAST_ERROR * batch.hidden[..., codes].sum((0, 1))
+    share, left = (cross / base)[varies], (power / base)[varies]
+    common = (share.sum() / left.sum().clamp_min(1e-9)).clamp(0, 1)
+    alpha = ((cross / power.clamp_min(1e-12) + common) / 2).clamp(0, 1) * varies
+    return alpha, 1 - 2 * alpha[varies] * share + alpha[varies].square() * left
 
 
 def shrink_medians(answer: Answer, codes: Tensor) -> Tensor:
@@ -163,22 +169,27 @@ def shrink_medians(answer: Answer, codes: Tensor) -> Tensor:
     residual = ((batch.x_0 - batch.g) * batch.hidden)[..., codes]
     step = (batch.s * batch.hidden)[..., codes] * F_median
     errors = torch.stack([(residual - a * step).abs().sum((0, 1)) for a in ALPHA_GRID])
+    varies = errors[0] > LEAST_ERROR**0.5 * batch.hidden[..., codes].sum((0, 1))
     curves = errors / errors[0].clamp_min(1e-9)
-    shared = (curves + curves.mean(1, keepdim=True)) / 2
-    return torch.tensor(ALPHA_GRID, device=errors.device)[shared.argmin(0)]
+    common = curves[:, varies].mean(1, keepdim=True) if varies.any() else curves
+    best = ((curves + common) / 2).argmin(0)
+    return torch.tensor(ALPHA_GRID, device=errors.device)[best] * varies
 
 
 def shrink_categories(answer: Answer, layout: CodeLayout) -> tuple[list[float], Tensor]:
-    """Alpha of the logits of each categorical column, from a grid, and its relative surprise."""
+    """Alpha of the logits of each categorical column, from a grid, and relative surprises.
+
+    Columns of which nothing was hidden, or that surprise nobody, have no error.
+    """
     alphas, surprises = [], []
     for categories in layout.categorical_slices:
         losses = category_losses(answer.batch, answer.F, categories, ALPHA_GRID)
         best = int(losses.argmin())
         # As in closed form above: the averaged networks deserve 1 / agreement more.
         alphas.append(min(1.0, ALPHA_GRID[best] / answer.agreed[categories].mean().item()))
-        unseen = losses[0] <= 0
-        surprises.append(torch.where(unseen, 1.0, losses[best] / losses[0].clamp_min(1e-9)))
-    return alphas, torch.stack(surprises)
+        if losses[0] > 0:
+            surprises.append(losses[best] / losses[0])
+    return alphas, torch.stack(surprises) if surprises else answer.F.new_ones(0)
 
 
 def category_losses(batch: Batch, F: Tensor, categories: slice, alphas: Sequence[float]) -> Tensor:
@@ -198,6 +209,16 @@ def nothing(like: Tensor) -> Shrinkage:
     return Shrinkage(*(torch.zeros_like(like) for _ in range(3)))
 
 
+def mean_error(error: Tensor) -> float:
+    """Of the columns that have one; 1, that of the factor analysis, without any."""
+    return error.mean().item() if len(error) else 1.0
+
+
+def gains(error: Tensor, least: float) -> bool:
+    """Whether columns gain as much as that on average."""
+    return mean_error(error) <= 1 - least
+
+
 @torch.no_grad()
 def judge(
     denoiser: PreconditionedDenoiser, checks: Checks, *, for_draws: bool = False
@@ -212,27 +233,27 @@ def judge(
     errors = []
     if checks.noised is not None:
         alpha, error = shrink_means(absent, codes, 1.0)
-        if error.mean() > 1 - MIN_IMPROVEMENT:
-            alpha, error = torch.zeros_like(error), torch.ones_like(error)
+        if not gains(error, MIN_IMPROVEMENT):
+            alpha, error = torch.zeros_like(alpha), torch.ones_like(error)
         alphas.mean[codes] = alpha
         alphas.median[codes] = shrink_medians(absent, codes)
         errors.append(error)
         # In units of s, as in training: draws are made at the small noise levels.
         noised = ask(denoiser, checks.noised)
         alpha, draw_error = shrink_means(noised, codes, checks.noised.s)
-        if draw_error.mean() > 1 - MIN_DRAW_IMPROVEMENT:
-            alpha, draw_error = torch.zeros_like(draw_error), torch.ones_like(draw_error)
+        if not gains(draw_error, MIN_DRAW_IMPROVEMENT):
+            alpha, draw_error = torch.zeros_like(alpha), torch.ones_like(draw_error)
         alphas.noised[codes] = alpha
     if denoiser.layout.categorical_slices:
         own, error = shrink_categories(absent, denoiser.layout)
-        if error.mean() > 1 - MIN_IMPROVEMENT:
+        if not gains(error, MIN_IMPROVEMENT):
             own, error = [0.0] * len(own), torch.ones_like(error)
         for categories, value in zip(denoiser.layout.categorical_slices, own, strict=True):
             alphas.mean[categories] = value
         errors.append(error)
-    total = torch.cat(errors).mean().item()
+    total = mean_error(torch.cat(errors))
     if for_draws and checks.noised is not None:
-        total = (total + draw_error.mean().item()) / 2
+        total = (total + mean_error(draw_error)) / 2
     return Validation(total, alphas)
 
 

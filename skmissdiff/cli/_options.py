@@ -56,7 +56,8 @@ def add_reading_options(command):
     add(
         "--decimal",
         choices=[".", ","],
-        help="the decimal mark of a text file's numbers (default: found, column by column)",
+        metavar="MARK",
+        help="'.' or ',': the decimal mark of a text file's numbers (default: found, by column)",
     )
     add(
         "--thousands",

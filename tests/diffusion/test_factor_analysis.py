@@ -18,6 +18,7 @@ from skmissdiff._diffusion.factor_analysis import (
     gaussian_posterior,
     initial_model,
     log_likelihood,
+    moments,
     posterior_covariance,
     sweep_inverse,
 )
@@ -56,7 +57,7 @@ def test_complete_rows_give_the_estimate_of_scikit_learn(rows):
 
 def test_likelihood_never_falls_with_missing_cells(rows, mask):
     x = torch.where(mask, torch.from_numpy(rows), 0.0)
-    model = initial_model(x, mask, RANK, min_psi=1e-6)
+    model = initial_model(moments(x, mask), RANK, min_psi=1e-6)
     curve = []
     for _ in range(60):
         model, value = em_step(model, x, mask, ridge=0.0, min_psi=1e-6)
@@ -68,7 +69,9 @@ def test_likelihood_never_falls_with_missing_cells(rows, mask):
 def test_log_likelihood_is_that_of_the_observed_marginal(rows, mask):
     x = torch.from_numpy(rows[:20])
     observed = mask[:20]
-    model = initial_model(torch.from_numpy(rows), torch.ones_like(mask), RANK, min_psi=1e-6)
+    model = initial_model(
+        moments(torch.from_numpy(rows), torch.ones_like(mask)), RANK, min_psi=1e-6
+    )
     expected = [
         torch.distributions.MultivariateNormal(
             model.mu[seen], covariance(model)[seen][:, seen]
@@ -81,7 +84,7 @@ def test_log_likelihood_is_that_of_the_observed_marginal(rows, mask):
 def test_posterior_equals_the_dense_formula_for_any_noise_levels(rows):
     rng = np.random.default_rng(2)
     x = torch.from_numpy(rows[:200])
-    model = initial_model(x, torch.ones(x.shape, dtype=torch.bool), RANK, min_psi=1e-6)
+    model = initial_model(moments(x, torch.ones(x.shape, dtype=torch.bool)), RANK, min_psi=1e-6)
     sigma = torch.from_numpy(np.exp(rng.normal(size=x.shape)))
     kind = torch.from_numpy(rng.random(x.shape))
     sigma[kind < 0.3] = 0
@@ -102,7 +105,7 @@ def test_posterior_equals_the_dense_formula_for_any_noise_levels(rows):
 
 def test_value_of_an_absent_code_is_not_read(rows):
     x = torch.from_numpy(rows[:5])
-    model = initial_model(x, torch.ones(x.shape, dtype=torch.bool), RANK, min_psi=1e-6)
+    model = initial_model(moments(x, torch.ones(x.shape, dtype=torch.bool)), RANK, min_psi=1e-6)
     sigma = torch.zeros_like(x)
     sigma[:, 0] = torch.inf
     other = x.clone()
@@ -150,7 +153,7 @@ def one_em_step(model, x, mask, ridge, min_psi):
 def test_one_step_is_a_regression_of_each_code(rows, mask, ridge, min_psi, monkeypatch):
     monkeypatch.setattr(factor_analysis, "CHUNK_ROWS", 100)  # three chunks
     x, mask = torch.where(mask, torch.from_numpy(rows), 0.0)[:250], mask[:250]
-    start = initial_model(x, mask, RANK, min_psi=1e-6)
+    start = initial_model(moments(x, mask), RANK, min_psi=1e-6)
     model, value = em_step(start, x, mask, ridge, min_psi)
     expected = one_em_step(start, x, mask, ridge, min_psi)
     np.testing.assert_allclose(model.W, expected[:, :RANK], atol=1e-9)
@@ -162,19 +165,19 @@ def test_one_step_is_a_regression_of_each_code(rows, mask, ridge, min_psi, monke
 
 def test_the_start_is_half_of_the_principal_axes(rows):
     x = torch.from_numpy(rows)
-    model = initial_model(x, torch.ones(x.shape, dtype=torch.bool), RANK, min_psi=1e-6)
+    model = initial_model(moments(x, torch.ones(x.shape, dtype=torch.bool)), RANK, min_psi=1e-6)
     C = np.cov(rows.T, bias=True)
     values, vectors = np.linalg.eigh(C)
     expected = (vectors[:, -2:] * (values[-2:] / 2)) @ vectors[:, -2:].T
     np.testing.assert_allclose(model.W @ model.W.T, expected, atol=1e-9)
     np.testing.assert_allclose(model.mu, rows.mean(axis=0))
     np.testing.assert_allclose(model.psi, np.diag(C) - np.diag(expected), atol=1e-9)
-    assert (initial_model(x, x > -99, RANK, min_psi=50.0).psi == 50).all()
+    assert (initial_model(moments(x, x > -99), RANK, min_psi=50.0).psi == 50).all()
 
 
 def test_the_start_counts_what_is_observed(rows, mask):
     x = torch.where(mask, torch.from_numpy(rows), 0.0)
-    model = initial_model(x, mask, 1, min_psi=1e-6)
+    model = initial_model(moments(x, mask), 1, min_psi=1e-6)
     seen = np.where(mask, rows, np.nan)
     np.testing.assert_allclose(model.mu, np.nanmean(seen, axis=0))
     centred = np.nan_to_num(seen - np.nanmean(seen, axis=0))

@@ -151,7 +151,8 @@ def test_missing_cells_are_drawn_where_there_are_some(monkeypatch, missing, n_re
     fitted(some_table(missing=missing), some_recipe(n_refreshes=n_refreshes))
     expected = n_refreshes if missing else 0
     assert refresh.calls[0][0][1] == expected
-    assert {call[1]["for_draws"] for call in verdict.calls} == {expected > 0}
+    # What is to be generated is judged by its draws, also where nothing is missing.
+    assert {call[1]["for_draws"] for call in verdict.calls} == {n_refreshes > 0}
 
 
 @pytest.mark.parametrize(
@@ -168,10 +169,18 @@ def test_small_tables_have_donors(monkeypatch, donors, most, asked):
 
 def test_donors_are_left_out_when_the_time_is_over(monkeypatch):
     spy = Spy(monkeypatch, "choose_donors")
-    recipe = some_recipe(donors=True, max_time=5.0)
-    _, history = fitted(recipe=recipe, started=time.monotonic() - 10)
+    left = iter([100.0, 100.0, 0.0])  # for the factor analysis, the networks and the donors
+    monkeypatch.setattr(masked.Clock, "seconds_left", lambda clock: next(left))
+    _, history = fitted(recipe=some_recipe(donors=True))
     assert spy.calls == []
-    assert history.n_iter == 1
+    assert history.n_iter == 3
+
+
+def test_no_network_is_trained_when_the_time_is_over():
+    recipe = some_recipe(max_time=5.0)
+    denoiser, history = fitted(recipe=recipe, started=time.monotonic() - 10)
+    assert history.n_iter == 0
+    assert not denoiser.alpha_mean.any()
 
 
 def test_the_shrinkage_of_the_best_checkpoint_is_kept(monkeypatch):

@@ -20,6 +20,7 @@ from small_models import (
     some_rows,
 )
 
+from skmissdiff import MissDiffImputer
 from skmissdiff._diffusion.batches import Batch, Rows
 from skmissdiff._diffusion.denoiser import MIN_PROBABILITY
 from skmissdiff._diffusion.kernel import KernelRegression, KernelSums
@@ -257,7 +258,7 @@ def test_alpha_is_from_zero_to_one():
     alpha, error = shrink_means(answer._replace(F=F), codes, 1.0)
     common = (1 - 0.5) / (1 + 0.25)
     assert alpha.tolist() == pytest.approx([(1 + common) / 2, max(0, (-2 + common) / 2)])
-    assert error.tolist() == pytest.approx([(1 - (1 + common) / 2) ** 2, 1])
+    assert error.tolist() == pytest.approx([(1 - (1 + common) / 2) ** 2, 1], rel=1e-5)
 
 
 def test_a_code_that_nobody_hides_changes_nothing():
@@ -266,7 +267,8 @@ def test_a_code_that_nobody_hides_changes_nothing():
     batch.hidden[..., 4] = False
     alpha, error = shrink_means(answer._replace(batch=batch), torch.tensor(NUMBERS), 1.0)
     alone, _ = shrink_means(answer._replace(batch=batch), torch.tensor([0]), 1.0)
-    assert error[1] == 1
+    assert alpha[1] == 0
+    assert len(error) == 1  # of the code that tells something
     assert alpha[0].item() == pytest.approx(alone[0].item())
 
 
@@ -332,11 +334,11 @@ def test_categories_are_shrunk_by_surprise(agreed):
     assert surprises[1] == 1
 
 
-def test_categories_that_nobody_hides_count_as_no_gain():
+def test_categories_that_nobody_hides_have_no_error():
     answer = some_answer()
     batch = answer.batch._replace(hidden=answer.batch.hidden & False)
     _, surprises = shrink_categories(answer._replace(batch=batch), LAYOUT)
-    assert surprises.tolist() == [1, 1]
+    assert surprises.tolist() == []
 
 
 def test_nothing_is_the_factor_analysis():
@@ -599,3 +601,20 @@ def test_twins_are_asked():
 def test_rows_without_a_twin_are_not():
     x = torch.randn(120, 2, generator=seeded(1))
     assert donors_of(Rows(x, torch.ones_like(x).bool()))[0] is None
+
+
+def test_a_constant_column_takes_nothing_from_the_others():
+    """Its errors are nil, and ratios to them say nothing about how far networks are believed."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=400)
+    X = np.c_[z, z**2 + 0.1 * rng.normal(size=400), np.abs(z) + 0.1 * rng.normal(size=400)]
+    X[rng.random(X.shape) < 0.15] = np.nan
+    alphas = []
+    for table in (X, np.c_[X, np.full(400, 0.1)]):
+        imputer = MissDiffImputer(max_iter=100, donors=False, random_state=0).fit(table)
+        denoiser = imputer.denoiser_
+        alphas.append([denoiser.alpha_mean[:3].numpy(), denoiser.alpha_median[:3].numpy()])
+    assert denoiser.alpha_mean[3] == denoiser.alpha_median[3] == 0
+    # Without the constant column the two that others tell are believed; so they are beside it.
+    for mean, median in alphas:
+        assert min(*mean[1:], *median[1:]) > 0.6
