@@ -8,7 +8,7 @@ import copy
 import math
 import re
 import warnings
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from unittest.mock import patch
 
 import numpy as np
@@ -168,7 +168,7 @@ def check_sample(rows, train, keep, bounds):
             continue
         if isinstance(observed[0], str | bool):
             assert set(column) <= set(observed)
-        elif bounds == "observed" and isinstance(observed[0], date | timedelta):
+        elif bounds == "observed" and isinstance(observed[0], date | time | timedelta):
             assert min(observed) <= min(column)
             assert max(column) <= max(observed)
         elif bounds == "observed":
