@@ -43,6 +43,7 @@ class DiffMean(BaseEstimator):
         """Fill the holes of a frame, then train on it."""
         self.sampler_ = MissDiffSampler(
             "missdiff",
+            scaling="standard",
             keep_empty_features=True,
             max_iter=self.max_iter,
             max_time=self.max_time,
