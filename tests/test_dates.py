@@ -642,3 +642,16 @@ def test_values_in_words():
     )
     assert columns[1].text(columns[1].maximum) == str(max(DAYS))[:10]
     assert columns[2].text(0) == str(frame["months"].min())
+
+
+@pytest.mark.parametrize("zeros", [1, 39])
+def test_the_last_step_is_not_beyond_the_last_value(zeros):
+    """Of a span that float64 does not tell apart: the last value is between two steps."""
+    last = 576_460_752_303_423_451
+    values = pd.Series([0] * zeros + [last] * (40 - zeros), dtype="timedelta64[ns]")
+    frame = pd.DataFrame({"x": [*values, *[pd.NaT] * 40], "z": np.arange(80) % 40 * 1.0})
+    imputer = MissDiffImputer(max_iter=0, random_state=0, bounds="observed", sample_posterior=True)
+    new = imputer.fit_transform(frame)["x"][40:]
+    assert new.min() >= pd.Timedelta(0)
+    assert new.max() <= pd.Timedelta(last)
+    assert zeros == 39 or new.max() > pd.Timedelta(last - 1000)

@@ -85,6 +85,15 @@ class Clock:
             [(int(value) * numerator - origin) / step for value in values], dtype=np.float64
         )
 
+    def last_step(self, values):
+        """Return the largest whole offset that is not beyond the ticks of a column fitted.
+
+        Where the step is coarser than the values, a float64 may round an offset beyond them.
+        """
+        if self.is_local:
+            values = shift_to_local(values, self.ticks.unit, self.ticks.zone)
+        return float((int(values.max()) - self.origin) // self.step)
+
     def offsets_of_numbers(self, values):
         """Return numbers of any type as offsets, float64."""
         return np.array([self._offset(Fraction(v)) for v in values], dtype=np.float64)
@@ -190,7 +199,7 @@ def start_clock(values, ticks):
         step = next((s for s in steps if _divides(s, values)), 1)
     while (high - low) // step >= LARGEST_WHOLE:
         step *= 10  # no model tells the millionth part of its span apart
-    return Clock(ticks, low // step * step, step)
+    return Clock(ticks, low, step)
 
 
 def _whole_step(values, low, high):

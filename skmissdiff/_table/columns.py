@@ -122,13 +122,14 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
         and all(issubclass(t, Integral) for t in set(map(type, values[~missing])))
     )
     is_integer = whole_objects or _is_integer_dtype(source)
-    clock = None
+    clock = last = None
     if kind is Kind.NUMERIC:
         clock = fitted.clock if known else None
         if family == "ticks":
             if not known:
                 new = fitted is None and n_observed > 0
                 clock = start_clock(values[~missing], ticks) if new else Clock(ticks)
+                last = clock.last_step(values[~missing]) if new else None
             values = _ticks_as_numbers(values, missing, ticks, clock)
         else:
             if values.dtype == object:
@@ -144,7 +145,7 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
         clock=clock,
         ticks=ticks,
         **_describe_dtype(source, family),
-        **_describe_range(kind, values, missing),
+        **_describe_range(kind, values, missing, last),
     )
     return values, missing, column
 
@@ -461,12 +462,12 @@ def _describe_dtype(source, family):
     return description
 
 
-def _describe_range(kind, values, missing):
+def _describe_range(kind, values, missing, last):
     if kind is Kind.CATEGORICAL or missing.all():
         return {}
     observed = values[~missing]
     return {
         "is_whole": bool((observed == np.floor(observed)).all()),
         "minimum": float(observed.min()),
-        "maximum": float(observed.max()),
+        "maximum": float(observed.max()) if last is None else last,
     }

@@ -80,12 +80,7 @@ def fill_table(table, values, keep=None):
         is not of the fitted kind takes the fitted dtype.
     """
     kept = np.arange(table.n_columns) if keep is None else np.flatnonzero(keep)
-    learnt = (table.fitted or table.schema).columns
-    fills = {
-        j: _fill_values(table, j, values[j])
-        for j in kept
-        if table.missing[:, j].any() and not learnt[j].is_left_out
-    }
+    fills = {j: _fill_values(table, j, values[j]) for j in kept if table.missing[:, j].any()}
     if table.schema.library == "array":
         return _fill_array(table, fills, kept)
     frame = nw.from_native(table.native, eager_only=True)
