@@ -655,3 +655,24 @@ def test_the_last_step_is_not_beyond_the_last_value(zeros):
     assert new.min() >= pd.Timedelta(0)
     assert new.max() <= pd.Timedelta(last)
     assert zeros == 39 or new.max() > pd.Timedelta(last - 1000)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_the_first_and_the_last_day_of_all_stand_for_themselves(day):
+    """Data bases write them for never and for ever."""
+    end = dt.date.fromisoformat(day)
+    days = pl.Series([end, None, end, dt.date(2024, 5, 17), None] * 4)
+    for column in (
+        days,
+        days.cast(pl.Datetime("us")),
+        # In zones west of Greenwich the first day has not begun everywhere.
+        *([days.cast(pl.Datetime("ms")).dt.replace_time_zone("America/New_York")] * (end.year > 1)),
+        days.to_pandas().astype("datetime64[s]"),
+        pd.Series(days.to_list(), dtype=object),
+    ):
+        library = pl if isinstance(column, pl.Series) else pd
+        frame = library.DataFrame({"x": column, "z": np.arange(20.0)})
+        imputer = MissDiffImputer(max_iter=0, random_state=0, bounds="observed", snap=True)
+        filled = imputer.fit_transform(frame)["x"].to_list()
+        observed = [value for value in column.to_list() if not pd.isna(value)]
+        assert set(filled) == set(observed)

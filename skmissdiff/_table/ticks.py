@@ -82,8 +82,10 @@ class Ticks:
         if self.holds == "daytime":
             return 0, DAY // NANOSECONDS[self.unit] - 1
         if self.holds in ("instant", "date"):
-            # The years that Python has; libraries hold others, and cannot show them.
-            ends = (dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30))
+            # The years that Python has, in any zone; libraries hold others, and cannot show them.
+            ends = (dt.datetime.min, dt.datetime.max)
+            if self.zone is not None:
+                ends = (dt.datetime(1, 1, 1, 16), dt.datetime(9999, 12, 31, 8))
             first, last = (nanoseconds(end) // NANOSECONDS[self.unit] for end in ends)
             low, high = max(low, first), min(high, last)
         if self.python == "timedelta":
