@@ -676,3 +676,13 @@ def test_the_first_and_the_last_day_of_all_stand_for_themselves(day):
         filled = imputer.fit_transform(frame)["x"].to_list()
         observed = [value for value in column.to_list() if not pd.isna(value)]
         assert set(filled) == set(observed)
+
+
+def test_large_integers_of_a_list_stay_beside_a_float():
+    rows = [[2**60 + k, 0.5 * k, True] for k in range(10)]
+    rows[3][1] = float("nan")
+    completed = MissDiffImputer(max_iter=0, random_state=0).fit_transform(rows)
+    assert completed[:, 0].tolist() == [row[0] for row in rows]
+    new = [[2**60 + 1, float("nan"), True], [2**60 + 3, 1.0, True]]
+    imputer = MissDiffImputer(max_iter=0, random_state=0).fit(rows)
+    assert imputer.transform(new)[:, 0].tolist() == [2**60 + 1, 2**60 + 3]

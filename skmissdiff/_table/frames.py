@@ -14,6 +14,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from skmissdiff._table.clock import LARGEST_WHOLE
 from skmissdiff._table.columns import is_nan_like, read_column
 from skmissdiff._table.schema import Kind, TableSchema
 from skmissdiff._table.text_notes import keys_of, note_blanks, note_disguises, note_keys
@@ -253,12 +254,19 @@ def _check_array(X, missing_values, estimator):
     is_array = hasattr(X, "__array__") or issparse(X)
     if getattr(getattr(X, "dtype", None), "kind", None) == "T":
         X = X.astype(object)  # scikit-learn does not know NumPy's text of variable width
-    if not is_array and isinstance(X, list | tuple) and np.asarray(X).dtype.kind in "US":
-        # NumPy makes text of every cell of a list in which one cell is text.
+    if not is_array and isinstance(X, list | tuple) and _changes_cells(X):
         X = np.array(X, dtype=object)
     with np.errstate(invalid="ignore"):  # it adds numbers up, and inf - inf where they are huge
         X = check_array(X, **checks)
     return X if is_array or X.dtype != object else _objects_as_numbers(X)
+
+
+def _changes_cells(X):
+    """Whether NumPy makes text of all of a list with some, or floats of its large integers."""
+    array = np.asarray(X)
+    if array.dtype.kind == "f" and array.ndim == 2 and (np.abs(array) >= LARGEST_WHOLE).any():
+        return any(isinstance(v, int) and abs(v) >= LARGEST_WHOLE for row in X for v in row)
+    return array.dtype.kind in "US"
 
 
 def _objects_as_numbers(X):
