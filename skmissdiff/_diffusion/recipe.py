@@ -1,7 +1,9 @@
 """What a table's size decides, and every number that the training depends on.
 
-Each number carries where it was measured: the tables and the commands are in
-docs/benchmarks. Settings move smoothly with the number of rows.
+Settings move smoothly with the number of rows. A figure beside a number is what was measured for
+it: on the tables it names, else on 22 to 38 tables of other trades, two seeds each, that are
+reported nowhere. A number without a figure is as it was first chosen, and nothing speaks for it
+but that the whole was measured with it.
 """
 
 import math
@@ -10,35 +12,32 @@ from typing import NamedTuple
 
 import torch
 
-# Measured by the commands of docs/benchmarks where a table is named, else on 22 to 38 tables of
-# other trades, two seeds each, that are reported nowhere.
-
 # --- Factor analysis, the start.
-RANKS = (2, 4, 8, 16, 32)  # more never won on held-out likelihood
+RANKS = (2, 4, 8, 16, 32)  # tried by held-out likelihood
 MIN_RANK_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
 MAX_RANK_ROWS = 1500  # enough rows to choose a rank
-MAX_FACTOR_ROWS = 20_000  # more no longer move it
-RIDGE = 2.0  # precision of the prior of loadings, in specific variances; 1 to 5 are alike
+MAX_FACTOR_ROWS = 20_000  # bounds its seconds
+RIDGE = 2.0  # precision of the prior of loadings, in specific variances
 MIN_PSI = 1e-4  # of a variance of 1: columns that repeat others stay invertible
 FACTOR_SHARE = 0.4  # of max_time, at most
 
 # --- Networks.
 STEP_ROWS = 2048  # of all networks, a step: half of it costs 1.6 % in error where rows are many
-MOST_NETWORKS = 4  # averaging more gains less than a per cent
+MOST_NETWORKS = 4  # that are averaged
 NETWORK_ROWS = 8000  # tables of this many rows have one network, of a quarter of it four
 NETWORK_CODES = 256  # likewise for codes: wide tables pay for each network
 SMALL_WIDTH, LARGE_WIDTH = 128, 256
 # A second layer brings nothing on 22 tables of 60 to 6,000 rows and costs half as much again; on
-# letter it takes 6 % from the error, on california 1 %.
+# letter it takes 6 % from the error, on california 1 % (one seed each, which chose it).
 SECOND_LAYER_ROWS = 5000
-N_BINS = 16  # of each numeric column; 8 are alike
+N_BINS = 16  # of each numeric column; with 8, errors are within 1 %
 MOST_BINS = 1024  # of all columns together
 MIN_BIN_WIDTH = 1e-3  # standard deviations; a narrower bin is a step
 
 # --- What training rows look like.
 LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5  # of noise levels, placed as by Karras et al. 2022
 FEW_ROWS_USES, MANY_ROWS_USES = 3, 1  # of a masked row: 6 cost 1 % in error where rows are many
-CHUNK_BYTES = 24 * 2**20  # of rows masked ahead: a few batches, more brings no speed
+CHUNK_BYTES = 24 * 2**20  # of rows masked ahead: a few batches
 
 # --- Steps.
 FEWEST_STEPS, MOST_STEPS = 400, 1000
@@ -51,7 +50,7 @@ SMALL_EMA_DECAY, LARGE_EMA_DECAY = 0.98, 0.99  # of averaged weights: the ones j
 # --- Generation (n_refreshes > 0).
 GENERATION_FACTOR = 2.5  # as many steps
 MAX_EPOCHS = 500  # more of them copy rows
-DROPOUT = 0.4  # keeps it from copying rows of categories: share nearer to training rows .70 to .66
+DROPOUT = 0.4  # of hidden units; keeps it from copying rows of categories
 REFRESH_EVALUATIONS = 10  # of the network per drawn row and group of columns
 MAX_GROUPS = 8  # of columns that are drawn in turn
 WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
@@ -59,15 +58,18 @@ TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
 MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
 
 # --- Held-out rows, and how far the networks are believed.
-MOST_HELD_ROWS = 600  # of each network: more tell little more, and are missed in training
+MOST_HELD_ROWS = 600  # of each network; all others are for training
 MAX_HELD_MASKINGS = 8192  # of all held-out rows together
-MAX_CHECKED_CODES = 2_000_000  # of all maskings: some 100 MB
+MAX_CHECKED_CODES = 2_000_000  # of all maskings: bounds their memory
 LEAST_ERROR = 1e-6  # of a variance of 1: below it nothing is left to be learnt of a column
 MAX_MASKINGS = 24  # of a held-out row
 AGREEMENT_ROWS = 512
 # Shares of the training after which held-out cells are asked: early, to end what brings nothing.
 CHECKPOINTS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE = 3, 6  # checkpoints without a change: a third less time
+FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE = (
+    3,
+    6,
+)  # checkpoints without a change
 MIN_CHANGE = 0.04  # of the relative error, times the root of the number of held-out rows
 FEWEST_LOOKS = 3  # checkpoints after which a training that has brought nothing at all ends
 COOL_DOWN = 0.2  # of the steps so far, in which the learning rate falls to zero before the end
