@@ -120,8 +120,7 @@ def training_batch(
     """Draw a kind, a noise level and hidden cells for each row."""
     x, mask, completed = rows
     layout = denoiser.layout
-    is_numeric = torch.zeros(layout.n_codes, dtype=torch.bool)
-    is_numeric[torch.from_numpy(layout.numeric_codes)] = True
+    is_numeric = torch.from_numpy(layout.is_numeric)
     n_rows = len(x)
     chance = torch.rand(3, n_rows, generator=generator)
     one_pass = chance[0] < mixture.mean_share

@@ -113,8 +113,7 @@ class PreconditionedDenoiser(Denoiser):
         self.n_networks = n_networks
         self.register_buffer("numeric_codes", torch.from_numpy(layout.numeric_codes))
         # Codes of one column share their noise level: the first one tells it.
-        first = [codes.start for codes in layout.slices if codes.stop > codes.start]
-        self.register_buffer("first_codes", torch.tensor(first, dtype=torch.long))
+        self.register_buffer("first_codes", torch.from_numpy(layout.first_codes))
         n_numeric = len(self.numeric_codes)
         self.register_buffer("mu", torch.zeros(n_codes, dtype=torch.float64))
         self.register_buffer("W", torch.zeros(n_codes, rank, dtype=torch.float64))
@@ -122,7 +121,7 @@ class PreconditionedDenoiser(Denoiser):
         self.register_buffer("edges", torch.zeros(n_numeric, n_bins + 1))
         for name in ("alpha_mean", "alpha_median", "alpha_noised"):
             self.register_buffer(name, torch.ones(n_codes))
-        n_in = 2 * n_codes + len(first) + (1 + n_bins) * n_numeric
+        n_in = 2 * n_codes + len(self.first_codes) + (1 + n_bins) * n_numeric
         self.first = BatchedLinear(n_networks, n_in, hidden_size, generator)
         self.blocks = nn.ModuleList(
             ResidualBlock(n_networks, hidden_size, generator) for _ in range(n_layers)

@@ -203,7 +203,7 @@ def code_groups(mask: Tensor, layout: CodeLayout, max_groups: int) -> list[Tenso
     """
     n_missing = (~mask).sum(0)
     column_of_code = torch.from_numpy(layout.column_of_code)
-    codes = torch.tensor([own.start for own in layout.slices if own.stop > own.start])
+    codes = torch.from_numpy(layout.first_codes)
     codes = codes[n_missing[codes].argsort(stable=True)]
     codes = codes[n_missing[codes] > 0]
     parts = codes.chunk(max(1, min(max_groups, len(codes))))

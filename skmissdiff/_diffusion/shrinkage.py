@@ -80,8 +80,7 @@ def validation_checks(
     a cell that is missing by nature: networks are believed as far as they deserve it there.
     """
     layout = denoiser.layout
-    is_numeric = torch.zeros(layout.n_codes, dtype=torch.bool)
-    is_numeric[torch.from_numpy(layout.numeric_codes)] = True
+    is_numeric = torch.from_numpy(layout.is_numeric)
     most = min(MAX_HELD_MASKINGS, MAX_CHECKED_CODES // layout.n_codes) // len(held_rows)
     most = max(1, most)
     places, absent, noised = [], [], []

@@ -46,9 +46,19 @@ class CodeLayout:
         return np.repeat(np.arange(self.n_columns), self.widths)
 
     @cached_property
+    def first_codes(self):
+        """Index of the first code of each column that has codes."""
+        return np.array([codes.start for codes in self.slices if codes.stop > codes.start], int)
+
+    @cached_property
+    def is_numeric(self):
+        """Whether each code is a number, shape (n_codes,)."""
+        return ~np.repeat(np.asarray(self.is_categorical, dtype=bool), self.widths)
+
+    @cached_property
     def numeric_codes(self):
         """Indices of the codes of numeric columns."""
-        return np.flatnonzero(~np.repeat(np.asarray(self.is_categorical, dtype=bool), self.widths))
+        return np.flatnonzero(self.is_numeric)
 
     @cached_property
     def categorical_slices(self):
