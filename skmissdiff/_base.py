@@ -1,7 +1,6 @@
 """What the imputer and the sampler share: parameters, the stations of a fit, saved models."""
 
 import contextlib
-import time
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,7 +20,7 @@ from skmissdiff._diffusion.inference import (
     train_denoiser,
 )
 from skmissdiff._diffusion.masked import MaskedMethod
-from skmissdiff._diffusion.recipe import Options
+from skmissdiff._diffusion.recipe import Options, has_fast_bfloat16
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.noise import RowNoise
 from skmissdiff._effects import check_effects
@@ -210,14 +209,14 @@ class BaseMissDiff(BaseEstimator):
                 options,
                 seed,
                 resolve_device(self.device),
-                skmissdiff.__version__,
+                f"{skmissdiff.__version__}, bfloat16: {has_fast_bfloat16()}",
                 started=started,
                 callback=progress.of_training,
             )
         finally:
             progress.close()
         if history.n_iter == 0 and self.max_iter != 0:
-            _warn_untrained(len(codes), self.max_time, started)
+            _warn_untrained(len(codes), self.max_time, history.too_late)
         return denoiser, history
 
     def _keep_fit(self, table, encoder, seed, denoiser, history):
@@ -426,9 +425,9 @@ def _warn_empty(schema, kept):
         )
 
 
-def _warn_untrained(n_rows, max_time, started):
+def _warn_untrained(n_rows, max_time, too_late):
     """Say why no network was trained."""
-    if max_time is not None and time.monotonic() - started >= max_time:
+    if too_late:
         reason = f"max_time={max_time} was over before a network could be trained"
     else:
         reason = f"{n_rows} rows are too few to train a network and to tell whether it helps"

@@ -104,6 +104,11 @@ _REASONS = {
             "with random_state=None, where each training has a seed of its own and none is "
             "found again: set random_state to an int.",
             lambda e: e.random_state is None,
-        )
+        ),
+        (
+            "with max_time, since a training that a clock has cut short is another one each "
+            "time: leave one of them out.",
+            lambda e: e.max_time is not None,
+        ),
     ],
 }

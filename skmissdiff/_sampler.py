@@ -82,7 +82,8 @@ class MissDiffSampler(BaseMissDiff):
         as in `sklearn.impute.SimpleImputer`, or dropped.
     memory : None, str or object with the joblib.Memory interface, default=None
         Cache of the training, so that a search over parameters that do not change it, such
-        as `n_steps` of "masked", trains once. It needs an int as `random_state`.
+        as `n_steps` of "masked", trains once. It needs an int as `random_state` and no
+        `max_time`.
     device : str, default="auto"
         Where to compute: "auto" takes a GPU if there is one, "cpu" or the name of another
         torch device. The fitted network itself stays on the CPU.

@@ -856,6 +856,14 @@ def test_max_time_counts_from_the_start_of_fit(method, monkeypatch):
     assert imputer.n_iter_ <= 2
 
 
+def test_no_time_to_train_is_told():
+    with pytest.warns(UserWarning, match="^max_time=1e-09 was over before a network"):
+        assert build(max_time=1e-9).fit(numbers()).n_iter_ == 0
+    # Few rows are the reason even where the time is over, too.
+    with pytest.warns(UserWarning, match="^2 rows are too few to train"):
+        build(max_time=1e-9).fit(np.vstack([numbers()[:1], np.ones((1, 3))]))
+
+
 @pytest.mark.parametrize("n_rows", [1, 2, 5])
 def test_too_few_rows_to_train_are_told(n_rows):
     X = numbers(40)[:n_rows]

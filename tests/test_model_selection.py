@@ -16,6 +16,7 @@ import skmissdiff
 from skmissdiff import MissDiffImputer
 from skmissdiff._diffusion.masked import MaskedMethod
 from skmissdiff._diffusion.paper import PaperMethod
+from skmissdiff._diffusion.recipe import has_fast_bfloat16
 
 pytestmark = pytest.mark.slow
 
@@ -154,7 +155,6 @@ def test_what_does_not_change_training_is_read_from_the_cache(
     "change",
     [
         {"max_iter": 9},
-        {"max_time": 60.0},
         {"random_state": 1},
         {"scaling": "quantile"},
         {"early_stopping": False},
@@ -172,6 +172,15 @@ def test_another_version_of_the_package_trains_anew(method, data, trainings, tmp
     X, _ = data
     build(method, memory=str(tmp_path)).fit(X)
     monkeypatch.setattr(skmissdiff, "__version__", "99.0")
+    build(method, memory=str(tmp_path)).fit(X)
+    assert len(trainings) == 2
+
+
+def test_a_machine_of_another_precision_trains_anew(method, data, trainings, tmp_path, monkeypatch):
+    X, _ = data
+    build(method, memory=str(tmp_path)).fit(X)
+    other = not has_fast_bfloat16()
+    monkeypatch.setattr("skmissdiff._base.has_fast_bfloat16", lambda: other)
     build(method, memory=str(tmp_path)).fit(X)
     assert len(trainings) == 2
 

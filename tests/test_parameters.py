@@ -153,6 +153,7 @@ REFUSED = [
             ({"validation_fraction": 0.2, "method": "missdiff"}, "validation_fraction=0.2"),
             ({"validation_fraction": 0.2, "max_iter": 0}, "validation_fraction=0.2 .* max_iter=0"),
             ({"memory": "folder", "random_state": None}, "memory='folder' .* random_state"),
+            ({"memory": "folder", "max_time": 9.0}, "memory='folder' .* max_time"),
         ]
     ),
     (MissDiffSampler, {"n_refreshes": 2, "method": PAPER}, "n_refreshes=2 .* method='masked'"),

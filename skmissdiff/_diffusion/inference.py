@@ -28,8 +28,9 @@ def resolve_device(device: str) -> str:
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        # A device that holds no values, or no double precision, is found here.
+        torch.ones(1, dtype=torch.float64, device=device).item()
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(
             f"device={device!r} cannot be used here: {error}. Use device='auto' or 'cpu'."
         ) from error
@@ -50,15 +51,15 @@ def train_denoiser(
     options: Options,
     seed: int,
     device: str,
-    version: str,
+    made_by: str,
     started: float,
     callback: Callback | None = None,
 ) -> tuple[Denoiser, History]:
     """Train on encoded rows, NaN where missing; the denoiser comes back on the CPU.
 
-    A function of its arguments alone, so that a ``memory`` can cache it: ``version`` is that of
-    the package, whose next one may train another way. ``started`` is the `time.monotonic` from
-    which ``max_time`` counts.
+    A function of its arguments alone, so that a ``memory`` can cache it: ``made_by`` tells the
+    version of the package and the precision of the machine, with others it trains another way.
+    ``started`` is the `time.monotonic` from which ``max_time`` counts.
     """
     x, mask = (torch.from_numpy(part) for part in model_input(codes))
     generator = torch.Generator().manual_seed(seed)

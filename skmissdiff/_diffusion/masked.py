@@ -113,7 +113,7 @@ def fit_masked(
     if few or clock.seconds_left() <= 0:
         # Too few rows to judge a network, or no time for one: stay with the factor analysis.
         denoiser.set_shrinkage(nothing(denoiser.alpha_mean))
-        return denoiser, History()
+        return denoiser, History(too_late=not few)
     denoiser.to(device)
     factors = FactorModel(*(value.float() for value in denoiser.factors))
     checks = validation_checks(denoiser, factors, rows, held, generator) if judged else None
@@ -137,7 +137,7 @@ def fit_masked(
 
     def shrunk(denoiser: PreconditionedDenoiser) -> Validation:
         assert checks is not None
-        found = judge(denoiser, checks, for_draws=recipe.n_refreshes > 0)
+        found = judge(denoiser, checks, for_draws=recipe.for_generation)
         denoiser.set_shrinkage(found.shrinkage)  # for the draws of a refresh
         return found
 

@@ -47,7 +47,7 @@ LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.03, 0.01
 WARM_UP = 0.05  # share of the training in which the learning rate rises
 SMALL_EMA_DECAY, LARGE_EMA_DECAY = 0.98, 0.99  # of averaged weights: the ones judged and kept
 
-# --- Generation (n_refreshes > 0).
+# --- Generation (n_refreshes > 0): draws of whole rows are what the training is for.
 GENERATION_FACTOR = 2.5  # as many steps
 MAX_EPOCHS = 500  # more of them copy rows
 DROPOUT = 0.4  # of hidden units; keeps it from copying rows of categories
@@ -122,6 +122,10 @@ class Options:
     donors: bool = False
     validation_fraction: float = 0.1  # 0: nothing is judged
 
+    @property
+    def for_generation(self) -> bool:
+        return self.n_refreshes > 0
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -138,6 +142,7 @@ class Recipe:
     validation_fraction: float
     patience: int
     n_refreshes: int
+    for_generation: bool
     donors: bool
     dropout: float
     mixture: Mixture
@@ -173,7 +178,7 @@ def n_steps(n_rows: int, n_columns: int, options: Options) -> int:
     large = min(max(STEPS_PER_COLUMN * n_columns, FEWEST_STEPS), MOST_STEPS)
     few = FEW_COLUMNS_STEPS // max(n_columns, 2) * largeness(n_rows)
     steps = max(between(FEWEST_STEPS, large, n_rows), few)
-    if options.n_refreshes:  # draws of whole rows have more to learn than means
+    if options.for_generation:  # draws of whole rows have more to learn than means
         steps = min(GENERATION_FACTOR * steps, MAX_EPOCHS * n_rows / STEP_ROWS + FEWEST_STEPS)
     return round(steps)
 
@@ -199,12 +204,13 @@ def recipe_for(
         ),
         patience=round(between(FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE, n_rows)),
         n_refreshes=options.n_refreshes,
+        for_generation=options.for_generation,
         donors=options.donors,
-        dropout=DROPOUT if options.n_refreshes and has_categories else 0.0,
-        mixture=FOR_GENERATION if options.n_refreshes else Mixture(),
+        dropout=DROPOUT if options.for_generation and has_categories else 0.0,
+        mixture=FOR_GENERATION if options.for_generation else Mixture(),
         em_max_iter=round(between(200, 50, n_rows)),
         # An early end is a prior that small tables like, and generated rows.
-        em_tol=1e-4 if options.n_refreshes else 10 ** between(-4, -6, n_rows),
+        em_tol=1e-4 if options.for_generation else 10 ** between(-4, -6, n_rows),
         bfloat16=device == "cpu" and has_fast_bfloat16(),
         learning_rate=LEARNING_RATE,
         muon_learning_rate=MUON_LEARNING_RATE,

@@ -49,6 +49,7 @@ class History:
 
     loss_curve: list[float] = field(default_factory=list)
     validation_loss_curve: list[float] = field(default_factory=list)
+    too_late: bool = False  # no time was left for a single step
 
     @property
     def n_iter(self) -> int:
