@@ -2,6 +2,7 @@
 
 import copy
 import time
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -17,6 +18,7 @@ from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
+from skmissdiff._table.chosen_cells import ChosenCells
 from skmissdiff._table.rebuild import (
     append_columns,
     configured_output,
@@ -273,13 +275,22 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             self._keep_fit(table, encoder, seed, denoiser, history)
         return self
 
-    def transform(self, X):
+    def transform(self, X, *, impute_columns=None, where=None):
         """Fill the missing cells of a table.
 
         Parameters
         ----------
         X : array-like or dataframe of shape (n_samples, n_features)
             The table to complete, with the columns seen in `fit`.
+        impute_columns : array-like or None, default=None
+            Names, indices or a boolean mask of the columns whose cells are filled; None for all.
+            Missing cells of the others stay as they are.
+        where : array-like or dataframe of bool, dict or None, default=None
+            Which missing cells may be filled, as a table of True and False like X, or by column
+            in a dict. A column of the dict has a bool per row, or a rule: a pair such as
+            ``("pregnant", "yes")`` of another column and the value, or a list of values, that it
+            has in the completed row; or a function of the completed table that gives a bool per
+            row. A cell that does not fulfil its rule stays missing, and fulfils no other rule.
 
         Returns
         -------
@@ -290,11 +301,34 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         """
         self._check_ready()
         table = self._read(X)
-        values = self._values(table)
-        completed = self._write(table, values)
+        cells = self._chosen(table, impute_columns, where)
+        completed = self._write(table, cells, self._values(table, cells.asked))
         return to_container(completed, configured_output(self), self.get_feature_names_out())
 
-    def multiple_impute(self, X, n_imputations=5, random_state=None):
+    def fit_transform(self, X, y=None, *, impute_columns=None, where=None):
+        """Learn from a table and fill its missing cells.
+
+        Parameters
+        ----------
+        X : array-like or dataframe of shape (n_samples, n_features)
+            The table, with missing cells.
+        y : None
+            Ignored, present for the conventions of scikit-learn.
+        impute_columns : array-like or None, default=None
+            Which columns are filled, as in `transform`; all of them are learnt from.
+        where : array-like or dataframe of bool, dict or None, default=None
+            Which cells are filled, as in `transform`.
+
+        Returns
+        -------
+        X_completed : ndarray or dataframe of shape (n_samples, n_features_out)
+            What ``fit(X).transform(X)`` gives.
+        """
+        return self.fit(X).transform(X, impute_columns=impute_columns, where=where)
+
+    def multiple_impute(
+        self, X, n_imputations=5, random_state=None, *, impute_columns=None, where=None
+    ):
         """Completed tables that differ by how uncertain each missing cell is.
 
         Parameters
@@ -306,6 +340,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         random_state : int, RandomState instance or None, default=None
             None takes the seed of the fit, so that repeated calls agree. The first
             table is then what `transform` gives with ``sample_posterior=True``.
+        impute_columns : array-like or None, default=None
+            Which columns are filled, as in `transform`.
+        where : array-like or dataframe of bool, dict or None, default=None
+            Which cells are filled, as in `transform`. A rule looks at each table for itself.
 
         Returns
         -------
@@ -314,8 +352,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         self._check_ready()
         check_scalar(n_imputations, "n_imputations", Integral, min_val=1)
         table = self._read(X)
-        draws = self._draws(table, n_imputations, self._seed_of(random_state))
-        return [self._write(table, values) for values in draws]
+        cells = self._chosen(table, impute_columns, where)
+        draws = self._draws(table, cells.asked, n_imputations, self._seed_of(random_state))
+        return [self._write(table, cells, values) for values in draws]
 
     def score(self, X, y=None):
         """How well hidden observed cells are imputed; higher is better, 0 is perfect.
@@ -350,7 +389,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         chance = np.where(table.missing, 1.0, rng.random(table.missing.shape))
         hidden = chance < max(SCORE_FRACTION, np.nextafter(chance.min(), 1.0))  # one at least
         hidden &= ~table.missing
-        values = self._values(table.hide(hidden))
+        values = self._values(table.hide(hidden), hidden)
         return -relative_error(table, values, hidden, self.encoder_.constant_errors_)
 
     def to_sampler(self):
@@ -410,20 +449,25 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 "Rename those columns or use add_indicator=False."
             )
 
-    def _values(self, table):
+    def _chosen(self, table, impute_columns, where):
+        """The missing cells that are to be filled."""
+        encoder = self.encoder_
+        return ChosenCells(table, encoder.kept_columns_, encoder.categories_, impute_columns, where)
+
+    def _values(self, table, asked):
         """Per column what goes into its missing cells: a draw, or point estimates."""
         if self.sample_posterior:
-            return self._draws(table, 1, self._seed)[0]
+            return self._draws(table, asked, 1, self._seed)[0]
         if self.aggregate == "mode" or not self._diffusion_method().has_one_pass:
-            return self._estimates_from_draws(table)
-        return self._estimates(table)
+            return self._estimates_from_draws(table, asked)
+        return self._estimates(table, asked)
 
-    # Each goes through the incomplete rows, as many at a time as a call of the network takes,
-    # so that memory does not grow with the table: encode, ask the network, decode.
+    # Each goes through the rows that are asked for, as many at a time as a call of the network
+    # takes, so that memory does not grow with the table: encode, ask the network, decode.
 
-    def _estimates(self, table):
+    def _estimates(self, table, asked):
         """Per column the point estimates, in one pass of the network."""
-        gaps, encoder = Gaps(table, self.encoder_.kept_columns_), self.encoder_
+        gaps, encoder = Gaps(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
         pieces = []
         for rows, _ in in_calls(gaps.n_rows):
@@ -434,9 +478,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return gaps.filled(pieces)
 
-    def _estimates_from_draws(self, table):
+    def _estimates_from_draws(self, table, asked):
         """Per column the point estimates, from draws that equal rows have in common."""
-        gaps, encoder = Gaps(table, self.encoder_.kept_columns_), self.encoder_
+        gaps, encoder = Gaps(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
         contents = row_contents(encoder.known_cells(gaps.table))
         slices, n_draws = encoder.layout_.categorical_slices, self.n_draws
@@ -452,12 +496,11 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return gaps.filled(pieces)
 
-    def _draws(self, table, n_draws, seed):
+    def _draws(self, table, asked, n_draws, seed):
         """For every draw, per column what goes into its missing cells."""
-        gaps, encoder = Gaps(table, self.encoder_.kept_columns_), self.encoder_
+        gaps, encoder = Gaps(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
-        contents = row_contents(encoder.known_cells(gaps.table))
-        ranks = ranks_among_equals(contents)  # draws of equal rows differ
+        contents, ranks = self._identities(table, gaps.rows)
         pieces = []
         for rows, numbers in in_calls(gaps.n_rows, n_draws):
             codes = gaps.codes(encoder, rows)
@@ -469,9 +512,24 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return [gaps.filled(pieces, draw, n_draws) for draw in range(n_draws)]
 
-    def _write(self, table, values):
-        """The table with its missing cells filled, and where they were if that is asked for."""
-        completed = fill_table(table, values, self.encoder_.kept_columns_)
+    def _identities(self, table, rows):
+        """Contents of rows, and their ranks among their equals: draws of equal rows differ.
+
+        Ranks count all incomplete rows, so that draws are the same however many are asked for.
+        """
+        incomplete = np.flatnonzero(table.missing[:, self.encoder_.kept_columns_].any(axis=1))
+        contents = row_contents(self.encoder_.known_cells(table.take(incomplete)))
+        places = np.searchsorted(incomplete, rows)
+        return [contents[place] for place in places], ranks_among_equals(contents)[places]
+
+    def _write(self, table, cells, values):
+        """The table with cells filled, and where it had gaps if that is asked for."""
+        kept = self.encoder_.kept_columns_
+
+        def complete(fill):
+            return fill_table(replace(table, missing=fill), values, kept)
+
+        completed = complete(cells.decide(values, complete))
         if self.encoder_.schema_.library == "array":
             # Fitted without names: a frame's own ones would not be those that
             # `get_feature_names_out` tells.
@@ -485,20 +543,20 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
 
 class Gaps:
-    """The rows of a table in which cells are missing, and the way of values back to them.
+    """The rows of a table that need values, and the way of values back to them.
 
     Parameters
     ----------
     table : Table
-    kept : ndarray of bool, shape (n_columns,)
-        The columns to fill.
+    asked : ndarray of bool, shape (n_rows, n_columns)
+        The cells that need one.
     """
 
-    def __init__(self, table, kept):
-        self._rows = np.flatnonzero(table.missing[:, kept].any(axis=1))
+    def __init__(self, table, asked):
+        self.rows = np.flatnonzero(asked.any(axis=1))
         self._n_all = table.n_rows
-        self.table = table.take(self._rows)
-        self.n_rows = len(self._rows)
+        self.table = table.take(self.rows)
+        self.n_rows = len(self.rows)
 
     def codes(self, encoder, rows):
         """Codes of rows that follow one another, each as often as it has draws among them."""
@@ -506,7 +564,7 @@ class Gaps:
         return encoder.encode(part)[rows - rows[0]]
 
     def filled(self, pieces, draw=0, n_draws=1):
-        """Columns of all rows, with values where a row has missing cells.
+        """Columns of all rows, with values where a row needs some.
 
         Parameters
         ----------
@@ -523,7 +581,7 @@ class Gaps:
         for parts in zip(*pieces, strict=True):
             values = np.concatenate(parts)[draw::n_draws]
             columns.append(np.empty(self._n_all, dtype=values.dtype))
-            columns[-1][self._rows] = values
+            columns[-1][self.rows] = values
         return columns
 
 

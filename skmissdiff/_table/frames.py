@@ -325,24 +325,39 @@ def _declared_categorical(categorical_features, names):
     """The columns that the user names as categorical, None for "from_dtype"."""
     if isinstance(categorical_features, str) and categorical_features == "from_dtype":
         return None
-    declared = np.zeros(len(names), dtype=bool)
     if categorical_features is None:
-        return declared
-    wanted = np.asarray(categorical_features)
+        return np.zeros(len(names), dtype=bool)
+    return columns_named(categorical_features, names, "categorical_features", "'from_dtype', None")
+
+
+def columns_named(features, names, parameter, or_else="None"):
+    """Where the columns are that `features` lists, bool of shape (n_columns,).
+
+    Parameters
+    ----------
+    features : array-like
+        Indices, names or a boolean mask.
+    names : list
+        Of all columns, None in an array.
+    parameter, or_else : str
+        What errors call it, and what it may be instead.
+    """
+    wanted = np.asarray(features)
     if wanted.ndim != 1:
         raise ValueError(
-            "categorical_features must be 'from_dtype', None or a one-dimensional array of "
-            f"indices, names or booleans, got {categorical_features!r}."
+            f"{parameter} must be {or_else} or a one-dimensional array of "
+            f"indices, names or booleans, got {features!r}."
         )
     if wanted.dtype.kind == "b":
         if len(wanted) != len(names):
             raise ValueError(
-                f"categorical_features has {len(wanted)} booleans, but X has {len(names)} columns."
+                f"{parameter} has {len(wanted)} booleans, but X has {len(names)} columns."
             )
         return wanted
-    for feature in wanted.tolist():
-        declared[column_index(feature, names, "categorical_features")] = True
-    return declared
+    named = np.zeros(len(names), dtype=bool)
+    for feature in list(features) if isinstance(features, list | tuple) else wanted.tolist():
+        named[column_index(feature, names, parameter)] = True
+    return named
 
 
 def column_index(feature, names, parameter):
