@@ -10,6 +10,7 @@ _MODULES = {
     "MissDiffImputer": "_imputer",
     "MissDiffSampler": "_sampler",
     "PaperMethod": "_methods",
+    "Order": "_relations.order",
     "NumericScaler": "_encoding.scaling",
     "TableEncoder": "_encoding.encoder",
 }

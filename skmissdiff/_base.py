@@ -28,6 +28,8 @@ from skmissdiff._encoding.encoder import TableEncoder
 from skmissdiff._encoding.scaling import NumericScaler
 from skmissdiff._methods import PaperMethod, paper_method
 from skmissdiff._persistence import read_model, write_model
+from skmissdiff._relations.encoder import RelatedEncoder
+from skmissdiff._relations.order import FittedOrder, Order
 from skmissdiff._support.caller import warn
 from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
@@ -45,12 +47,15 @@ SAVED_CLASSES = (
     CodeLayout,
     ColumnSchema,
     Element,
+    FittedOrder,
     Kind,
     MaskModel,
     MinMaxScaler,
     NumericScaler,
+    Order,
     PaperMethod,
     QuantileTransformer,
+    RelatedEncoder,
     StandardScaler,
     TableEncoder,
     TableSchema,
@@ -78,10 +83,10 @@ class BaseMissDiff(BaseEstimator):
             for name, constraint in TableEncoder._parameter_constraints.items()
             if name != "functional_dependencies"
         },
+        "relations": [list, tuple, None],
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "memory": [str, HasMethods(["cache"]), None],
         "device": [str],
         "random_state": ["random_state"],
@@ -98,10 +103,10 @@ class BaseMissDiff(BaseEstimator):
         max_categories=100,
         bounds="observed",
         snap=False,
+        relations=None,
         max_iter=None,
         max_time=None,
         early_stopping=True,
-        validation_fraction=0.1,
         missing_values=np.nan,
         keep_empty_features=False,
         memory=None,
@@ -116,10 +121,10 @@ class BaseMissDiff(BaseEstimator):
         self.max_categories = max_categories
         self.bounds = bounds
         self.snap = snap
+        self.relations = relations
         self.max_iter = max_iter
         self.max_time = max_time
         self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
         self.missing_values = missing_values
         self.keep_empty_features = keep_empty_features
         self.memory = memory
@@ -166,7 +171,10 @@ class BaseMissDiff(BaseEstimator):
             # Where ranks are kept exact, so are numbers that a category tells.
             functional_dependencies=self.scaling == "quantile",
             keep_empty_features=self.keep_empty_features,
-        ).fit_table(table)
+        )
+        if self.relations:
+            encoder = RelatedEncoder(encoder, self.relations)
+        encoder.fit_table(table)
         _warn_empty(table.schema, encoder.kept_columns_)
         return encoder
 
@@ -195,7 +203,7 @@ class BaseMissDiff(BaseEstimator):
             max_time=self.max_time,
             n_refreshes=n_refreshes,
             donors=donors,
-            validation_fraction=self.validation_fraction if self.early_stopping else 0.0,
+            early_stopping=self.early_stopping,
         )
         method = self._diffusion_method().training_key()
         progress = Progress("Training", 1, self.verbose)
@@ -261,6 +269,22 @@ class BaseMissDiff(BaseEstimator):
     def _noise(self, model, keys):
         """The noise of rows, by their keys."""
         return RowNoise(keys, model.n_noise(self.encoder_.layout_.n_codes))
+
+    def _fill(self, codes, table, rows, uniforms=None, how="mode"):
+        """Per column what goes into the missing cells of rows, by estimates or draws of codes."""
+        if isinstance(self.encoder_, RelatedEncoder):
+            return self.encoder_.complete(codes, table.take(rows), uniforms, how)
+        return self.encoder_.decode(codes, uniforms, how)
+
+    def _check_given(self, table):
+        """Raise if cells that rows are to have break a relation."""
+        if isinstance(self.encoder_, RelatedEncoder):
+            self.encoder_.check_given(table)
+
+    def _warn_broken(self, table, filled, columns):
+        """Warn of rows in which no values of the cells that are filled keep the relations."""
+        if isinstance(self.encoder_, RelatedEncoder):
+            self.encoder_.warn_broken(table, filled, columns)
 
     def _diffusion_method(self):
         """The method with its settings of now: `n_steps` may be changed after `fit`."""

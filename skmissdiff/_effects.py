@@ -87,18 +87,6 @@ _REASONS = {
         ),
         _UNTRAINED,
     ],
-    "validation_fraction": [
-        (
-            "with early_stopping=False, which holds no rows out: leave one of them out.",
-            lambda e: not e.early_stopping,
-        ),
-        (
-            "with method='missdiff', which holds no rows out: leave it out, or use "
-            "method='masked'.",
-            _is_paper,
-        ),
-        _UNTRAINED,
-    ],
     "memory": [
         (
             "with random_state=None, where each training has a seed of its own and none is "

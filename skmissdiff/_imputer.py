@@ -88,6 +88,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     snap : bool or array-like, default=False
         Whether the numbers that come out are the nearest ones observed in `fit`: in every
         numeric column, or in those named.
+    relations : list of relations or None, default=None
+        What holds in every row: `Order`, `FixedSum`, `OneHot`, `Combinations`, `Computed`. No row
+        that comes out breaks one, unless its observed or given cells do; these are never
+        changed. They count more than `bounds` and `snap`.
     max_iter : int or None, default=None
         Number of gradient steps, each on one mini-batch. None chooses by the size of the
         table; 0 leaves "masked" at its start, a factor analysis.
@@ -95,11 +99,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Seconds of `fit`. The learning rate falls to zero by this time, if `max_iter` is not
         reached before.
     early_stopping : bool, default=True
-        Whether "masked" holds out rows, stops when their hidden cells are no longer
-        predicted better, keeps the weights that predicted them best, and shrinks each
-        column towards the factor analysis as far as they ask for.
-    validation_fraction : float, default=0.1
-        Share of rows that `early_stopping` holds out, for each network; at most 600 of them.
+        Whether "masked" holds out a tenth of the rows, at most 600 for each network, stops when
+        their hidden cells are no longer predicted better, keeps the weights that predicted them
+        best, and shrinks each column towards the factor analysis as far as they ask for.
     missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     keep_empty_features : bool, default=False
@@ -198,10 +200,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         max_categories=100,
         bounds="observed",
         snap=False,
+        relations=None,
         max_iter=None,
         max_time=None,
         early_stopping=True,
-        validation_fraction=0.1,
         missing_values=np.nan,
         keep_empty_features=False,
         add_indicator=False,
@@ -218,10 +220,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             max_categories=max_categories,
             bounds=bounds,
             snap=snap,
+            relations=relations,
             max_iter=max_iter,
             max_time=max_time,
             early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
             missing_values=missing_values,
             keep_empty_features=keep_empty_features,
             memory=memory,
@@ -262,7 +264,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             self._check_indicator_names(table.schema.names)
             encoder = self._fit_encoder(table)
             seed = new_seed(self.random_state)
-            codes = encoder.encode(table, np.random.default_rng(seed).random(table.missing.shape))
+            spread = (table.n_rows, encoder.layout_.n_columns)
+            codes = encoder.encode(table, np.random.default_rng(seed).random(spread))
             denoiser, history = self._train(
                 codes,
                 encoder.layout_,
@@ -473,7 +476,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         for rows, _ in in_calls(gaps.n_rows):
             codes = gaps.codes(encoder, rows)
             estimate = model.estimate(codes, median=self.aggregate == "median")
-            pieces.append(encoder.decode(estimate, how=self.aggregate))
+            pieces.append(self._fill(estimate, gaps.table, rows, how=self.aggregate))
             progress(rows[-1] + 1)
         progress.close()
         return gaps.filled(pieces)
@@ -491,7 +494,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             drawn = model.draw(codes, self._noise(model, keys).normal)
             drawn = drawn.reshape(-1, n_draws, drawn.shape[1])
             estimate = aggregate_draws(drawn, slices, self.aggregate)
-            pieces.append(encoder.decode(estimate, how=self.aggregate))
+            pieces.append(self._fill(estimate, gaps.table, rows[::n_draws], how=self.aggregate))
             progress(rows[-1] + 1)
         progress.close()
         return gaps.filled(pieces)
@@ -507,7 +510,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             keys = RowKeys(seed).of_rows([contents[row] for row in rows], ranks[rows], numbers)
             noise = self._noise(model, keys)
             drawn = model.draw(codes, noise.normal)
-            pieces.append(encoder.decode(drawn, noise.uniform(encoder.layout_.n_columns)))
+            uniforms = noise.uniform(encoder.layout_.n_columns)
+            pieces.append(self._fill(drawn, gaps.table, rows, uniforms))
             progress(rows[-1] + 1)
         progress.close()
         return [gaps.filled(pieces, draw, n_draws) for draw in range(n_draws)]
@@ -529,7 +533,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         def complete(fill):
             return fill_table(replace(table, missing=fill), values, kept)
 
-        completed = complete(cells.decide(values, complete))
+        fill = cells.decide(values, complete)
+        self._warn_broken(table, fill, values)
+        completed = complete(fill)
         if self.encoder_.schema_.library == "array":
             # Fitted without names: a frame's own ones would not be those that
             # `get_feature_names_out` tells.

@@ -14,7 +14,7 @@ from skmissdiff._draws.noise import RowKeys, row_contents
 from skmissdiff._methods import paper_method
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval
-from skmissdiff._table.given import pandas_index, read_given
+from skmissdiff._table.given import blank_table, pandas_index, read_given
 from skmissdiff._table.rebuild import build_table, gap_value
 
 # The same noise for every model, so that scores of models can be compared.
@@ -59,6 +59,10 @@ class MissDiffSampler(BaseMissDiff):
     snap : bool or array-like, default=False
         Whether the numbers that come out are the nearest ones observed in `fit`: in every
         numeric column, or in those named.
+    relations : list of relations or None, default=None
+        What holds in every row: `Order`, `FixedSum`, `OneHot`, `Combinations`, `Computed`. No row
+        that comes out breaks one, unless its observed or given cells do; these are never
+        changed. They count more than `bounds` and `snap`.
     n_refreshes : int, default=4
         How often the missing cells of the training rows are drawn anew while "masked" is
         trained (stochastic EM). Generation needs it where cells are missing at random rather
@@ -70,11 +74,9 @@ class MissDiffSampler(BaseMissDiff):
         Seconds of `fit`. The learning rate falls to zero by this time, if `max_iter` is not
         reached before.
     early_stopping : bool, default=True
-        Whether "masked" holds out rows, stops when their hidden cells are no longer
-        predicted better, keeps the weights that predicted them best, and shrinks each
-        column towards the factor analysis as far as they ask for.
-    validation_fraction : float, default=0.1
-        Share of rows that `early_stopping` holds out, for each network; at most 600 of them.
+        Whether "masked" holds out a tenth of the rows, at most 600 for each network, stops when
+        their hidden cells are no longer predicted better, keeps the weights that predicted them
+        best, and shrinks each column towards the factor analysis as far as they ask for.
     missing_values : number, str, None or np.nan, default=np.nan
         What stands for a missing cell. Null cells of a frame are missing in any case.
     keep_empty_features : bool, default=False
@@ -150,11 +152,11 @@ class MissDiffSampler(BaseMissDiff):
         max_categories=100,
         bounds="observed",
         snap=False,
+        relations=None,
         n_refreshes=4,
         max_iter=None,
         max_time=None,
         early_stopping=True,
-        validation_fraction=0.1,
         missing_values=np.nan,
         keep_empty_features=False,
         memory=None,
@@ -170,10 +172,10 @@ class MissDiffSampler(BaseMissDiff):
             max_categories=max_categories,
             bounds=bounds,
             snap=snap,
+            relations=relations,
             max_iter=max_iter,
             max_time=max_time,
             early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
             missing_values=missing_values,
             keep_empty_features=keep_empty_features,
             memory=memory,
@@ -209,7 +211,8 @@ class MissDiffSampler(BaseMissDiff):
             table = self._read_training_table(X)
             encoder = self._fit_encoder(table)
             seed = new_seed(self.random_state)
-            codes = encoder.encode(table, np.random.default_rng(seed).random(table.missing.shape))
+            spread = (table.n_rows, encoder.layout_.n_columns)
+            codes = encoder.encode(table, np.random.default_rng(seed).random(spread))
             denoiser, history = self._train(
                 codes,
                 encoder.layout_,
@@ -402,6 +405,7 @@ class MissDiffSampler(BaseMissDiff):
             table, is_constant = read_given(
                 given, self.encoder_.schema_, self.categories_, self.missing_values
             )
+            self._check_given(table)
             if n_samples is None and not is_constant:
                 n_samples = table.n_rows
         n_samples = n_samples or 1
@@ -438,17 +442,16 @@ class MissDiffSampler(BaseMissDiff):
         encoder = self.encoder_
         n_columns = encoder.layout_.n_columns
         if given is None:
-            observed = np.zeros((n_rows, n_columns), dtype=bool)
             codes = model.generate(n_rows, noise.normal)
+            given = blank_table(encoder.schema_, n_rows)
         else:
-            observed = ~given.missing
             codes = model.draw(encoder.encode(given), noise.normal)
         # The first half of a row's numbers is the same whether the second is used or not.
         uniforms = noise.uniform(2 * n_columns)
-        columns = encoder.decode(codes, uniforms[:, :n_columns])
-        if given is not None:
-            for column, known, cells in zip(columns, given.columns, observed.T, strict=True):
-                column[cells] = known[cells]
+        columns = self._fill(codes, given, np.arange(n_rows), uniforms[:, :n_columns])
+        observed = ~given.missing
+        for column, known, cells in zip(columns, given.columns, observed.T, strict=True):
+            column[cells] = known[cells]
         if keep_missing:
             missing = self._mask_model.draw(codes, uniforms[:, n_columns:], observed)
             columns = [

@@ -1,5 +1,6 @@
 """The pages say of the code what is so: constants, folders, files."""
 
+import doctest
 import importlib
 import re
 import sys
@@ -67,6 +68,14 @@ def test_files_that_a_page_names_exist(page):
     assert len(named) > 5
     missing = sorted(name for name in named if not (ROOT / name).exists())
     assert not missing, f"{page} names what is not there: {missing}"
+
+
+@pytest.mark.parametrize("page", ["dates.rst", "relations.rst"])
+def test_examples_of_a_page_run(page):
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    failed, n_tests = doctest.testfile(str(DOCS / page), module_relative=False, optionflags=flags)
+    assert n_tests > 10
+    assert failed == 0
 
 
 def test_functions_that_how_it_works_names_exist():

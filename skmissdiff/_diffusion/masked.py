@@ -107,8 +107,8 @@ def fit_masked(
     denoiser = start_from_factors(rows, layout, recipe, generator, clock)
     if recipe.max_iter == 0:
         return denoiser, History()
-    kept, held = leave_out(len(rows.x), recipe.n_networks, recipe.validation_fraction, generator)
-    judged = recipe.validation_fraction > 0
+    kept, held = leave_out(len(rows.x), recipe.n_networks, recipe.held_share, generator)
+    judged = recipe.held_share > 0
     few = judged and not (len(held[0]) and all(rows.mask[own].any() for own in held))
     if few or clock.seconds_left() <= 0:
         # Too few rows to judge a network, or no time for one: stay with the factor analysis.

@@ -58,6 +58,7 @@ TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
 MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
 
 # --- Held-out rows, and how far the networks are believed.
+HELD_SHARE = 0.1  # of the rows, for each network
 MOST_HELD_ROWS = 600  # of each network; all others are for training
 MAX_HELD_MASKINGS = 8192  # of all held-out rows together
 MAX_CHECKED_CODES = 2_000_000  # of all maskings: bounds their memory
@@ -120,7 +121,7 @@ class Options:
     max_time: float | None = None
     n_refreshes: int = 0
     donors: bool = False
-    validation_fraction: float = 0.1  # 0: nothing is judged
+    early_stopping: bool = True  # False: no row is held out, and nothing is judged
 
     @property
     def for_generation(self) -> bool:
@@ -139,7 +140,7 @@ class Recipe:
     n_layers: int
     n_bins: int
     n_uses: int
-    validation_fraction: float
+    held_share: float  # 0: nothing is judged
     patience: int
     n_refreshes: int
     for_generation: bool
@@ -199,9 +200,7 @@ def recipe_for(
         n_layers=2 if n_rows >= SECOND_LAYER_ROWS else 1,
         n_bins=max(2, min(N_BINS, MOST_BINS // max(n_numeric, 1))),
         n_uses=round(between(FEW_ROWS_USES, MANY_ROWS_USES, n_rows)),
-        validation_fraction=min(
-            options.validation_fraction, MOST_HELD_ROWS / max(n_rows, 1), 1 / K
-        ),
+        held_share=min(HELD_SHARE, MOST_HELD_ROWS / max(n_rows, 1)) * options.early_stopping,
         patience=round(between(FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE, n_rows)),
         n_refreshes=options.n_refreshes,
         for_generation=options.for_generation,

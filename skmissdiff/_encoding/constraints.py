@@ -35,13 +35,13 @@ def column_ranges(schema, bounds):
     if isinstance(bounds, dict):
         chosen = {_numeric_index(schema, key, "bounds"): value for key, value in bounds.items()}
     else:
-        chosen = dict.fromkeys(_meant_columns(schema, bounds), bounds)
+        chosen = dict.fromkeys(meant_columns(schema, bounds), bounds)
     for index, value in chosen.items():
         ranges[index] = _range(schema, index, value)
     return ranges
 
 
-def _meant_columns(schema, bounds):
+def meant_columns(schema, bounds):
     """The numeric columns that one range for all of them is for."""
     numeric = np.flatnonzero(~np.asarray(schema.is_categorical)).tolist()
     if isinstance(bounds, str):

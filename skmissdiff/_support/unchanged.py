@@ -24,6 +24,8 @@ def plain(value):
         return ["NaN"] if np.isnan(value) else value
     if isinstance(value, np.random.RandomState | np.random.Generator):
         return None
+    if hasattr(value, "get_params"):  # relations
+        return [type(value).__name__, plain(value.get_params(deep=False))]
     if hasattr(value, "__len__"):
         return [plain(item) for item in value]
     if isinstance(value, dt.timedelta):

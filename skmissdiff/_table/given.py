@@ -95,6 +95,11 @@ def read_given(given, schema, categories, missing_values=np.nan):
     return _as_table(read, schema, n_rows), not (lengths or is_frame(given))
 
 
+def blank_table(schema, n_rows):
+    """Return a table like the one in fit in which every cell is to be drawn."""
+    return _as_table({}, schema, n_rows)
+
+
 def pandas_index(given, n_rows):
     """Return the index of partial rows in a pandas frame, None if there is none."""
     if not is_frame(given) or library_of(given) != "pandas" or len(given) != n_rows:

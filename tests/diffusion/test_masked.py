@@ -103,7 +103,7 @@ def test_too_few_rows_to_judge_a_network_keep_the_factor_analysis(spoiled):
 
 
 def test_without_held_out_rows_nothing_is_judged():
-    denoiser, history = fitted(recipe=some_recipe(validation_fraction=0.0))
+    denoiser, history = fitted(recipe=some_recipe(held_share=0.0))
     assert history.n_iter == 3
     assert history.validation_loss_curve == []
     assert (denoiser.alpha_mean == 1).all()

@@ -108,12 +108,11 @@ def of(n_rows=3000, n_codes=20, n_columns=10, n_numeric=5, device="cpu", **optio
 
 
 def test_held_out_rows_are_a_fraction_up_to_a_number():
-    assert of(1000).validation_fraction == 0.1
-    assert of(1000, validation_fraction=0.2).validation_fraction == 0.2
-    assert of(10**6).validation_fraction * 10**6 == pytest.approx(MOST_HELD_ROWS)
-    few = of(100, validation_fraction=0.9)
-    assert few.validation_fraction * few.n_networks <= 1  # each network has rows of its own
-    assert of(validation_fraction=0.0).validation_fraction == 0
+    assert of(1000).held_share == recipe.HELD_SHARE
+    assert of(10**6).held_share * 10**6 == pytest.approx(MOST_HELD_ROWS)
+    few = of(100)
+    assert few.held_share * few.n_networks <= 1  # each network has rows of its own
+    assert of(early_stopping=False).held_share == 0
 
 
 def test_batches_hold_few_rows_of_few_more_than_twice():

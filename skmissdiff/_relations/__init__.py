@@ -1,0 +1,1 @@
+"""Relations between columns: declared by the user, found in a table, kept in what comes out."""
