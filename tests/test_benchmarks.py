@@ -15,14 +15,14 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.datasets import load_wine
 
-from docs.benchmarks import cost, generation, imputation, pages, pinned
+from docs.benchmarks import cost, generation, imputation, pages, pinned, sizes
 from docs.benchmarks.command import run_table
 from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
 from docs.benchmarks.error_plots import error_against_seconds, of_one_machine
 from docs.benchmarks.generators import CEILING, GENERATORS
 from docs.benchmarks.imputers import IMPUTERS, BoostingPerColumn, OnCodes
 from docs.benchmarks.limits import PEERS_PYTHON, NotRun, run_limited
-from docs.benchmarks.protocols import protocol_d, protocol_t, protocol_t_complete
+from docs.benchmarks.protocols import protocol_d, protocol_s, protocol_t, protocol_t_complete
 from docs.benchmarks.results import NO_PEERS, Results, machine
 from docs.benchmarks.style import label_points, pyplot
 from docs.benchmarks.tables import (
@@ -140,6 +140,29 @@ def test_tasks_hide_what_they_judge(wine):
     complete = protocol_t_complete(wine, 1, "wine")
     assert complete.train.notna().all(axis=None)
     assert (complete.hidden == protocol_t(wine, 1, "wine").hidden).all()
+
+
+def test_columns_that_training_does_not_see_are_left_out():
+    frame = pd.DataFrame({"a": np.arange(8.0), "b": [np.nan] * 7 + [1.0], "c": list("xyxyxyxy")})
+    for seed in range(20):
+        task = protocol_s(frame, seed, "boys")
+        seen = task.train.notna().any().to_numpy()
+        assert seen.all()
+        assert list(task.truth) == list(task.test) == list(task.train)
+        assert task.hidden.shape == task.truth.shape
+        assert (task.test.isna() & task.truth.notna()).to_numpy().tolist() == task.hidden.tolist()
+
+
+def test_sizes_are_numbers_of_training_rows():
+    hard = sizes.task("made up", 300, 0, None)
+    assert hard.train.shape == (300, 4)
+    assert len(hard.test) == sizes.TEST_ROWS
+    assert hard.hidden.mean(axis=0) == pytest.approx(0.3, abs=0.02)
+    # The formulas are those of the page: without noise nothing is left.
+    x = hard.truth
+    left = x["y"] - x["x1"] ** 2 - x["x1"] * x["x2"] - 0.5 * x["x3"]
+    assert left.std() == pytest.approx(1, abs=0.05)
+    assert np.corrcoef(x["x1"], x["x2"])[0, 1] == pytest.approx(0.4, abs=0.05)
 
 
 def test_mechanisms_differ_as_they_should(wine):

@@ -13,13 +13,15 @@ from docs.benchmarks.data import load, subsample
 from docs.benchmarks.imputers import DEFAULT, IMPUTERS
 from docs.benchmarks.limits import PeakMemory, run_limited
 from docs.benchmarks.measures import imputation_errors
-from docs.benchmarks.protocols import protocol_d, protocol_t, protocol_t_complete
+from docs.benchmarks.protocols import protocol_d, protocol_s, protocol_t, protocol_t_complete
 
 PAPER = ["breast", "wine", "concrete", "diabetes", "libras", "census"]
+MIXED = ["titanic", "boys", "airquality", "nhanes2", "horse_colic", "kidney"]
 # Protocol: how a table is spoiled, the tables, the mechanisms, whether errors are pooled.
 PROTOCOLS = {
     "T": (protocol_t, PAPER, ["MCAR"], False),
     "T-complete": (protocol_t_complete, PAPER, ["MCAR"], False),
+    "S": (protocol_s, MIXED, ["MCAR"], False),
     "D": (protocol_d, ["california", "letter"], ["MCAR", "MAR", "MNAR"], True),
 }
 KEY = ["protocol", "mechanism", "dataset", "rows", "seed", "method"]
@@ -32,7 +34,7 @@ MEASURES = [
     "impute_seconds",
     "peak_mib",
 ]
-QUICK = {"T": ["breast"], "T-complete": ["breast"], "D": ["california"]}
+QUICK = {"T": ["breast"], "S": ["titanic"], "T-complete": ["breast"], "D": ["california"]}
 QUICK_METHODS = ["mean / mode", "MICE (linear)", "MissForest", "boosting per column", DEFAULT]
 
 

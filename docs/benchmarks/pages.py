@@ -14,6 +14,7 @@ from docs.benchmarks.error_plots import error_against_seconds, generation_plot, 
 from docs.benchmarks.generators import CEILING
 from docs.benchmarks.imputers import DEFAULT
 from docs.benchmarks.published import IMPUTATION_RMSE, UTILITY_RMSE
+from docs.benchmarks.size_plots import plot_sizes
 from docs.benchmarks.tables import (
     by_machine,
     comparison,
@@ -24,11 +25,13 @@ from docs.benchmarks.tables import (
 )
 
 FOLDER = Path(__file__).parent
+SIZED = ["made up", "california", "letter"]
 HIGHER = {"auc", "f1", "accuracy", "r2", "marginal", "pair_trend"}
 IMPUTATION = ["rmse", "mae", "error_rate", "energy_distance", "seconds"]
 TITLES = {
     "T": "The paper's tables, 20 % of the cells hidden",
     "T-complete": "The same, trained on complete rows",
+    "S": "Small mixed tables, 20 % of the cells hidden",
     "D": "Larger tables, 30 % of the cells hidden in three ways",
 }
 UTILITY = {"census": ["auc"], "diabetes130": ["auc", "rmse"]}
@@ -74,7 +77,7 @@ def imputation_runs(results_folder, protocol):
 
 
 def imputation_pages(results_folder):
-    """(name, text) of the tables of protocols T and D."""
+    """(name, text) of the tables of each protocol."""
     from docs.benchmarks.imputation import PROTOCOLS
 
     for protocol in PROTOCOLS:
@@ -203,6 +206,32 @@ def shares(results, utilities):
     return list_table(header, rows)
 
 
+def size_runs(results_folder):
+    """Runs at many sizes, the number of rows as the heading."""
+    from docs.benchmarks.imputers import IMPUTERS
+
+    results = read(results_folder / "sizes.csv", IMPUTERS)
+    if results.empty:
+        return results
+    seconds = results["fit_seconds"] + results["impute_seconds"]
+    results = results.assign(column=results["rows"].map("{:,} rows".format), seconds=seconds)
+    return results.sort_values("rows", kind="stable")
+
+
+def sizes_pages(results_folder):
+    """(name, text): methods against the number of training rows, for each table."""
+    results = size_runs(results_folder)
+    command = "python -m docs.benchmarks.sizes"
+    for dataset in SIZED:
+        for measure in ["rmse", "error_rate", "seconds"]:
+            here = results[results["dataset"].eq(dataset)] if len(results) else results
+            text = empty(command)
+            if len(here):
+                here = here[_has_values(here, measure)]
+                text = comparison(here, measure, DEFAULT) if len(here) else "\n"
+            yield f"sizes_{dataset.replace(' ', '_')}_{measure}", text
+
+
 def variants_pages(results_folder):
     """(name, text): variants of the default method against tables."""
     from docs.benchmarks.variants import TABLES
@@ -243,7 +272,14 @@ def mixture_pages(results_folder):
         yield f"mixture_{measure}", text
 
 
-PAGES = (imputation_pages, variants_pages, profile_pages, generation_pages, mixture_pages)
+PAGES = (
+    imputation_pages,
+    sizes_pages,
+    variants_pages,
+    profile_pages,
+    generation_pages,
+    mixture_pages,
+)
 
 
 def plot_pages(results_folder, out):
@@ -253,6 +289,10 @@ def plot_pages(results_folder, out):
         name = f"imputation_{protocol}.png"
         drawn = len(runs) and error_against_seconds(runs, "rmse", out / name, title)
         yield f"imputation_{protocol}_plot", image(name, title) if drawn else "\n"
+    runs, title = size_runs(results_folder), "Error against the number of training rows"
+    if len(runs):
+        plot_sizes(runs, out / "sizes.png", title)
+    yield "sizes_plot", image("sizes.png", title) if len(runs) else "\n"
     runs = imputation_runs(results_folder, "D")
     drawn = len(runs) and overview(runs, out / "overview.png")
     yield (

@@ -87,3 +87,27 @@ def protocol_d(frame, seed, name, mechanism="MCAR"):
     else:
         hidden = hide(frame, {"MAR": "mar", "MNAR": "mnar_logistic"}[mechanism], 0.3, seed)
     return split(frame, hidden, 0.7, rng, lambda numbers: numbers.std(ddof=0))
+
+
+def protocol_s(frame, seed, name, mechanism="MCAR"):
+    """Small mixed tables: MCAR 20 % of what is observed, 75/25, standardised likewise.
+
+    Columns that no training row observes are left out.
+    """
+    rng = np.random.default_rng(seed)
+    hidden = hide_completely_at_random(frame, 0.2, rng)
+    return seen(split(frame, hidden, 0.75, rng, lambda numbers: numbers.std(ddof=0)))
+
+
+def seen(task):
+    """The columns of a task with anything to learn from."""
+    kept = task.train.notna().any().to_numpy()
+    return Task(
+        train=task.train.loc[:, kept],
+        test=task.test.loc[:, kept],
+        truth=task.truth.loc[:, kept],
+        hidden=task.hidden[:, kept],
+        train_truth=task.train_truth.loc[:, kept],
+        train_hidden=task.train_hidden[:, kept],
+        unit=task.unit[task.unit > 0],
+    )
