@@ -24,11 +24,12 @@ BOXES = {
         "MissDiffImputer, MissDiffSampler:\nlead a table from station to station",
     ),
     "inference": (2.05, 4, "analyses of several\ncompleted tables"),
-    "_relations": (0.0, 2.25, "what holds in every row:\norder, sums, one-hot"),
+    "_relations": (-0.15, 2.25, "what holds in every row:\norder, sums, one-hot"),
     "_encoding": (-1.2, 1.55, "table to codes and back:\nscales, categories, bounds"),
     "_table": (-1.2, 0.7, "every dtype in,\nthe same one out"),
-    "_diffusion": (0.6, 1, "torch only: networks,\ntraining, draws"),
-    "_draws": (1.8, 1, "noise of each row,\nmasks, aggregates"),
+    "_diffusion": (0.97, 0.9, "torch only: networks,\ntraining, draws"),
+    "_stream": (0.4, 1.64, "batches in, read once:\ncounts and a sample"),
+    "_draws": (2.05, 0.9, "noise of each row,\nmasks, aggregates"),
     "_support": (0.3, 0, "files, progress, the layout of codes,\nscikit-learn's private names"),
 }
 HEIGHT = 0.6

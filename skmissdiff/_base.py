@@ -30,6 +30,8 @@ from skmissdiff._methods import PaperMethod, paper_method
 from skmissdiff._persistence import read_model, write_model
 from skmissdiff._relations.encoder import RelatedEncoder
 from skmissdiff._relations.order import FittedOrder, Order
+from skmissdiff._stream.scan import FEWEST_SAMPLE_ROWS, few_rows, read_stream
+from skmissdiff._stream.source import is_stream
 from skmissdiff._support.caller import warn
 from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
@@ -63,6 +65,10 @@ SAVED_CLASSES = (
 )
 SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max
+# Of the rows of a stream that are trained on: bounds their memory, some 500 MB with the copy that
+# training makes.
+MOST_CODES = 60_000_000
+ENCODED_ROWS = 8192  # at once
 
 # Parameters that count when the fitted estimator is used. A fit depends on all others, and on
 # of `method` and `n_steps` on what `_fit_settings` says.
@@ -142,8 +148,10 @@ class BaseMissDiff(BaseEstimator):
         check_effects(self)
         resolve_device(self.device)
 
-    def _read_training_table(self, X):
-        """Read the table that is learnt from."""
+    def _read_training_table(self, X, seed):
+        """Read the table that is learnt from, or a sample of the rows that come batch by batch."""
+        if is_stream(X):
+            return self._read_training_stream(X, seed)
         table = validate_table(
             self,
             X,
@@ -152,12 +160,27 @@ class BaseMissDiff(BaseEstimator):
             categorical_features=self.categorical_features,
             as_array=asks_for_arrays(self),
         )
-        if table.missing.all():
+        self._refuse_empty(table)
+        return table
+
+    def _read_training_stream(self, X, seed):
+        """Read a stream once: what its columns are, and a sample of its rows."""
+        if asks_for_arrays(self):
+            raise TypeError(
+                "set_output(transform='default') asks for arrays, and a table that comes batch by "
+                "batch is read as one of Arrow. Ask for 'pandas' or 'polars', or leave it out."
+            )
+        table = read_stream(self, X, seed)
+        self._refuse_empty(table)
+        return table
+
+    def _refuse_empty(self, table):
+        """Raise if no cell of a table is observed."""
+        if not any(column.n_observed for column in table.schema.columns):
             raise ValueError(
                 "X has no observed cell: there is nothing to learn from. Check "
                 f"missing_values={self.missing_values!r} and how the table was read."
             )
-        return table
 
     def _fit_encoder(self, table):
         """Learn how the table is encoded, and name the columns that are left out."""
@@ -177,6 +200,24 @@ class BaseMissDiff(BaseEstimator):
         encoder.fit_table(table)
         _warn_empty(table.schema, encoder.kept_columns_)
         return encoder
+
+    def _encode(self, table, encoder, seed):
+        """The rows to train on, and their codes, of equal numbers spread over their ranks."""
+        rng = np.random.default_rng(seed)
+        if table.exact is None:
+            spread = (table.n_rows, encoder.layout_.n_columns)
+            return table, encoder.encode(table, rng.random(spread))
+        most = max(FEWEST_SAMPLE_ROWS, MOST_CODES // max(encoder.layout_.n_codes, 1))
+        if table.n_rows > most:
+            table = table.take(few_rows(table, most, seed))
+        # Part by part and in single precision, in which networks compute: most of the memory.
+        codes = np.empty((table.n_rows, encoder.layout_.n_codes), dtype=np.float32)
+        for start in range(0, table.n_rows, ENCODED_ROWS):
+            rows = slice(start, start + ENCODED_ROWS)
+            part = table.take(rows)
+            spread = (part.n_rows, encoder.layout_.n_columns)
+            codes[rows] = encoder.encode(part, rng.random(spread))
+        return table, codes
 
     def _train(self, codes, layout, seed, *, n_refreshes, donors, started):
         """Train a network on codes.
@@ -237,7 +278,7 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._seed = seed
         self._mask_model = None  # not that of an earlier fit
-        self._has_missing = table.missing.any(axis=0)
+        self._has_missing = table.gaps
         # Of both estimators, since one is made from the other.
         self._fitted_with = {"n_refreshes": 0, "donors": False, **self._fit_settings()}
 

@@ -242,8 +242,11 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
         Parameters
         ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            The table, with missing cells.
+        X : array-like, dataframe or stream of shape (n_samples, n_features)
+            The table, with missing cells. One that is larger than memory comes batch by batch,
+            as a `pyarrow.dataset.Dataset`, an iterable of Arrow record batches or a function
+            that opens one: it is read once, and learnt from a sample of its rows, with the
+            extremes and categories of all of them.
         y : None
             Ignored, present for the conventions of scikit-learn.
 
@@ -260,12 +263,11 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         started = time.monotonic()
         self._check_parameters()
         with as_it_was_on_failure(self):
-            table = self._read_training_table(X)
+            seed = new_seed(self.random_state)
+            table = self._read_training_table(X, seed)
             self._check_indicator_names(table.schema.names)
             encoder = self._fit_encoder(table)
-            seed = new_seed(self.random_state)
-            spread = (table.n_rows, encoder.layout_.n_columns)
-            codes = encoder.encode(table, np.random.default_rng(seed).random(spread))
+            table, codes = self._encode(table, encoder, seed)
             denoiser, history = self._train(
                 codes,
                 encoder.layout_,

@@ -190,8 +190,11 @@ class MissDiffSampler(BaseMissDiff):
 
         Parameters
         ----------
-        X : array-like or dataframe of shape (n_samples, n_features)
-            The table, with missing cells.
+        X : array-like, dataframe or stream of shape (n_samples, n_features)
+            The table, with missing cells. One that is larger than memory comes batch by batch,
+            as a `pyarrow.dataset.Dataset`, an iterable of Arrow record batches or a function
+            that opens one: it is read once, and learnt from a sample of its rows, with the
+            extremes and categories of all of them.
         y : None
             Ignored, present for the conventions of scikit-learn.
 
@@ -208,11 +211,10 @@ class MissDiffSampler(BaseMissDiff):
         started = time.monotonic()
         self._check_parameters()
         with as_it_was_on_failure(self):
-            table = self._read_training_table(X)
-            encoder = self._fit_encoder(table)
             seed = new_seed(self.random_state)
-            spread = (table.n_rows, encoder.layout_.n_columns)
-            codes = encoder.encode(table, np.random.default_rng(seed).random(spread))
+            table = self._read_training_table(X, seed)
+            encoder = self._fit_encoder(table)
+            table, codes = self._encode(table, encoder, seed)
             denoiser, history = self._train(
                 codes,
                 encoder.layout_,

@@ -11,13 +11,31 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "skmissdiff"
 
 # From the top down. A layer imports from itself and from those below it in its row.
 LAYERS = {
-    "cli": {"report", "missingness", "metrics", "estimators", "_encoding", "_table", "_support"},
+    "cli": {
+        "report",
+        "missingness",
+        "metrics",
+        "estimators",
+        "_stream",
+        "_encoding",
+        "_table",
+        "_support",
+    },
     "report": {"metrics", "estimators", "_encoding", "_table", "_support"},
     "inference": {"estimators", "_support"},
     "metrics": {"_encoding", "_table", "_support"},
     "missingness": {"_encoding", "_table", "_support"},
-    "estimators": {"_draws", "_diffusion", "_relations", "_encoding", "_table", "_support"},
+    "estimators": {
+        "_stream",
+        "_draws",
+        "_diffusion",
+        "_relations",
+        "_encoding",
+        "_table",
+        "_support",
+    },
     "_relations": {"_encoding", "_table", "_support"},
+    "_stream": {"_table", "_support"},
     "_draws": {"_support"},
     "_encoding": {"_table", "_support"},
     "_table": {"_support"},

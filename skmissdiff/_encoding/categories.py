@@ -7,7 +7,7 @@ order, ``counts`` of how often each was observed, and ``code_of_category``.
 import numpy as np
 
 
-def count_categories(column, values):
+def count_categories(column, values, counts=None):
     """Return the observed categories in their order and how often each occurs.
 
     Parameters
@@ -16,11 +16,14 @@ def count_categories(column, values):
         Whose category list gives the order, if it has one.
     values : ndarray of object, shape (n_rows,)
         None where missing.
+    counts : dict, optional
+        How often each occurs, where it is known already.
     """
-    counts = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    counts.pop(None, None)
+    if counts is None:
+        counts = {}
+        for value in values:
+            counts[value] = counts.get(value, 0) + 1
+        counts.pop(None, None)
     in_order = column.categories if column.categories is not None else _sorted(counts)
     found = [category for category in in_order if category in counts]
     categories = np.empty(len(found), dtype=object)
@@ -35,14 +38,31 @@ def _sorted(categories):
         return list(categories)
 
 
-def share_codes(counts, max_categories):
-    """Return the code of each category: its own, or the last one for the least frequent."""
+def share_codes(counts, max_categories, is_seen=None):
+    """Return the code of each category: its own, or the last one for the least frequent.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_categories,)
+    max_categories : int or None
+    is_seen : ndarray of bool, shape (n_categories,), optional
+        Which categories the rows that are learnt from hold, at least one. The others share the
+        last code, too, with the least frequent one that is there if no other does: a model
+        learns nothing of a code that it never meets.
+    """
     n_categories = len(counts)
-    if max_categories is None or n_categories <= max_categories:
+    order = np.argsort(-counts, kind="stable")
+    if is_seen is not None and not is_seen.all():
+        n_seen = np.count_nonzero(is_seen)
+        order = np.concatenate([order[is_seen[order]], order[~is_seen[order]]])
+        most = n_seen if max_categories is None else min(n_seen, max_categories)
+    elif max_categories is None or n_categories <= max_categories:
         return np.arange(n_categories)
-    frequent = np.sort(np.argsort(-counts, kind="stable")[: max_categories - 1])
-    codes = np.full(n_categories, max_categories - 1)
-    codes[frequent] = np.arange(max_categories - 1)
+    else:
+        most = max_categories
+    frequent = np.sort(order[: most - 1])
+    codes = np.full(n_categories, most - 1)
+    codes[frequent] = np.arange(most - 1)
     return codes
 
 

@@ -188,7 +188,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         table : Table
-            What `validate_table` returns.
+            What `validate_table` returns, or a sample of rows: scales are then those of the
+            sample, categories, counts and extremes those of all rows.
 
         Returns
         -------
@@ -210,9 +211,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self._code_of_category = [None] * table.n_columns
         widths = known.astype(int)
         for j in np.flatnonzero(categorical & ~left_out):
-            categories, counts = count_categories(schema.columns[j], table.columns[j])
+            column, values = schema.columns[j], table.columns[j]
+            levels = None if table.exact is None else table.exact.levels[j]
+            categories, counts = count_categories(column, values, levels)
             self.categories_[j], self._category_counts[j] = categories, counts
-            self._code_of_category[j] = share_codes(counts, self.max_categories)
+            is_seen = None if levels is None else np.isin(categories, list(set(values)))
+            self._code_of_category[j] = share_codes(counts, self.max_categories, is_seen)
             widths[j] = self._code_of_category[j].max(initial=-1) + 1
         self._values = [None] * table.n_columns
         if self.functional_dependencies:
@@ -226,7 +230,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.scaler_ = None
         if len(self._numeric):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
-            self.scaler_ = scaler.fit(self._numbers(table))
+            numbers = self._numbers(table)
+            if table.is_sample and self.scaling != "standard":
+                numbers = np.vstack([numbers, self._extremes(schema)])
+            self.scaler_ = scaler.fit(numbers)
         self.constant_errors_ = constant_errors(table, self._category_counts)
         self._fitted_with = parameters(self)
         return self
@@ -493,6 +500,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 f"Found categories that were not seen in fit, in {'; '.join(found)}. They are "
                 "kept as they are and treated as unknown."
             )
+
+    def _extremes(self, schema):
+        """The least and the largest number of all rows, of which a sample need not have them."""
+        columns = [schema.columns[j] for j in self._numeric]
+        return [[c.minimum for c in columns], [c.maximum for c in columns]]
 
     def _numbers(self, table):
         return np.column_stack([table.columns[j] for j in self._numeric])

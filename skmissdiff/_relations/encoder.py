@@ -84,7 +84,9 @@ class RelatedEncoder:
         schema = replace(table.schema, columns=columns)
         self._inner = TableEncoder(**outer.get_params())
         self._inner.set_params(bounds=_bounds_by_column(outer.bounds, table.schema))
-        self._inner.fit_table(self._inner_table(cells, extras, schema))
+        inner = self._inner_table(cells, extras, schema)
+        exact = table.exact and table.exact.widened(len(extras))
+        self._inner.fit_table(replace(inner, exact=exact))
         self.layout_ = self._inner.layout_
         self.scaler_ = self._inner.scaler_
         return self

@@ -187,19 +187,22 @@ def start_clock(values, ticks):
         return Clock(INTEGER, low, _whole_step(values, low, high))
     if ticks.holds == "period":
         return Clock(ticks, low)
-    if ticks.holds == "decimal":
-        step = max(10**k for k in range(ticks.scale + 1) if _divides(10**k, values))
-    else:
-        local = _local_days(values, ticks)
-        if local is not None:
-            per_day = DAY // NANOSECONDS[ticks.unit]
-            return Clock(ticks, int(local.min()), per_day, is_local=True)
-        size = NANOSECONDS[ticks.unit]
-        steps = [NANOSECONDS[unit] // size for unit in _STEPS if NANOSECONDS[unit] >= size]
-        step = next((s for s in steps if _divides(s, values)), 1)
+    local = None if ticks.holds == "decimal" else _local_days(values, ticks)
+    if local is not None:
+        per_day = DAY // NANOSECONDS[ticks.unit]
+        return Clock(ticks, int(local.min()), per_day, is_local=True)
+    step = next((s for s in steps_of(ticks) if _divides(s, values)), 1)
     while (high - low) // step >= LARGEST_WHOLE:
         step *= 10  # no model tells the millionth part of its span apart
     return Clock(ticks, low, step)
+
+
+def steps_of(ticks):
+    """Return the steps that a clock may have, in ticks, from the coarsest to the finest."""
+    if ticks.holds == "decimal":
+        return [10**k for k in range(ticks.scale, -1, -1)]
+    size = NANOSECONDS[ticks.unit]
+    return [NANOSECONDS[unit] // size for unit in _STEPS if NANOSECONDS[unit] >= size]
 
 
 def _whole_step(values, low, high):

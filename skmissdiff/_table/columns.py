@@ -84,7 +84,7 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
     ticks = ticks_of(source)
     family = "ticks" if ticks is not None else _family(source, label)
     if family == "ticks":
-        values, missing = _ticks(source, ticks, marker)
+        values, missing = read_marked_ticks(source, ticks, marker)
         element = _ELEMENTS[ticks.holds]
     elif family == "number":
         values, missing = _numbers(source, marker, label)
@@ -150,8 +150,22 @@ def read_column(source, name, index, *, missing_values=np.nan, kind=None, fitted
     return values, missing, column
 
 
-def _ticks(source, ticks, marker):
-    """Ticks of a column with a dtype of dates, durations or decimals."""
+def read_marked_ticks(source, ticks, missing_values):
+    """Return the ticks of a column with a dtype of dates, durations or decimals.
+
+    Parameters
+    ----------
+    source : ndarray of shape (n_rows,) or narwhals Series
+    ticks : Ticks
+    missing_values : object
+        What stands for a missing cell, besides null ones.
+
+    Returns
+    -------
+    values : ndarray of int64 or of Python ints, shape (n_rows,)
+    missing : ndarray of bool, shape (n_rows,)
+    """
+    marker = None if is_nan_like(missing_values) else missing_values
     values, missing = read_ticks(source, ticks)
     if ticks.holds == "decimal" and isinstance(marker, Real) and not isinstance(marker, bool):
         # As it is written: 0.1 is not the float64 nearest to it.

@@ -23,6 +23,36 @@ _LIBRARIES = ("pandas", "polars", "pyarrow")
 
 
 @dataclass(frozen=True)
+class Exact:
+    """What is known of all rows of a table of which only a sample is there.
+
+    Attributes
+    ----------
+    n_rows : int
+    gaps : ndarray of bool, shape (n_columns,)
+        Which columns have missing cells.
+    levels : tuple of (dict or None)
+        The count of each category of a categorical column, None for the others.
+    is_counted : tuple of bool
+        Whether no category of the column has been forgotten.
+    """
+
+    n_rows: int
+    gaps: np.ndarray
+    levels: tuple
+    is_counted: tuple
+
+    def widened(self, n_columns):
+        """Return the same with as many more columns, of numbers without gaps."""
+        return Exact(
+            self.n_rows,
+            np.append(self.gaps, np.zeros(n_columns, dtype=bool)),
+            self.levels + (None,) * n_columns,
+            self.is_counted + (True,) * n_columns,
+        )
+
+
+@dataclass(frozen=True)
 class Table:
     """A table as columns, and the input that it came from.
 
@@ -39,6 +69,8 @@ class Table:
         The validated input, None for a table made from another one.
     fitted : TableSchema or None
         What the table seen in `fit` looked like, None for that table itself.
+    exact : Exact or None
+        What all rows hold if these may be a sample of them, None otherwise.
     """
 
     columns: tuple[np.ndarray, ...]
@@ -46,10 +78,21 @@ class Table:
     schema: TableSchema
     native: object = field(repr=False)
     fitted: TableSchema | None = field(default=None, repr=False)
+    exact: Exact | None = field(default=None, repr=False)
 
     @property
     def n_rows(self):
         return self.missing.shape[0]
+
+    @property
+    def is_sample(self):
+        """Whether there are rows that are not here."""
+        return self.exact is not None and self.n_rows < self.exact.n_rows
+
+    @property
+    def gaps(self):
+        """Which columns have missing cells, bool of shape (n_columns,)."""
+        return self.missing.any(axis=0) if self.exact is None else self.exact.gaps
 
     @property
     def n_columns(self):
@@ -128,6 +171,39 @@ def validate_table(
             ) from error
     table = _read_checked(X, missing_values, categorical_features, schema)
     return _prepared(table, categorical_features) if reset else table
+
+
+def read_sample(estimator, X, columns, exact, *, missing_values, categorical_features):
+    """Read a sample of rows in `fit`, as `validate_table` reads a whole table.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Gets `n_features_in_` and `feature_names_in_`.
+    X : pyarrow.Table
+    columns : tuple of ColumnSchema
+        Its columns, as all rows show them.
+    exact : Exact
+        What else all rows show.
+    missing_values, categorical_features
+        See `read_table`.
+
+    Returns
+    -------
+    Table
+    """
+    X = _check_container(X, missing_values, estimator)
+    validate_data(estimator, X, reset=True, skip_check_array=True)
+    schema = TableSchema(library_of(X), columns)
+    table = _read_checked(X, missing_values, categorical_features, schema)
+    table = replace(table, schema=schema, native=None, fitted=None, exact=exact)
+    return _prepared(table, categorical_features)
+
+
+def declared_kinds(categorical_features, names):
+    """Return the kind that the user wants each column to have, None to go by what it holds."""
+    declared = _declared_categorical(categorical_features, list(names))
+    return [None if declared is None else _kind(declared[j]) for j in range(len(names))]
 
 
 def _prepared(table, categorical_features):

@@ -81,11 +81,20 @@ def keys_of(table, columns):
     """
     found = []
     for j in columns:
-        observed = table.columns[j][~table.missing[:, j]]
-        if len(observed) > MOST_KEYS and len(set(observed)) > KEY_SHARE * len(observed):
+        n_values, n_distinct = _count_values(table, j)
+        if n_values > MOST_KEYS and n_distinct > KEY_SHARE * n_values:
             found.append(j)
     n_observed = sum(column.n_observed > 0 for column in table.schema.columns)
     return found if len(found) < n_observed else []
+
+
+def _count_values(table, j):
+    """The number of values of a column, and of different ones."""
+    if table.exact is not None and table.exact.is_counted[j]:
+        return table.schema.columns[j].n_observed, len(table.exact.levels[j])
+    # Where some were forgotten the sample has to tell.
+    observed = table.columns[j][~table.missing[:, j]]
+    return len(observed), len(set(observed))
 
 
 def note_keys(table, columns):

@@ -16,14 +16,15 @@ _DESCRIPTION = """\
 Trains a model on a table and saves it, for --model of impute and sample. The file holds weights
 and JSON, no code; it also remembers how the columns are written, so that sample can write rows
 like those of the table without it. In Python, MissDiffImputer.load reads it, or with --for sample
-MissDiffSampler.load.
+MissDiffSampler.load. IN may be a folder of Parquet files or a pattern in quotation marks, such as
+'part-*.parquet'; such a table, and a large Parquet file, is read in bounded memory.
 """
 
 
 def add_fit(commands):
     """Add the command to the parser's; return its own."""
     fit = commands.add_parser("fit", help="train a model and save it", description=_DESCRIPTION)
-    add_input(fit)
+    add_input(fit, many=True)
     add_output(fit, "the model, .npz")
     fit.add_argument(
         "--for",
@@ -44,6 +45,7 @@ def add_fit(commands):
 def run_fit(args):
     from skmissdiff.cli._estimators import make_estimator
     from skmissdiff.cli._inputs import check_output, choose_seed, open_table
+    from skmissdiff.cli._many_files import ManyFiles, summarize_files
     from skmissdiff.cli._saved_model import save_model
     from skmissdiff.cli._summary import summarize_fit
 
@@ -52,11 +54,14 @@ def run_fit(args):
     if args.purpose == "impute" and args.n_refreshes is not None:
         raise TableError("--n-refreshes is for models that generate rows; add --for sample")
     check_output(args)
-    table, seed = open_table(args), choose_seed(args)
+    table, seed = open_table(args, may_be_many=True), choose_seed(args)
     start = time.perf_counter()
     name = {"impute": "MissDiffImputer", "sample": "MissDiffSampler"}[args.purpose]
-    save_model(make_estimator(name, args, table, seed).fit(table.frame), table, args.output)
+    estimator = make_estimator(name, args, table, seed)
+    is_many = isinstance(table, ManyFiles)
+    estimator.fit(table.stream if is_many else table.frame)
+    save_model(estimator, table, args.output)
     if args.quiet:
         return
-    say(summarize_fit(table))
+    say(summarize_files(table, estimator) if is_many else summarize_fit(table))
     say(f"wrote {args.output} in {time.perf_counter() - start:.1f} s (seed {seed})")

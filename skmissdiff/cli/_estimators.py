@@ -16,6 +16,7 @@ def make_estimator(name, args, table, seed):
         "max_iter": args.max_iter,
         "max_time": args.max_time,
         "n_refreshes": getattr(args, "n_refreshes", None),
+        "categorical_features": getattr(table, "categorical", None),
         "snap": [column for column in args.snap if column in seen] or None,
     }
     given = {parameter: value for parameter, value in given.items() if value is not None}

@@ -12,12 +12,13 @@ READING_OPTIONS = (
 _ENDINGS = ".csv, .tsv, .txt, each also with .gz, or .parquet"
 
 
-def add_input(command, is_optional=False):
+def add_input(command, is_optional=False, many=False):
     """The table to read."""
-    many = {"nargs": "?"} if is_optional else {}
+    times = {"nargs": "?"} if is_optional else {}
     also = "; none with --model" if is_optional else ""
+    also += "; or a folder or a pattern of Parquet files" if many else ""
     command.add_argument(
-        "input", metavar="IN", **many, help=f"the table with missing cells: {_ENDINGS}{also}"
+        "input", metavar="IN", **times, help=f"the table with missing cells: {_ENDINGS}{also}"
     )
 
 
