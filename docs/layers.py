@@ -14,8 +14,9 @@ PICTURE = Path(__file__).parent / "layers.png"
 TEST = Path(__file__).parents[1] / "tests" / "test_architecture.py"
 # Layer: where its box is, across and up, and what it is for.
 BOXES = {
-    "cli": (-0.2, 5, "the command line:\nfiles in, files out"),
-    "report": (0.75, 4, "generated rows\nbeside real ones"),
+    "cli": (-0.2, 6, "the command line:\nfiles in, files out"),
+    "report": (0.75, 5, "imputed cells and\ngenerated rows"),
+    "displays": (-0.45, 4, "pictures of what\nwas imputed"),
     "missingness": (-1.75, 3, "hide cells,\nlook at gaps"),
     "metrics": (-0.65, 3, "how good cells\nand rows are"),
     "estimators": (
@@ -102,14 +103,14 @@ def main(path=PICTURE):
     if not set(below) <= set(BOXES):
         raise ValueError(f"say in BOXES what these are for: {set(below) - set(BOXES)}")
     with pyplot() as plt:
-        figure, axis = plt.subplots(figsize=(8.6, 6))
+        figure, axis = plt.subplots(figsize=(8.6, 7))
         for name, other in direct(below):
             if BOXES[name][1] <= BOXES[other][1]:
                 raise ValueError(f"imports go down, and so do arrows: {name} is below {other}")
             draw_arrow(axis, name, other)
         for name in below:
             draw_box(axis, name)
-        axis.set(xlim=(-2.3, 2.6), ylim=(-0.4, 5.4))
+        axis.set(xlim=(-2.3, 2.6), ylim=(-0.4, 6.4))
         axis.axis("off")
         figure.tight_layout(pad=0.3)
         save(figure, path)

@@ -16,7 +16,7 @@ _MODULES = {
 }
 
 # Public modules, imported in the same way.
-_SUBMODULES = {"inference", "metrics", "missingness", "report"}
+_SUBMODULES = {"displays", "inference", "metrics", "missingness", "report"}
 
 __all__ = ["__version__", *_MODULES, *sorted(_SUBMODULES)]
 

@@ -9,7 +9,7 @@ from numpydoc.validate import validate
 from sklearn.utils import _metadata_requests
 
 import skmissdiff
-from skmissdiff import inference, metrics, missingness, report
+from skmissdiff import displays, inference, metrics, missingness, report
 
 # numpydoc's checks, without those of taste:
 # ES01 extended summary, SA01 see also, SS06 summary in one line, GL01/GL02/GL03 where the quotation
@@ -35,7 +35,7 @@ CHECKS_LEFT_OUT = {
 }
 CLASSES = [name for name in skmissdiff.__all__ if inspect.isclass(getattr(skmissdiff, name))]
 # What the public modules export besides.
-MODULES = (inference, metrics, missingness, report)
+MODULES = (displays, inference, metrics, missingness, report)
 PUBLIC = [f"{module.__name__}.{name}" for module in MODULES for name in module.__all__]
 FUNCTIONS = [name for name in PUBLIC if inspect.isfunction(pydoc.locate(name))]
 OTHER_CLASSES = [name for name in PUBLIC if name not in FUNCTIONS]
