@@ -1,6 +1,7 @@
 """What the imputer and the sampler share: parameters, the stations of a fit, saved models."""
 
 import contextlib
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -37,8 +38,9 @@ from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import HasMethods, Interval, StrOptions
 from skmissdiff._support.unchanged import check_unchanged, plain
+from skmissdiff._support.weights import as_shares
 from skmissdiff._table.clock import Clock
-from skmissdiff._table.frames import is_nan_like, validate_table
+from skmissdiff._table.frames import is_nan_like, validate_table, weighed_rows
 from skmissdiff._table.rebuild import asks_for_arrays
 from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
 from skmissdiff._table.ticks import Ticks
@@ -148,10 +150,17 @@ class BaseMissDiff(BaseEstimator):
         check_effects(self)
         resolve_device(self.device)
 
-    def _read_training_table(self, X, seed):
+    def _read_training_table(self, X, sample_weight, seed):
         """Read the table that is learnt from, or a sample of the rows that come batch by batch."""
         if is_stream(X):
+            if sample_weight is not None:
+                raise TypeError(
+                    "sample_weight has one weight for each row, and X is read batch by batch, of "
+                    "which nobody knows how many rows there will be. Leave it out, or pass a "
+                    "table that is in memory."
+                )
             return self._read_training_stream(X, seed)
+        X, weight = weighed_rows(X, sample_weight)
         table = validate_table(
             self,
             X,
@@ -161,7 +170,7 @@ class BaseMissDiff(BaseEstimator):
             as_array=asks_for_arrays(self),
         )
         self._refuse_empty(table)
-        return table
+        return replace(table, weight=weight)
 
     def _read_training_stream(self, X, seed):
         """Read a stream once: what its columns are, and a sample of its rows."""
@@ -219,7 +228,7 @@ class BaseMissDiff(BaseEstimator):
             codes[rows] = encoder.encode(part, rng.random(spread))
         return table, codes
 
-    def _train(self, codes, layout, seed, *, n_refreshes, donors, started):
+    def _train(self, codes, layout, seed, weight, *, n_refreshes, donors, started):
         """Train a network on codes.
 
         Parameters
@@ -227,6 +236,8 @@ class BaseMissDiff(BaseEstimator):
         codes : ndarray of shape (n_rows, n_codes)
         layout : CodeLayout
         seed : int
+        weight : ndarray of shape (n_rows,) or None
+            How often each row counts.
         n_refreshes : int
             How often missing cells are drawn anew meanwhile.
         donors : bool
@@ -261,6 +272,7 @@ class BaseMissDiff(BaseEstimator):
                 f"{skmissdiff.__version__}, bfloat16: {has_fast_bfloat16()}",
                 started=started,
                 callback=progress.of_training,
+                weight=as_shares(weight),
             )
         finally:
             progress.close()

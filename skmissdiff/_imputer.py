@@ -237,7 +237,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         self.donors = donors
         self.add_indicator = add_indicator
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Learn the distribution of the rows from their observed cells.
 
         Parameters
@@ -249,6 +249,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             extremes and categories of all of them.
         y : None
             Ignored, present for the conventions of scikit-learn.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each row counts, as the weights of a survey do. Only their ratios matter; a
+            row of weight 0 is as if it were not there.
 
         Returns
         -------
@@ -264,7 +267,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         self._check_parameters()
         with as_it_was_on_failure(self):
             seed = new_seed(self.random_state)
-            table = self._read_training_table(X, seed)
+            table = self._read_training_table(X, sample_weight, seed)
             self._check_indicator_names(table.schema.names)
             encoder = self._fit_encoder(table)
             table, codes = self._encode(table, encoder, seed)
@@ -272,6 +275,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 codes,
                 encoder.layout_,
                 seed,
+                table.weight,
                 n_refreshes=0,
                 # By ranks, equal values are spread over the ranks they hold: twins are no twins.
                 donors=self.donors and self.scaling != "quantile",
@@ -310,7 +314,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         completed = self._write(table, cells, self._values(table, cells.asked))
         return to_container(completed, configured_output(self), self.get_feature_names_out())
 
-    def fit_transform(self, X, y=None, *, impute_columns=None, where=None):
+    def fit_transform(self, X, y=None, sample_weight=None, *, impute_columns=None, where=None):
         """Learn from a table and fill its missing cells.
 
         Parameters
@@ -319,6 +323,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             The table, with missing cells.
         y : None
             Ignored, present for the conventions of scikit-learn.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each row counts, as in `fit`.
         impute_columns : array-like or None, default=None
             Which columns are filled, as in `transform`; all of them are learnt from.
         where : array-like or dataframe of bool, dict or None, default=None
@@ -329,7 +335,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         X_completed : ndarray or dataframe of shape (n_samples, n_features_out)
             What ``fit(X).transform(X)`` gives.
         """
-        return self.fit(X).transform(X, impute_columns=impute_columns, where=where)
+        fitted = self.fit(X, sample_weight=sample_weight)
+        return fitted.transform(X, impute_columns=impute_columns, where=where)
 
     def multiple_impute(
         self, X, n_imputations=5, random_state=None, *, impute_columns=None, where=None

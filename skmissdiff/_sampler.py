@@ -185,7 +185,7 @@ class MissDiffSampler(BaseMissDiff):
         )
         self.n_refreshes = n_refreshes
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Learn the distribution of the rows from their observed cells.
 
         Parameters
@@ -197,6 +197,9 @@ class MissDiffSampler(BaseMissDiff):
             extremes and categories of all of them.
         y : None
             Ignored, present for the conventions of scikit-learn.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each row counts, as the weights of a survey do. Only their ratios matter; a
+            row of weight 0 is as if it were not there.
 
         Returns
         -------
@@ -212,13 +215,14 @@ class MissDiffSampler(BaseMissDiff):
         self._check_parameters()
         with as_it_was_on_failure(self):
             seed = new_seed(self.random_state)
-            table = self._read_training_table(X, seed)
+            table = self._read_training_table(X, sample_weight, seed)
             encoder = self._fit_encoder(table)
             table, codes = self._encode(table, encoder, seed)
             denoiser, history = self._train(
                 codes,
                 encoder.layout_,
                 seed,
+                table.weight,
                 n_refreshes=self.n_refreshes,
                 donors=False,  # what generates rows holds none
                 started=started,
@@ -387,7 +391,7 @@ class MissDiffSampler(BaseMissDiff):
             completed[gaps] = estimate_rows(self._model(), completed[gaps], median=False)
         else:
             completed = np.where(np.isnan(completed), np.nanmean(codes, axis=0), completed)
-        return MaskModel(table.missing, rows, completed, self.encoder_.layout_)
+        return MaskModel(table.missing, rows, completed, self.encoder_.layout_, table.weight)
 
     def _batches(self, n_samples, batch_size, given, keep_missing, random_state):
         """An iterator of tables, of a single one if ``batch_size`` is None.

@@ -38,11 +38,37 @@ class Rows(NamedTuple):
     x: Tensor
     mask: Tensor  # True where observed
     completed: Tensor | None = None  # x with its missing codes drawn
+    weight: Tensor | None = None  # (n_rows,), how often each row counts; None: all alike
 
     def at(self, index: Tensor) -> "Rows":
         """Some of them."""
         completed = None if self.completed is None else self.completed[index]
-        return Rows(self.x[index], self.mask[index], completed)
+        weight = None if self.weight is None else self.weight[index]
+        return Rows(self.x[index], self.mask[index], completed, weight)
+
+
+def drawn_rows(
+    kept: Tensor, weight: Tensor | None, n_rows: int, generator: torch.Generator
+) -> Tensor:
+    """Some of the kept rows, drawn with replacement as often as they weigh.
+
+    Drawn, not weighted in the loss: a step then learns from as many rows, whatever the weights.
+    """
+    if weight is None:
+        return kept[torch.randint(len(kept), (n_rows,), generator=generator)]
+    upto = weight[kept].double().cumsum(0)
+    chance = torch.rand(n_rows, dtype=torch.float64, generator=generator) * upto[-1]
+    return kept[torch.searchsorted(upto, chance, right=True).clamp_max(len(kept) - 1)]
+
+
+def spread_rows(held: Tensor, weight: Tensor | None, n_times: int) -> Tensor:
+    """Rows ``n_times`` each on average, as often as they weigh: a systematic sample."""
+    if weight is None:
+        return held.repeat(n_times)
+    upto = weight[held].double().cumsum(0)
+    n_rows = n_times * len(held)
+    places = (torch.arange(n_rows, dtype=torch.float64) + 0.5) / n_rows * upto[-1]
+    return held[torch.searchsorted(upto, places, right=True).clamp_max(len(held) - 1)]
 
 
 def map_batch(batch: Batch, function) -> Batch:
@@ -88,7 +114,7 @@ def corrupt(
 
     The batch is where the denoiser and the factors are; features are in ``dtype``.
     """
-    x, mask, _ = rows
+    x, mask = rows.x, rows.mask
     device = factors.mu.device
     sigma = torch.where(hidden, row_sigma[:, None], 0.0).masked_fill(~mask, math.inf)
     finite = sigma.isfinite()
@@ -118,7 +144,7 @@ def training_batch(
     dtype: torch.dtype = torch.float32,
 ) -> Batch:
     """Draw a kind, a noise level and hidden cells for each row."""
-    x, mask, completed = rows
+    x, mask, completed, _ = rows
     layout = denoiser.layout
     is_numeric = torch.from_numpy(layout.is_numeric)
     n_rows = len(x)
@@ -201,7 +227,7 @@ class RowSource:
 
     def masked(self, kept: Tensor, n_rows: int) -> Batch:
         """Some of the kept rows, masked."""
-        index = kept[torch.randint(len(kept), (n_rows,), generator=self.generator)]
+        index = drawn_rows(kept, self.rows.weight, n_rows, self.generator)
         return training_batch(
             self.denoiser,
             self.factors,

@@ -127,12 +127,17 @@ def log_likelihood(
 
 
 def em_step(
-    model: FactorModel, x: Tensor, mask: Tensor, ridge: float, min_psi: float
+    model: FactorModel,
+    x: Tensor,
+    mask: Tensor,
+    ridge: float,
+    min_psi: float,
+    weight: Tensor | None = None,
 ) -> tuple[FactorModel, float]:
     """One exact EM update; also the log likelihood per row of the model it started from.
 
     Given z, every code is a linear regression of its own on the rows that
-    observe it, so the M step is one small system per code.
+    observe it, so the M step is one small system per code. A row counts as often as it weighs.
     """
     n_rows, n_codes = x.shape
     rank = model.W.shape[1]
@@ -148,19 +153,29 @@ def em_step(
             z.mean[:, :, None] * z.mean[:, None, :]
         )
         second[:, :rank, rank] = second[:, rank, :rank] = z.mean
+        likelihood = log_likelihood(model, x_rows, mask_rows, z)
+        if weight is not None:
+            mask_rows = weight[rows, None] * mask_rows
+            likelihood = weight[rows] * likelihood
         gram += mask_rows.T @ second.flatten(1)
         cross += (mask_rows * x_rows).T @ second[:, rank]
         power += (mask_rows * x_rows.square()).sum(0)
-        total += log_likelihood(model, x_rows, mask_rows, z).sum().item()
+        total += likelihood.sum().item()
     gram = gram.view(n_codes, rank + 1, rank + 1)
     # The ridge is a prior W_jk ~ N(0, psi_j / ridge); the mean is left free.
     penalty = torch.full((rank + 1,), ridge, dtype=x.dtype)
     penalty[rank] = 0
     coef = torch.linalg.solve(gram + penalty.diag(), cross)
-    count = mask.sum(0).to(x.dtype)
+    count = counts(mask, x.dtype, weight).sum(0)
     residual = power - (coef * cross).sum(1)
     psi = (residual / count).clamp_min(min_psi)
     return FactorModel(coef[:, rank], coef[:, :rank], psi), total / n_rows
+
+
+def counts(mask: Tensor, dtype: torch.dtype, weight: Tensor | None) -> Tensor:
+    """How often each code of each row counts, 0 where it is absent."""
+    seen = mask.to(dtype)
+    return seen if weight is None else weight.to(dtype)[:, None] * seen
 
 
 class Moments(NamedTuple):
@@ -172,12 +187,12 @@ class Moments(NamedTuple):
     vectors: Tensor  # (n_codes, n_codes)
 
 
-def moments(x: Tensor, mask: Tensor) -> Moments:
+def moments(x: Tensor, mask: Tensor, weight: Tensor | None = None) -> Moments:
     """Of the observed codes; the axes are those of the covariance."""
-    weights = mask.to(x.dtype)
+    weights = counts(mask, x.dtype, weight)
     count = weights.sum(0)
     mu = (weights * x).sum(0) / count
-    centred = weights * (x - mu)
+    centred = weights.sqrt() * (x - mu)
     # Dividing by the counts of observed pairs would lose positive semi-definiteness.
     covariance = centred.T @ centred / (count[:, None] * count[None, :]).sqrt()
     values, vectors = torch.linalg.eigh(covariance)
@@ -206,18 +221,20 @@ def fit_factor_analysis(
     tol: float = 1e-4,
     deadline: float = math.inf,
     start: Moments | None = None,
+    weight: Tensor | None = None,
 ) -> tuple[FactorModel, list[float]]:
     """Fit a factor analysis to the observed codes by EM, and its likelihood curve.
 
     Every code must be observed at least once; absent codes may hold anything
     finite. Stops when the log likelihood per row and code grows by less than ``tol``, or
-    when `time.monotonic` is beyond the ``deadline``. ``start`` saves computing the `moments`.
+    when `time.monotonic` is beyond the ``deadline``. ``start`` saves computing the `moments`. A
+    row counts as often as its ``weight`` (n_rows,) of mean 1 says.
     """
     x = torch.where(mask, x, 0.0)
-    model = initial_model(moments(x, mask) if start is None else start, rank, min_psi)
+    model = initial_model(moments(x, mask, weight) if start is None else start, rank, min_psi)
     curve: list[float] = []
     for _ in range(max_iter):
-        model, value = em_step(model, x, mask, ridge, min_psi)
+        model, value = em_step(model, x, mask, ridge, min_psi, weight)
         curve.append(value)
         if len(curve) > 1 and curve[-1] - curve[-2] < tol * x.shape[1]:
             break
@@ -227,26 +244,41 @@ def fit_factor_analysis(
 
 
 def choose_rank(
-    x: Tensor, mask: Tensor, *, generator: torch.Generator, deadline: float = math.inf
+    x: Tensor,
+    mask: Tensor,
+    *,
+    generator: torch.Generator,
+    deadline: float = math.inf,
+    weight: Tensor | None = None,
 ) -> int:
     """Rank with the best log likelihood of held-out rows; stops where more rank stops paying."""
     seen = mask.any(1)  # rows without an observed code have nothing to say
     x, mask = x[seen], mask[seen]
+    weight = x.new_ones(len(x)) if weight is None else weight[seen]
     chosen = torch.randperm(len(x), generator=generator)[:MAX_RANK_ROWS]
-    x, mask = torch.where(mask, x, 0.0)[chosen], mask[chosen]
+    x, mask, weight = torch.where(mask, x, 0.0)[chosen], mask[chosen], weight[chosen]
     n_held = max(1, len(x) // 4)
     held, kept = slice(n_held), slice(n_held, None)
     # A code that only held-out rows observe cannot be fitted here.
     if not mask[kept].any(0).all() or time.monotonic() > deadline:
         return 1
-    start = moments(x[kept], mask[kept])
+    start = moments(x[kept], mask[kept], weight[kept])
+    n_held_cells = (weight[held, None] * mask[held]).sum().item()
     largest = max(1, min(RANKS[-1], x.shape[1] - 1, (len(x) - n_held) // 4))
     best_rank, best_value = 1, -math.inf
     for rank in sorted({min(rank, largest) for rank in RANKS}):
         model, _ = fit_factor_analysis(
-            x[kept], mask[kept], rank, max_iter=30, tol=1e-3, deadline=deadline, start=start
+            x[kept],
+            mask[kept],
+            rank,
+            max_iter=30,
+            tol=1e-3,
+            deadline=deadline,
+            start=start,
+            weight=weight[kept],
         )
-        value = log_likelihood(model, x[held], mask[held]).sum().item() / mask[held].sum().item()
+        likelihood = log_likelihood(model, x[held], mask[held])
+        value = (weight[held] * likelihood).sum().item() / n_held_cells
         if value < best_value + MIN_RANK_GAIN or time.monotonic() > deadline:
             break
         best_rank, best_value = rank, value

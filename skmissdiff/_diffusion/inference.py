@@ -54,16 +54,21 @@ def train_denoiser(
     made_by: str,
     started: float,
     callback: Callback | None = None,
+    weight: np.ndarray | None = None,
 ) -> tuple[Denoiser, History]:
     """Train on encoded rows, NaN where missing; the denoiser comes back on the CPU.
 
     A function of its arguments alone, so that a ``memory`` can cache it: ``made_by`` tells the
     version of the package and the precision of the machine, with others it trains another way.
-    ``started`` is the `time.monotonic` from which ``max_time`` counts.
+    ``started`` is the `time.monotonic` from which ``max_time`` counts. Rows count as often as
+    their ``weight`` (n_rows,), of mean 1, says.
     """
     x, mask = (torch.from_numpy(part) for part in model_input(codes))
     generator = torch.Generator().manual_seed(seed)
-    denoiser, history = method.train(x, mask, layout, options, generator, device, callback, started)
+    weights = None if weight is None else torch.from_numpy(weight)
+    denoiser, history = method.train(
+        x, mask, layout, options, generator, device, callback, started, weights
+    )
     return denoiser.to("cpu").eval().requires_grad_(False), history
 
 

@@ -48,6 +48,7 @@ class KernelRegression(nn.Module):
     x, mask : (n_donors, n_codes), the rows, 0 where the mask is False
     trust, trust_median : (n_codes,), 0 where the networks speak alone, for means and medians
     bandwidth : h_c of numeric codes
+    log_weight : (n_donors,), of how often each row counts
     """
 
     x: Tensor
@@ -55,6 +56,7 @@ class KernelRegression(nn.Module):
     trust: Tensor
     trust_median: Tensor
     bandwidth: Tensor
+    log_weight: Tensor
     numeric_codes: Tensor
 
     def __init__(self, n_donors: int, layout: CodeLayout):
@@ -66,6 +68,7 @@ class KernelRegression(nn.Module):
         self.register_buffer("mask", torch.zeros(n_donors, n_codes, dtype=torch.bool))
         self.register_buffer("trust", torch.zeros(n_codes, dtype=torch.float64))
         self.register_buffer("trust_median", torch.zeros(n_codes, dtype=torch.float64))
+        self.register_buffer("log_weight", torch.zeros(n_donors, dtype=torch.float64))
         self.register_buffer("bandwidth", torch.tensor(1.0, dtype=torch.float64))
 
     def surprise(self, x: Tensor, n_own: int) -> Tensor:
@@ -99,7 +102,7 @@ class KernelRegression(nn.Module):
         ours = [self.surprise(x, n_own) - precision * x.square() / 2, precision * x, -precision / 2]
         theirs = [self.mask.double(), cells, cells.square()]
         read = torch.cat([known * part for part in ours], dim=1)
-        return row_product(read, torch.cat(theirs, dim=1).T.contiguous())
+        return row_product(read, torch.cat(theirs, dim=1).T.contiguous()) + self.log_weight
 
     def sums(self, x: Tensor, known: Tensor, own: Tensor | None = None) -> KernelSums:
         """What the donors tell rows; ``own`` (n_rows,) is the donor that each row is itself."""

@@ -54,12 +54,17 @@ class MaskedMethod:
         device: str,
         callback: Callback | None = None,
         started: float | None = None,
+        weight: Tensor | None = None,
     ) -> tuple[PreconditionedDenoiser, History]:
-        """Fit factor analysis and networks; every code must be observed at least once."""
+        """Fit factor analysis and networks; every code must be observed at least once.
+
+        Rows count as often as their ``weight`` (n_rows,), of mean 1, says.
+        """
         n_numeric = len(layout.numeric_codes)
         n_columns = n_numeric + len(layout.categorical_slices)
         recipe = recipe_for(len(x), layout.n_codes, n_columns, n_numeric, options, device)
-        return fit_masked(Rows(x, mask), layout, recipe, generator, device, callback, started)
+        rows = Rows(x, mask, weight=weight)
+        return fit_masked(rows, layout, recipe, generator, device, callback, started)
 
     def estimate(
         self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
@@ -180,9 +185,16 @@ def start_from_factors(
     some = rows if not seen.all() or len(chosen) == len(rows.x) else rows.at(chosen)
     codes = some.x.double()
     deadline = time.monotonic() + FACTOR_SHARE * clock.seconds_left()
-    rank = choose_rank(codes, some.mask, generator=generator, deadline=deadline)
+    weight = some.weight
+    rank = choose_rank(codes, some.mask, generator=generator, deadline=deadline, weight=weight)
     factors, _ = fit_factor_analysis(
-        codes, some.mask, rank, max_iter=recipe.em_max_iter, tol=recipe.em_tol, deadline=deadline
+        codes,
+        some.mask,
+        rank,
+        max_iter=recipe.em_max_iter,
+        tol=recipe.em_tol,
+        deadline=deadline,
+        weight=weight,
     )
     denoiser = PreconditionedDenoiser(
         layout,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from skmissdiff._support.layout import CodeLayout
 
+from .batches import drawn_rows
 from .denoiser import Denoiser
 from .likelihood import trapezoid_weights
 from .networks import BatchedLinear, ResidualBlock
@@ -208,15 +209,17 @@ class PaperMethod:
         device: str,
         callback: Callback | None = None,
         started: float | None = None,
+        weight: Tensor | None = None,
     ) -> tuple["NoisePredictor", History]:
-        """Algorithm 1."""
+        """Algorithm 1; rows are drawn as often as their ``weight`` says."""
         n_rows, n_codes = x.shape
         schedule = self.schedule
         denoiser = NoisePredictor(n_codes, self.n_steps, HIDDEN_SIZE, N_LAYERS, generator)
+        every = torch.arange(n_rows)
         max_iter = MAX_ITER if options.max_iter is None else options.max_iter
 
         def next_batch() -> tuple[Tensor, ...]:
-            rows = torch.randint(n_rows, (BATCH_SIZE,), generator=generator)
+            rows = drawn_rows(every, weight, BATCH_SIZE, generator)
             t = torch.randint(1, self.n_steps + 1, (BATCH_SIZE,), generator=generator)
             noise = torch.randn(BATCH_SIZE, n_codes, generator=generator)
             return tuple(part.to(device) for part in (x[rows], mask[rows], t, noise))

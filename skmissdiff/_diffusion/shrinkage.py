@@ -13,7 +13,7 @@ from torch import Tensor
 
 from skmissdiff._support.layout import CodeLayout
 
-from .batches import Batch, Rows, corrupt, hide_cells, joined, random_sigma
+from .batches import Batch, Rows, corrupt, hide_cells, joined, random_sigma, spread_rows
 from .denoiser import MIN_PROBABILITY, PreconditionedDenoiser, Shrinkage, category_logits
 from .factor_analysis import FactorModel
 from .kernel import KernelRegression, KernelSums
@@ -86,7 +86,7 @@ def validation_checks(
     places, absent, noised = [], [], []
     for held in held_rows:
         held = held[:most]
-        held = held.repeat(max(1, min(MAX_MASKINGS, most // len(held))))
+        held = spread_rows(held, rows.weight, max(1, min(MAX_MASKINGS, most // len(held))))
         places.append(held)
         part = rows.at(held)
         hidden = hide_cells(part.mask, layout, torch.zeros(len(held), 1), generator)
@@ -283,6 +283,8 @@ def choose_donors(
     donors = KernelRegression(n_rows, layout).to(denoiser.mu.device)
     donors.x.copy_(rows.x)
     donors.mask.copy_(rows.mask)
+    if rows.weight is not None:
+        donors.log_weight.copy_(rows.weight.log())
     said = say(denoiser, checks)
     least_error = math.inf
     for bandwidth in BANDWIDTHS:

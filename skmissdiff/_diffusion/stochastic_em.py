@@ -34,7 +34,7 @@ class StochasticEM:
     ) -> bool:
         """Draw, unless that would take much of the time that is left."""
         self.due = [share for share in self.due if share > share_done]
-        x, mask, _ = self.source.rows
+        x, mask = self.source.rows.x, self.source.rows.mask
         if math.isfinite(seconds_left):
             incomplete = (~mask).any(1).nonzero()[:, 0]
             few = incomplete[:TRIAL_ROWS]

@@ -35,9 +35,11 @@ class MaskModel:
     codes : ndarray of shape (n_chosen, n_codes)
         The chosen rows, completed.
     layout : CodeLayout
+    weight : ndarray of shape (n_rows,), optional
+        How often each row counts.
     """
 
-    def __init__(self, missing, rows, codes, layout):
+    def __init__(self, missing, rows, codes, layout, weight=None):
         self._n_columns = missing.shape[1]
         self._groups = _same_gaps(missing)
         n_groups, n_codes = len(self._groups), layout.n_codes
@@ -48,7 +50,9 @@ class MaskModel:
         spread = codes[:, layout.numeric_codes].std(axis=0)
         scale[layout.numeric_codes] = np.where(spread > 0, spread, 1.0)
         first = [group[0] for group in self._groups]
-        rates = missing[:, first].mean(axis=0)
+        weight = np.ones(len(missing)) if weight is None else weight
+        rates = weight @ missing[:, first] / weight.sum()
+        weight = weight[rows]
         gaps = missing[np.ix_(rows, first)]
         predictors = np.hstack([codes / scale, _GAP_WEIGHT * gaps])
         centered = predictors - predictors.mean(axis=0)
@@ -68,9 +72,9 @@ class MaskModel:
                 allowed = np.sort(allowed[strongest])
             if len(allowed) == 0:
                 continue
-            model = _fit_logistic(predictors[:, allowed], y)
+            model = _fit_logistic(predictors[:, allowed], y, weight)
             # An intercept without a penalty gives the rate of the chosen rows.
-            self._intercept[g] += model.intercept_[0] - _logit(y.mean())
+            self._intercept[g] += model.intercept_[0] - _logit(np.average(y, weights=weight))
             coefficients = np.zeros(n_codes + n_groups)
             coefficients[allowed] = model.coef_[0]
             self._of_codes[g] = coefficients[:n_codes] / scale
@@ -113,11 +117,11 @@ def _same_gaps(missing):
     return list(groups.values())
 
 
-def _fit_logistic(features, y):
+def _fit_logistic(features, y, weight):
     model = LogisticRegression(C=_C, solver="newton-cholesky", max_iter=50)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what was reached is good enough
-        return model.fit(features, y)
+        return model.fit(features, y, sample_weight=weight)
 
 
 def _logit(rate):

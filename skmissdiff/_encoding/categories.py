@@ -4,10 +4,12 @@ Such a column is described by three arrays of shape (n_categories,): ``categorie
 order, ``counts`` of how often each was observed, and ``code_of_category``.
 """
 
+import itertools
+
 import numpy as np
 
 
-def count_categories(column, values, counts=None):
+def count_categories(column, values, counts=None, weight=None):
     """Return the observed categories in their order and how often each occurs.
 
     Parameters
@@ -18,17 +20,21 @@ def count_categories(column, values, counts=None):
         None where missing.
     counts : dict, optional
         How often each occurs, where it is known already.
+    weight : ndarray of shape (n_rows,), optional
+        How often each row counts.
     """
     if counts is None:
         counts = {}
-        for value in values:
-            counts[value] = counts.get(value, 0) + 1
+        times_of_rows = itertools.repeat(1) if weight is None else weight
+        for value, times in zip(values, times_of_rows, strict=False):
+            counts[value] = counts.get(value, 0) + times
         counts.pop(None, None)
     in_order = column.categories if column.categories is not None else _sorted(counts)
     found = [category for category in in_order if category in counts]
     categories = np.empty(len(found), dtype=object)
     categories[:] = found
-    return categories, np.array([counts[category] for category in found], dtype=np.intp)
+    dtype = np.intp if weight is None else np.float64
+    return categories, np.array([counts[category] for category in found], dtype=dtype)
 
 
 def _sorted(categories):

@@ -24,11 +24,13 @@ def constant_errors(table, category_counts):
     for j, counts in enumerate(category_counts):
         if table.schema.columns[j].is_left_out:
             continue
-        values = table.columns[j][~table.missing[:, j]]
+        seen = ~table.missing[:, j]
+        values = table.columns[j][seen]
         if len(values) and counts is not None:
             errors[j] = 1 - counts.max() / counts.sum()
         elif len(values):
-            errors[j] = standard_deviation(values)
+            weight = None if table.weight is None else table.weight[seen]
+            errors[j] = standard_deviation(values, weight)
     return errors
 
 

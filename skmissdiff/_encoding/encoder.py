@@ -1,5 +1,6 @@
 """Tables as codes: one number per numeric column, one code per category of a categorical one."""
 
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -40,7 +41,7 @@ from skmissdiff._support.sklearn_private import (
     fit_context,
 )
 from skmissdiff._support.unchanged import check_unchanged, parameters
-from skmissdiff._table.frames import is_nan_like, validate_table
+from skmissdiff._table.frames import is_nan_like, validate_table, weighed_rows
 from skmissdiff._table.rebuild import build_table, default_value
 
 # Codes beyond this many standard deviations carry no information that a model could use, and
@@ -158,7 +159,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.keep_empty_features = keep_empty_features
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Learn the kinds, the categories and the scales of the columns.
 
         Parameters
@@ -167,12 +168,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             The table.
         y : None
             Ignored, present for the conventions of scikit-learn.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each row counts.
 
         Returns
         -------
         self : TableEncoder
             The fitted encoder.
         """
+        X, weight = weighed_rows(X, sample_weight)
         table = validate_table(
             self,
             X,
@@ -180,7 +184,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             missing_values=self.missing_values,
             categorical_features=self.categorical_features,
         )
-        return self.fit_table(table)
+        return self.fit_table(replace(table, weight=weight))
 
     def fit_table(self, table):
         """Learn from a table that is read and checked already.
@@ -213,7 +217,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         for j in np.flatnonzero(categorical & ~left_out):
             column, values = schema.columns[j], table.columns[j]
             levels = None if table.exact is None else table.exact.levels[j]
-            categories, counts = count_categories(column, values, levels)
+            categories, counts = count_categories(column, values, levels, table.weight)
             self.categories_[j], self._category_counts[j] = categories, counts
             is_seen = None if levels is None else np.isin(categories, list(set(values)))
             self._code_of_category[j] = share_codes(counts, self.max_categories, is_seen)
@@ -233,7 +237,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             numbers = self._numbers(table)
             if table.is_sample and self.scaling != "standard":
                 numbers = np.vstack([numbers, self._extremes(schema)])
-            self.scaler_ = scaler.fit(numbers)
+            self.scaler_ = scaler.fit(numbers, sample_weight=table.weight)
         self.constant_errors_ = constant_errors(table, self._category_counts)
         self._fitted_with = parameters(self)
         return self

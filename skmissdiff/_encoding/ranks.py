@@ -25,6 +25,58 @@ def known_quantiles(values, ranks):
     return np.where(ordered[first] == ordered[last], ordered[first], np.nan)
 
 
+def weighted_quantiles(values, weight, ranks):
+    """The values of a weighted column at ``ranks``, and the same, NaN between two values.
+
+    Whole weights give what `np.quantile` gives for repeated rows; others, see `spread_quantiles`.
+    """
+    order = np.argsort(values, kind="stable")
+    quantiles = repeated_quantiles if is_whole(weight) else spread_quantiles
+    return quantiles(values[order], weight[order], ranks)
+
+
+def is_whole(weight):
+    """Whether the weights can be those of repeated rows."""
+    return bool((weight == np.rint(weight)).all())
+
+
+def repeated_quantiles(ordered, weight, ranks):
+    """As `weighted_quantiles`, of sorted values that are repeated, without repeating them."""
+    upto = weight.cumsum()
+
+    def at(place):
+        return ordered[np.searchsorted(upto, np.minimum(place, upto[-1] - 1), side="right")]
+
+    place = ranks * 100 / 100 * (upto[-1] - 1)  # to the last digit as `np.nanpercentile` does
+    below, above = at(np.floor(place)), at(np.floor(place) + 1)
+    share, step = place - np.floor(place), above - below
+    quantiles = np.where(share < 0.5, below + step * share, above - step * (1 - share))
+    place = ranks * (upto[-1] - 1)
+    nearest = np.rint(place)
+    between = np.abs(place - nearest) > _SAME_RANK
+    first = at(np.where(between, np.floor(place), nearest))
+    last = at(np.where(between, np.ceil(place), nearest))
+    return quantiles, np.where(first == last, first, np.nan)
+
+
+def spread_quantiles(ordered, weight, ranks):
+    """As `weighted_quantiles`, of sorted values each of which has half of its weight on a side.
+
+    A weight above the others is no tie: only equal values fill a stretch of ranks.
+    """
+    distinct, first, n_equal = np.unique(ordered, return_index=True, return_counts=True)
+    share = np.add.reduceat(weight, first)
+    end, half = share.cumsum(), share / n_equal / 2
+    places = np.column_stack([end - share + half, end - half]).ravel()
+    places, both = places - places[0], distinct.repeat(2)
+    place = ranks * places[-1]
+    error = _SAME_RANK * places[-1]
+    below = both[np.searchsorted(places, place + error, side="right") - 1]
+    above = both[np.searchsorted(places, place - error).clip(max=len(places) - 1)]
+    known = np.where(below == above, below, np.nan)
+    return np.where(np.isnan(known), np.interp(place, places, both), known), known
+
+
 def known_values(codes, known, ranks):
     """Values whose ranks the codes have, NaN where a code is between different values.
 

@@ -7,14 +7,17 @@ from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardSca
 from sklearn.utils.validation import FLOAT_DTYPES, check_array, check_is_fitted, validate_data
 
 from skmissdiff._encoding.ranks import (
+    is_whole,
     known_quantiles,
     known_values,
     largest_density_code,
     log_density,
     normal_code,
+    weighted_quantiles,
 )
 from skmissdiff._support.sklearn_private import StrOptions, fit_context
 from skmissdiff._support.unchanged import check_unchanged, parameters
+from skmissdiff._support.weights import check_weights
 
 _N_QUANTILES = 1000
 
@@ -69,7 +72,7 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.strategy = strategy
 
     @fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Learn the scale of each column.
 
         Parameters
@@ -78,6 +81,8 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             Numbers, NaN where missing.
         y : None
             Ignored, present for the conventions of scikit-learn.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each row counts.
 
         Returns
         -------
@@ -85,6 +90,9 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             The fitted scaler.
         """
         X = self._check(X, reset=True).astype(np.float64)
+        weight = check_weights(sample_weight, X)
+        if weight is not None:
+            X, weight = X[weight > 0], weight[weight > 0]
         observed = ~np.isnan(X)
         known = observed.any(axis=0)
         low = np.where(known, np.min(X, axis=0, initial=np.inf, where=observed), 0.0)
@@ -96,15 +104,41 @@ class NumericScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._spread = _exponent(np.maximum(high - self._center, self._center - low))
         self.is_constant_ = low == high
         varying = self._unit(X)[:, ~self.is_constant_]
-        self.scaler_ = self._make_scaler(len(X)).fit(varying) if varying.shape[1] else None
-        self._n_observed = observed.sum(axis=0)
+        repeats = weight is not None and is_whole(weight)
+        self.scaler_ = None
+        if varying.shape[1]:
+            scaler = self._make_scaler(len(X))
+            knows_weights = weight is not None and self.strategy == "standard"
+            given = {"sample_weight": weight} if knows_weights else {}
+            self.scaler_ = scaler.fit(varying, **given)
+        self._n_observed = (weight @ observed if repeats else observed.sum(axis=0)).astype(int)
         self._fitted_with = parameters(self)
         if self.strategy == "quantile":
+            if weight is not None and self.scaler_ is not None:
+                self._weigh_quantiles(varying, weight, int(weight.sum()) if repeats else len(X))
             self._known = {
-                j: known_quantiles(X[observed[:, j], j], self.scaler_.references_)
+                j: self._known_quantiles(X[:, j], weight)
                 for j in np.flatnonzero(~self.is_constant_)
             }
         return self
+
+    def _weigh_quantiles(self, X, weight, n_rows):
+        """Give the scaler, which knows no weights, the quantiles of weighted columns."""
+        scaler = self.scaler_
+        scaler.n_quantiles_ = min(_N_QUANTILES, n_rows)
+        scaler.references_ = np.linspace(0, 1, scaler.n_quantiles_)
+        quantiles = [
+            weighted_quantiles(x[~np.isnan(x)], weight[~np.isnan(x)], scaler.references_)[0]
+            for x in X.T
+        ]
+        scaler.quantiles_ = np.column_stack(quantiles)
+
+    def _known_quantiles(self, x, weight):
+        """The values of a column at the ranks, NaN where a rank lies between two."""
+        seen, ranks = ~np.isnan(x), self.scaler_.references_
+        if weight is None:
+            return known_quantiles(x[seen], ranks)
+        return weighted_quantiles(x[seen], weight[seen], ranks)[1]
 
     def transform(self, X):
         """Scale the columns.

@@ -86,7 +86,7 @@ class RelatedEncoder:
         self._inner.set_params(bounds=_bounds_by_column(outer.bounds, table.schema))
         inner = self._inner_table(cells, extras, schema)
         exact = table.exact and table.exact.widened(len(extras))
-        self._inner.fit_table(replace(inner, exact=exact))
+        self._inner.fit_table(replace(inner, exact=exact, weight=table.weight))
         self.layout_ = self._inner.layout_
         self.scaler_ = self._inner.scaler_
         return self

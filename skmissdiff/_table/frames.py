@@ -14,6 +14,8 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+from skmissdiff._support.sklearn_private import safe_indexing
+from skmissdiff._support.weights import check_weights
 from skmissdiff._table.clock import LARGEST_WHOLE
 from skmissdiff._table.columns import is_nan_like, read_column
 from skmissdiff._table.schema import Kind, TableSchema
@@ -71,6 +73,8 @@ class Table:
         What the table seen in `fit` looked like, None for that table itself.
     exact : Exact or None
         What all rows hold if these may be a sample of them, None otherwise.
+    weight : ndarray of shape (n_rows,) or None
+        How often each row counts in a fit, above 0; None for all alike.
     """
 
     columns: tuple[np.ndarray, ...]
@@ -79,6 +83,7 @@ class Table:
     native: object = field(repr=False)
     fitted: TableSchema | None = field(default=None, repr=False)
     exact: Exact | None = field(default=None, repr=False)
+    weight: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def n_rows(self):
@@ -101,7 +106,10 @@ class Table:
     def take(self, rows):
         """Return the table of these rows, without its input."""
         columns = tuple(column[rows] for column in self.columns)
-        return replace(self, columns=columns, missing=self.missing[rows], native=None)
+        weight = None if self.weight is None else self.weight[rows]
+        return replace(
+            self, columns=columns, missing=self.missing[rows], native=None, weight=weight
+        )
 
     def hide(self, hidden):
         """Return the table with more cells missing, without its input.
@@ -204,6 +212,25 @@ def declared_kinds(categorical_features, names):
     """Return the kind that the user wants each column to have, None to go by what it holds."""
     declared = _declared_categorical(categorical_features, list(names))
     return [None if declared is None else _kind(declared[j]) for j in range(len(names))]
+
+
+def weighed_rows(X, sample_weight):
+    """Return the rows of `X` that count, and how often each does, None without weights.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n_rows, n_columns)
+    sample_weight : array-like of shape (n_rows,) or None
+        A row of weight 0 is as if it were not there.
+    """
+    weight = check_weights(sample_weight, X)
+    if weight is None or (weight > 0).all():
+        return X, weight
+    if is_frame(X):
+        X = nw.to_native(nw.from_native(X, eager_only=True).filter((weight > 0).tolist()))
+    else:
+        X = safe_indexing(X, np.flatnonzero(weight > 0))
+    return X, weight[weight > 0]
 
 
 def _prepared(table, categorical_features):

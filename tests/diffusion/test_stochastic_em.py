@@ -59,7 +59,7 @@ def test_only_missing_cells_are_drawn():
     refresh, source, denoiser = some_refresh()
     source.next_batch()
     assert refresh(denoiser, 0.5, math.inf)
-    x, mask, completed = source.rows
+    x, mask, completed, _ = source.rows
     assert torch.equal(completed[mask], x[mask])
     numbers = completed[:, [0, 4]][~mask[:, [0, 4]]]
     assert (numbers != 0).all()
