@@ -121,7 +121,11 @@ def fit_masked(
         return denoiser, History(too_late=not few)
     denoiser.to(device)
     factors = FactorModel(*(value.float() for value in denoiser.factors))
-    checks = validation_checks(denoiser, factors, rows, held, generator) if judged else None
+    checks = None
+    if judged:
+        checks = validation_checks(
+            denoiser, factors, rows, held, generator, of_rows=recipe.for_generation
+        )
     dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
     source = RowSource(
         denoiser,

@@ -45,7 +45,7 @@ class Validation(NamedTuple):
 
 
 class Checks(NamedTuple):
-    """Held-out rows: one cell absent as for means, all numbers noised as for draws."""
+    """Held-out rows: one cell absent as for means, numbers noised as for draws."""
 
     rows: Tensor  # (K, n_rows), their numbers in the training table
     absent: Batch
@@ -73,11 +73,15 @@ def validation_checks(
     rows: Rows,
     held_rows: list[Tensor],
     generator: torch.Generator,
+    *,
+    of_rows: bool = False,
 ) -> Checks:
     """Many maskings of the held-out rows of each network: a criterion without noise.
 
     A masking hides one cell of a row. Under MCAR the others are then missing as often as beside
     a cell that is missing by nature: networks are believed as far as they deserve it there.
+    Likewise for draws: of missing cells they have clean ones beside them, and some of a row's
+    numbers are noised; of whole rows (``of_rows``) all are.
     """
     layout = denoiser.layout
     is_numeric = torch.from_numpy(layout.is_numeric)
@@ -94,6 +98,10 @@ def validation_checks(
         absent.append(corrupt(denoiser, factors, part, hidden, row_sigma, generator))
         row_sigma = random_sigma(len(held), generator)
         numbers = part.mask & is_numeric
+        if not of_rows:
+            numbers = hide_cells(
+                numbers, layout, torch.rand(len(held), 1, generator=generator), generator
+            )
         noised.append(corrupt(denoiser, factors, part, numbers, row_sigma, generator))
     return Checks(
         torch.stack(places).to(factors.mu.device),

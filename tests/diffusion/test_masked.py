@@ -148,7 +148,10 @@ def test_units_are_dropped_where_the_recipe_says_so(monkeypatch):
 @pytest.mark.parametrize(("missing", "n_refreshes"), [(0.2, 2), (0.2, 0), (0.0, 2)])
 def test_missing_cells_are_drawn_where_there_are_some(monkeypatch, missing, n_refreshes):
     refresh, verdict = Spy(monkeypatch, "StochasticEM"), Spy(monkeypatch, "judge")
-    fitted(some_table(missing=missing), some_recipe(n_refreshes=n_refreshes))
+    fitted(
+        some_table(missing=missing),
+        some_recipe(n_refreshes=n_refreshes, for_generation=n_refreshes > 0),
+    )
     expected = n_refreshes if missing else 0
     assert refresh.calls[0][0][1] == expected
     # What is to be generated is judged by its draws, also where nothing is missing.

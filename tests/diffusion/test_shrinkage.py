@@ -147,14 +147,15 @@ def test_every_network_has_held_out_rows_of_its_own():
     assert [len(rows) for rows in kept] == [10, 10]
 
 
-def checks_of(n_rows=40, n_held=5, n_networks=3, layout=LAYOUT, rows=None):
+def checks_of(n_rows=40, n_held=5, n_networks=3, layout=LAYOUT, rows=None, of_rows=False):
     if rows is None:
         x, mask = some_rows(n_rows)
         rows = Rows(torch.where(mask, x, 0.0), mask)
     held = [torch.arange(k * n_held, (k + 1) * n_held) for k in range(n_networks)]
     denoiser = some_denoiser(layout, n_networks)
     factors = some_factors(layout.n_codes)
-    return validation_checks(denoiser, factors, rows, held, seeded(4)), rows, held
+    checks = validation_checks(denoiser, factors, rows, held, seeded(4), of_rows=of_rows)
+    return checks, rows, held
 
 
 def test_held_out_rows_are_masked_many_times_one_cell_at_a_time():
@@ -173,8 +174,16 @@ def test_held_out_rows_are_masked_many_times_one_cell_at_a_time():
     numbers = mask.clone()
     for categories in CATEGORIES:
         numbers[..., categories] = False
-    assert torch.equal(noised.hidden, numbers)
     assert torch.equal(noised.noised[..., 0], numbers.any(-1))
+    assert torch.equal(noised.hidden.any(-1), numbers.any(-1))
+    assert not (noised.hidden & ~numbers).any()
+    assert torch.equal(noised.unknown, noised.hidden | ~mask)
+    # Of rows with two numbers one alone is noised two times out of three.
+    both = numbers.sum(-1) == 2
+    assert 0.5 < (noised.hidden.sum(-1)[both] == 1).float().mean() < 0.85
+    # Where rows are drawn as a whole, both always are.
+    noised = checks_of(of_rows=True)[0].noised
+    assert torch.equal(noised.hidden, numbers)
     assert torch.equal(noised.unknown, numbers | ~mask)
     # All cells of a row take their turn.
     row = int(mask[0].all(-1).nonzero()[0]) if mask[0].all(-1).any() else 0
