@@ -250,13 +250,7 @@ class BaseMissDiff(BaseEstimator):
         denoiser : torch.nn.Module
         history : History
         """
-        options = Options(
-            max_iter=self.max_iter,
-            max_time=self.max_time,
-            n_refreshes=n_refreshes,
-            donors=donors,
-            early_stopping=self.early_stopping,
-        )
+        options = self._options(n_refreshes=n_refreshes, donors=donors)
         method = self._diffusion_method().training_key()
         progress = Progress("Training", 1, self.verbose)
         # joblib hashes the other arguments: what does not change training is not among them.
@@ -280,6 +274,16 @@ class BaseMissDiff(BaseEstimator):
             _warn_untrained(len(codes), self.max_time, history.too_late)
         return denoiser, history
 
+    def _options(self, *, n_refreshes, donors):
+        """What the user has set of a training."""
+        return Options(
+            max_iter=self.max_iter,
+            max_time=self.max_time,
+            n_refreshes=n_refreshes,
+            donors=donors,
+            early_stopping=self.early_stopping,
+        )
+
     def _keep_fit(self, table, encoder, seed, denoiser, history):
         """Set what a fit has found."""
         self.encoder_ = encoder
@@ -291,6 +295,7 @@ class BaseMissDiff(BaseEstimator):
         self._seed = seed
         self._mask_model = None  # not that of an earlier fit
         self._has_missing = table.gaps
+        self._has_weights = as_shares(table.weight) is not None
         # Of both estimators, since one is made from the other.
         self._fitted_with = {"n_refreshes": 0, "donors": False, **self._fit_settings()}
 

@@ -16,6 +16,7 @@ from skmissdiff._diffusion.inference import CALL_ROWS, in_calls
 from skmissdiff._draws.aggregate import aggregate_draws
 from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
+from skmissdiff._multiple import check_proper, drawing_imputers
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
 from skmissdiff._table.chosen_cells import ChosenCells
@@ -339,7 +340,14 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         return fitted.transform(X, impute_columns=impute_columns, where=where)
 
     def multiple_impute(
-        self, X, n_imputations=5, random_state=None, *, impute_columns=None, where=None
+        self,
+        X,
+        n_imputations=5,
+        random_state=None,
+        *,
+        proper="none",
+        impute_columns=None,
+        where=None,
     ):
         """Completed tables that differ by how uncertain each missing cell is.
 
@@ -351,7 +359,16 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             Number of tables.
         random_state : int, RandomState instance or None, default=None
             None takes the seed of the fit, so that repeated calls agree. The first
-            table is then what `transform` gives with ``sample_posterior=True``.
+            table is then what `transform` gives with ``sample_posterior=True``, unless
+            `proper` asks for other models.
+        proper : {"none", "bootstrap", "refit"}, default="none"
+            Whether the tables differ also by how uncertain the model is, as they have to where
+            something is estimated from them. "none" draws all of them from the fitted model.
+            "bootstrap" gives each a model of its own, fitted to the rows of `X` with random
+            weights (Bayesian bootstrap [2]_): the factor analysis anew, and, where the networks
+            of the fit brought something, one network, trained and believed as far as was right
+            for those. "refit" repeats the whole fit to weighted rows, for each table. Pass the
+            table that was fitted: its rows are what the models are learnt from, in any order.
         impute_columns : array-like or None, default=None
             Which columns are filled, as in `transform`.
         where : array-like or dataframe of bool, dict or None, default=None
@@ -360,12 +377,27 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Returns
         -------
         tables : list of ndarray or dataframe, each of shape (n_samples, n_features_out)
+
+        Raises
+        ------
+        ValueError
+            If `proper` asks for models of a table in which a column is never observed, or of
+            the paper's method.
+
+        References
+        ----------
+        .. [2] D. B. Rubin, "The Bayesian Bootstrap", The Annals of Statistics 9, 1981.
         """
         self._check_ready()
         check_scalar(n_imputations, "n_imputations", Integral, min_val=1)
-        table = self._read(X)
+        check_proper(self, proper)
+        table, seed = self._read(X), self._seed_of(random_state)
         cells = self._chosen(table, impute_columns, where)
-        draws = self._draws(table, cells.asked, n_imputations, self._seed_of(random_state))
+        if proper == "none":
+            draws = self._draws(table, cells.asked, n_imputations, seed)
+        else:
+            twins = drawing_imputers(self, table, n_imputations, seed, proper)
+            draws = [twin._draws(table, cells.asked, 1, own)[0] for twin, own in twins]
         return [self._write(table, cells, values) for values in draws]
 
     def score(self, X, y=None):

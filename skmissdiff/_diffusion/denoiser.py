@@ -145,6 +145,12 @@ class PreconditionedDenoiser(Denoiser):
         self.alpha_median.copy_(shrinkage.median)
         self.alpha_noised.copy_(shrinkage.noised)
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether the networks have no say in numbers, which are Gaussian then."""
+        codes = self.numeric_codes
+        return not (self.alpha_mean[codes].any() or self.alpha_noised[codes].any())
+
     def set_donors(self, donors: KernelRegression | None) -> None:
         """Let training rows have a say in one-pass means, or no longer (None)."""
         self.donors = donors

@@ -1,7 +1,7 @@
 """From NumPy rows through a trained denoiser and back, a fixed number of rows at a time."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ from torch import Tensor
 
 from skmissdiff._support.layout import CodeLayout
 
+from .batches import Rows
 from .denoiser import Denoiser, PreconditionedDenoiser
 from .masked import MaskedMethod
 from .paper import NoisePredictor, PaperMethod
 from .recipe import Options
+from .replicates import refits, replicates
 from .training import Callback, History
 
 # Every call of a network has this many rows, padded if need be: matrix products of
@@ -70,6 +72,26 @@ def train_denoiser(
         x, mask, layout, options, generator, device, callback, started, weights
     )
     return denoiser.to("cpu").eval().requires_grad_(False), history
+
+
+def train_replicates(
+    fitted: PreconditionedDenoiser | None,
+    codes: np.ndarray,
+    layout: CodeLayout,
+    options: Options,
+    curve: Sequence[float],
+    seeds: Sequence[int],
+    device: str,
+) -> Iterator[PreconditionedDenoiser]:
+    """Models of Bayesian bootstrap samples of encoded rows, one for each seed, on the CPU.
+
+    Replicates of ``fitted``, whose validation ``curve`` tells how long it paid to train; whole
+    fits, if that is None.
+    """
+    rows = Rows(*(torch.from_numpy(part) for part in model_input(codes)))
+    if fitted is None:
+        return refits(rows, layout, options, seeds, device)
+    return replicates(fitted, rows, options, curve, seeds, device)
 
 
 def in_calls(n_rows: int, n_draws: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:

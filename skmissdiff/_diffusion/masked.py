@@ -106,10 +106,14 @@ def fit_masked(
     device: str = "cpu",
     callback: Callback | None = None,
     started: float | None = None,
+    factors: FactorModel | None = None,
 ) -> tuple[PreconditionedDenoiser, History]:
-    """Factor analysis, held-out rows, training, shrinkage: in this order."""
+    """Factor analysis, held-out rows, training, shrinkage: in this order.
+
+    ``factors`` is a factor analysis to start from, fitted already.
+    """
     clock = Clock(recipe.max_iter, recipe.max_time, started)
-    denoiser = start_from_factors(rows, layout, recipe, generator, clock)
+    denoiser = start_from_factors(rows, layout, recipe, generator, clock, factors)
     if recipe.max_iter == 0:
         return denoiser, History()
     kept, held = leave_out(len(rows.x), recipe.n_networks, recipe.held_share, generator)
@@ -181,28 +185,18 @@ def start_from_factors(
     recipe: Recipe,
     generator: torch.Generator,
     clock: Clock,
+    factors: FactorModel | None = None,
 ) -> PreconditionedDenoiser:
     """The denoiser before any training: the linear-Gaussian imputer."""
     chosen = torch.randperm(len(rows.x), generator=generator)[:MAX_FACTOR_ROWS]
     seen = rows.mask[chosen].any(0)
     # A code that only the other rows observe needs all of them.
     some = rows if not seen.all() or len(chosen) == len(rows.x) else rows.at(chosen)
-    codes = some.x.double()
-    deadline = time.monotonic() + FACTOR_SHARE * clock.seconds_left()
-    weight = some.weight
-    rank = choose_rank(codes, some.mask, generator=generator, deadline=deadline, weight=weight)
-    factors, _ = fit_factor_analysis(
-        codes,
-        some.mask,
-        rank,
-        max_iter=recipe.em_max_iter,
-        tol=recipe.em_tol,
-        deadline=deadline,
-        weight=weight,
-    )
+    if factors is None:
+        factors = fit_factors(some, recipe, generator, clock)
     denoiser = PreconditionedDenoiser(
         layout,
-        rank,
+        factors.W.shape[1],
         n_networks=recipe.n_networks,
         hidden_size=recipe.hidden_size,
         n_layers=recipe.n_layers,
@@ -213,6 +207,26 @@ def start_from_factors(
     numbers = torch.from_numpy(layout.numeric_codes)
     denoiser.edges.copy_(bin_edges(some.x[:, numbers], some.mask[:, numbers], recipe.n_bins))
     return denoiser
+
+
+def fit_factors(
+    rows: Rows, recipe: Recipe, generator: torch.Generator, clock: Clock
+) -> FactorModel:
+    """The factor analysis of the rank that held-out rows ask for."""
+    codes = rows.x.double()
+    deadline = time.monotonic() + FACTOR_SHARE * clock.seconds_left()
+    weight = rows.weight
+    rank = choose_rank(codes, rows.mask, generator=generator, deadline=deadline, weight=weight)
+    factors, _ = fit_factor_analysis(
+        codes,
+        rows.mask,
+        rank,
+        max_iter=recipe.em_max_iter,
+        tol=recipe.em_tol,
+        deadline=deadline,
+        weight=weight,
+    )
+    return factors
 
 
 def dropout(batch: Batch, rate: float, generator: torch.Generator) -> Dropout:

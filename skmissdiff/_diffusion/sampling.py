@@ -81,6 +81,13 @@ def gaussian_start(
     return (1 - k) * row_product(latent, model.W.T) + own * noise[:, rank:]
 
 
+def gaussian_draw(model: FactorModel, x: Tensor, given: Tensor, noise: Tensor) -> Tensor:
+    """A draw of all codes that are not given, exact if the rows are Gaussian."""
+    x, unknown = x.to(model.W), torch.where(given, 0.0, math.inf).to(model.W)
+    mean, _ = gaussian_posterior(model, x, unknown)
+    return mean + gaussian_start(model, x, unknown, 0.0, noise.to(model.W))
+
+
 def gaussian_flow(
     model: FactorModel,
     x: Tensor,
@@ -187,6 +194,10 @@ def draw(
             given[:, categories] |= rows[:, None]
     if not (wanted & ~given).any():
         return x
+
+    if denoiser.is_linear:
+        drawn = gaussian_draw(denoiser.factors, x, given, noise)
+        return torch.where(given | ~wanted, x, drawn.to(x))
 
     def denoise(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         estimate = denoiser.estimate(x.float(), sigma)
