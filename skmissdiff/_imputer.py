@@ -394,11 +394,150 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         table, seed = self._read(X), self._seed_of(random_state)
         cells = self._chosen(table, impute_columns, where)
         if proper == "none":
-            draws = self._draws(table, cells.asked, n_imputations, seed)
+            draws = self._draws(table, cells.asked, range(n_imputations), seed)
         else:
             twins = drawing_imputers(self, table, n_imputations, seed, proper)
-            draws = [twin._draws(table, cells.asked, 1, own)[0] for twin, own in twins]
+            draws = [twin._draws(table, cells.asked, range(1), own)[0] for twin, own in twins]
         return [self._write(table, cells, values) for values in draws]
+
+    def transform_batches(
+        self,
+        batches,
+        *,
+        key=None,
+        partition=None,
+        draw=None,
+        random_state=None,
+        impute_columns=None,
+        where=None,
+    ):
+        """Fill the missing cells of a table that comes batch by batch, in bounded memory.
+
+        Parameters
+        ----------
+        batches : pyarrow.dataset.Dataset, iterable or callable
+            The table: a dataset of files, anything that yields Arrow record batches, such as a
+            ``RecordBatchReader``, a function that opens such, or an iterable of pandas or polars
+            frames. It has the columns seen in `fit`, in any order. Others are left as they are.
+        key : str, list of str or None, default=None
+            Column, or columns, whose values tell rows apart that are equal in all else, so
+            that draws of them differ. A row's draw is then the same in whatever batch, file or
+            partition it comes. None tells rows apart by their numbers in `batches`.
+        partition : int, str or None, default=None
+            Without a `key`, what tells this part from other parts of the same table,
+            such as the number of a partition or the name of a file: without it, the first rows
+            of two parts would have the same draws if they are equal.
+        draw : int or None, default=None
+            The number of a draw, from 0: as the completed tables of `multiple_impute`, one at a
+            time, by the fitted model alone (``proper="none"``). None gives point estimates, or
+            draw 0 with ``sample_posterior=True``.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws. None takes the seed of the fit, so that repeated calls agree.
+        impute_columns : list of str or None, default=None
+            Which columns are filled, as in `transform`.
+        where : dict or None, default=None
+            Rules which cells are filled, as in `transform`.
+
+        Returns
+        -------
+        completed : pyarrow.RecordBatchReader or iterator of frames
+            For Arrow a reader, an iterable of record batches that has their ``schema``, which
+            is that of the input, in batches of about a million cells, whatever batches came in.
+            A column of nulls gets the type that it had in `fit`. For pandas or polars one frame
+            for each that came in, of the same rows. Columns never observed in `fit` are left as
+            they are unless ``keep_empty_features``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a column is lacking, holds something else than in `fit`, or is a `key` that
+            does not tell rows apart.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pyarrow as pa
+        >>> from skmissdiff import MissDiffImputer
+        >>> a = np.random.default_rng(0).normal(size=300)
+        >>> table = pa.table({"row": range(300), "a": a, "b": pa.array(2 * a, mask=a > 1)})
+        >>> imputer = MissDiffImputer(max_iter=0, random_state=0).fit(table.select(["a", "b"]))
+        >>> reader = imputer.transform_batches(table.to_batches(max_chunksize=7))
+        >>> reader.schema.names, reader.read_all()["b"].null_count
+        (['row', 'a', 'b'], 0)
+        >>> draw = imputer.transform_batches(table.to_batches(), key="row", draw=0).read_all()
+        """
+        chosen = {"impute_columns": impute_columns, "where": where}
+        seed = self._seed_for(random_state)
+        return self._completion(key, partition, draw, seed, chosen).start(batches)
+
+    def for_partitions(
+        self,
+        *,
+        key=None,
+        draw=None,
+        random_state=None,
+        impute_columns=None,
+        where=None,
+        path=None,
+    ):
+        """A function that completes the partitions of Dask, Ray, Spark and their like.
+
+        Parameters
+        ----------
+        key : str, list of str or None, default=None
+            Columns that tell equal rows apart, as in `transform_batches`: draws then do not
+            depend on the partitions. Without it the number of a partition is taken, which Dask
+            and Spark tell; others have to name a key for draws.
+        draw : int or None, default=None
+            The number of a draw, as in `transform_batches`.
+        random_state : int, RandomState instance or None, default=None
+            Seed of the draws.
+        impute_columns : list of str or None, default=None
+            Which columns are filled, as in `transform`.
+        where : dict or None, default=None
+            Rules which cells are filled, as in `transform`.
+        path : path-like or None, default=None
+            A file in a place that all workers can read. The model is saved there now, and
+            each worker process reads it once. Without it the model travels with the function.
+
+        Returns
+        -------
+        function : PartitionFunction
+            Picklable. It takes a frame and returns it completed, or an iterable of frames and
+            yields them completed. Where it runs torch uses one thread, since engines run as many
+            workers as there are cores.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skmissdiff import MissDiffImputer
+        >>> a = np.random.default_rng(0).normal(size=300)
+        >>> table = pd.DataFrame({"row": range(300), "a": a, "b": np.where(a > 1, np.nan, 2 * a)})
+        >>> imputer = MissDiffImputer(max_iter=0, random_state=0).fit(table[["a", "b"]])
+        >>> complete = imputer.for_partitions(key="row", draw=0)
+        >>> parts = [complete(table[:100]), complete(table[100:])]
+        >>> bool(pd.concat(parts).equals(complete(table)))
+        True
+        """
+        from skmissdiff._partitions import PartitionFunction
+
+        chosen = {"impute_columns": impute_columns, "where": where}
+        options = {"key": key, "draw": draw, "seed": self._seed_for(random_state), "chosen": chosen}
+        self._completion(partition=None, **options)  # what is wrong is said here, not by a worker
+        return PartitionFunction(self, options, path)
+
+    def _completion(self, key, partition, draw, seed, chosen):
+        from skmissdiff._batchwise import Completion
+
+        self._check_ready()
+        if draw is not None:
+            check_scalar(draw, "draw", Integral, min_val=0)
+        return Completion(self, key, partition, draw, seed, chosen)
+
+    def _seed_for(self, random_state):
+        check_is_fitted(self)
+        return self._seed_of(random_state)
 
     def score(self, X, y=None):
         """How well hidden observed cells are imputed; higher is better, 0 is perfect.
@@ -501,7 +640,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     def _values(self, table, asked):
         """Per column what goes into its missing cells: a draw, or point estimates."""
         if self.sample_posterior:
-            return self._draws(table, asked, 1, self._seed)[0]
+            return self._draws(table, asked, range(1), self._seed)[0]
         if self.aggregate == "mode" or not self._diffusion_method().has_one_pass:
             return self._estimates_from_draws(table, asked)
         return self._estimates(table, asked)
@@ -540,15 +679,19 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return gaps.filled(pieces)
 
-    def _draws(self, table, asked, n_draws, seed):
-        """For every draw, per column what goes into its missing cells."""
+    def _draws(self, table, asked, numbers, seed, labels=None):
+        """For every draw of a range of numbers, per column what goes into its missing cells.
+
+        Equal rows are told apart by their ranks in the table, or by labels of all its rows.
+        """
         gaps, encoder = Gaps(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
-        contents, ranks = self._identities(table, gaps.rows)
-        pieces = []
-        for rows, numbers in in_calls(gaps.n_rows, n_draws):
+        contents, ranks = self._identities(table, gaps.rows, labels)
+        pieces, n_draws = [], len(numbers)
+        for rows, places in in_calls(gaps.n_rows, n_draws):
             codes = gaps.codes(encoder, rows)
-            keys = RowKeys(seed).of_rows([contents[row] for row in rows], ranks[rows], numbers)
+            draws = numbers[0] + places
+            keys = RowKeys(seed).of_rows([contents[row] for row in rows], ranks[rows], draws)
             noise = self._noise(model, keys)
             drawn = model.draw(codes, noise.normal)
             uniforms = noise.uniform(encoder.layout_.n_columns)
@@ -557,11 +700,14 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return [gaps.filled(pieces, draw, n_draws) for draw in range(n_draws)]
 
-    def _identities(self, table, rows):
+    def _identities(self, table, rows, labels):
         """Contents of rows, and their ranks among their equals: draws of equal rows differ.
 
         Ranks count all incomplete rows, so that draws are the same however many are asked for.
         """
+        if labels is not None:
+            contents = row_contents(self.encoder_.known_cells(table.take(rows)))
+            return labels.added_to(contents, rows), np.zeros(len(rows), dtype=np.intp)
         incomplete = np.flatnonzero(table.missing[:, self.encoder_.kept_columns_].any(axis=1))
         contents = row_contents(self.encoder_.known_cells(table.take(incomplete)))
         places = np.searchsorted(incomplete, rows)

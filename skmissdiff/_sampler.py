@@ -12,8 +12,9 @@ from skmissdiff._diffusion.inference import in_calls
 from skmissdiff._draws.gaps import MAX_ROWS, MaskModel
 from skmissdiff._draws.noise import RowKeys, row_contents
 from skmissdiff._methods import paper_method
+from skmissdiff._stream.arrow import record_batches
 from skmissdiff._support.progress import Progress
-from skmissdiff._support.sklearn_private import Interval
+from skmissdiff._support.sklearn_private import Interval, check_feature_names_in
 from skmissdiff._table.given import blank_table, pandas_index, read_given
 from skmissdiff._table.rebuild import build_table, gap_value
 
@@ -275,6 +276,8 @@ class MissDiffSampler(BaseMissDiff):
         given=None,
         keep_missing=False,
         random_state=None,
+        start=0,
+        as_arrow=False,
     ):
         """The rows of `sample` one table after another, in bounded memory.
 
@@ -290,11 +293,18 @@ class MissDiffSampler(BaseMissDiff):
             Whether rows get missing cells, as in `sample`.
         random_state : int, RandomState instance or None, default=None
             The seed, as in `sample`.
+        start : int, default=0
+            The number of the first row. Rows are numbered, so parts of one sample can be made on
+            several machines: rows 0 to 999 here, ``start=1000`` there.
+        as_arrow : bool, default=False
+            Whether Arrow record batches come out, whatever was seen in `fit`.
 
         Returns
         -------
-        batches : iterator of (ndarray or dataframe)
+        batches : iterator of (ndarray or dataframe), or pyarrow.RecordBatchReader
             Below each other they are the table that `sample` gives, whatever the batch size.
+            The reader, of ``as_arrow``, is an iterable of record batches that has their
+            ``schema``.
 
         Raises
         ------
@@ -302,8 +312,14 @@ class MissDiffSampler(BaseMissDiff):
             As in `sample`, before the first table is asked for.
         """
         check_scalar(batch_size, "batch_size", Integral, min_val=1)
+        check_scalar(start, "start", Integral, min_val=0)
         fitted = copy.copy(self)  # of now, whatever becomes of this one meanwhile
-        return fitted._batches(n_samples, batch_size, given, keep_missing, random_state)
+        tables = fitted._batches(n_samples, batch_size, given, keep_missing, random_state, start)
+        if not as_arrow:
+            return tables
+        # Its types are those of a row without gaps.
+        (row,) = fitted._batches(1, None, None, False, random_state)
+        return record_batches(tables, row, fitted._get_names())
 
     def score_samples(self, X):
         """How likely each row is: a bound on the log density of its observed cells.
@@ -393,7 +409,12 @@ class MissDiffSampler(BaseMissDiff):
             completed = np.where(np.isnan(completed), np.nanmean(codes, axis=0), completed)
         return MaskModel(table.missing, rows, completed, self.encoder_.layout_, table.weight)
 
-    def _batches(self, n_samples, batch_size, given, keep_missing, random_state):
+    def _get_names(self):
+        """Names of the generated columns, those of scikit-learn where there are none."""
+        names = check_feature_names_in(self, None)
+        return [str(name) for name in names[self.encoder_.kept_columns_]]
+
+    def _batches(self, n_samples, batch_size, given, keep_missing, random_state, first=0):
         """An iterator of tables, of a single one if ``batch_size`` is None.
 
         What is wrong is said at once, not when the first table is asked for.
@@ -421,10 +442,14 @@ class MissDiffSampler(BaseMissDiff):
                 "or give one value for all rows."
             )
         index = pandas_index(given, n_samples)
-        return self._tables(n_samples, batch_size or n_samples, table, index, seed, keep_missing)
+        size = batch_size or n_samples
+        return self._tables(n_samples, size, table, index, seed, keep_missing, first)
 
-    def _tables(self, n_samples, batch_size, given, index, seed, keep_missing):
-        """Tables of ``batch_size`` rows: draw, decode, leave cells out, build."""
+    def _tables(self, n_samples, batch_size, given, index, seed, keep_missing, number):
+        """Tables of ``batch_size`` rows: draw, decode, leave cells out, build.
+
+        ``number`` is that of the first row in the whole sample.
+        """
         model, encoder = self._model(), self.encoder_
         progress = Progress("Sampling", n_samples, self.verbose)
         for start in range(0, n_samples, batch_size):
@@ -432,14 +457,15 @@ class MissDiffSampler(BaseMissDiff):
             pieces = []
             for rows, _ in in_calls(stop - start):
                 first, last = start + rows[0], start + rows[-1] + 1
-                noise = self._noise(model, RowKeys(seed).of_indices(first, last))
+                noise = self._noise(model, RowKeys(seed).of_indices(number + first, number + last))
                 part = None if given is None else rows_given(given, first, last)
                 pieces.append(self._columns(model, len(rows), noise, part, keep_missing))
                 progress(last)
             columns = [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
             table = build_table(encoder.schema_, columns, encoder.kept_columns_)
             if encoder.schema_.library == "pandas":
-                table.index = table.index + start if index is None else index[start:stop]
+                own = table.index + (number + start)
+                table.index = own if index is None else index[start:stop]
             yield table
         progress.close()
 

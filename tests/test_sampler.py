@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -299,3 +300,54 @@ def test_max_time_bounds_refreshes_too():
     start = time.monotonic()
     MissDiffSampler(max_time=2, random_state=0).fit(X)
     assert time.monotonic() - start < 8  # with its refreshes it would take twice that
+
+
+@pytest.mark.parametrize("library", ["array", "pandas", "polars", "pyarrow"])
+def test_arrow_batches_are_of_one_schema(library):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    frame = pd.DataFrame({"x": x, "n": np.rint(2 * x).astype(int), "c": np.where(x > 0, "u", "v")})
+    frame["c"] = frame["c"].astype("category")
+    make = {
+        "array": lambda f: f[["x", "n"]].to_numpy(),
+        "pandas": lambda f: f,
+        "polars": pl.from_pandas,
+        "pyarrow": lambda f: pa.Table.from_pandas(f, preserve_index=False),
+    }[library]
+    sampler = MissDiffSampler(max_iter=0, random_state=0).fit(make(frame))
+    reader = sampler.sample_batches(25, 10, as_arrow=True)
+    batches = list(reader)
+    assert [len(batch) for batch in batches] == [10, 10, 5]
+    assert all(batch.schema == reader.schema for batch in batches)
+    names = ["x0", "x1"] if library == "array" else ["x", "n", "c"]
+    assert reader.schema.names == names
+    whole = sampler.sample(25)
+    if library == "array":
+        whole = pd.DataFrame(whole, columns=names)
+    elif library != "pandas":
+        whole = whole.to_pandas()
+    for name in names:
+        column = pa.Table.from_batches(batches)[name].to_pylist()
+        assert column == whole[name].tolist()
+
+
+def test_arrow_batches_with_gaps_keep_their_types():
+    """A column of whole numbers is float64 in pandas only where it has gaps."""
+    frame = pd.DataFrame({"n": np.arange(200), "m": np.arange(200.0)})
+    frame.loc[::20, "m"] = np.nan
+    frame["n"] = frame["n"].mask(frame.index % 20 == 1).astype("Int64")
+    sampler = MissDiffSampler(max_iter=0, random_state=0).fit(frame)
+    reader = sampler.sample_batches(60, 3, keep_missing=True, as_arrow=True)
+    assert reader.schema.types == [pa.int64(), pa.float64()]
+    table = reader.read_all()
+    assert table["n"].null_count > 0
+    assert table["m"].null_count > 0
+
+
+def test_parts_of_a_sample_are_made_apart():
+    frame = pd.DataFrame({"a": np.arange(100.0), "b": np.arange(100.0) ** 2})
+    sampler = MissDiffSampler(max_iter=0, random_state=0).fit(frame)
+    parts = [*sampler.sample_batches(8, 5), *sampler.sample_batches(7, 5, start=8)]
+    pd.testing.assert_frame_equal(pd.concat(parts), sampler.sample(15))
+    with pytest.raises(ValueError, match="start == -1"):
+        sampler.sample_batches(5, start=-1)

@@ -39,6 +39,12 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def use_one_thread() -> None:
+    """Have torch compute with one thread in this process, where other processes have the rest."""
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
 def model_input(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Codes with NaN (n_rows, n_codes) as float32 values, zero where missing, and a mask."""
     mask = ~np.isnan(codes)

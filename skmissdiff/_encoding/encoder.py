@@ -487,6 +487,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         ----------
         table : Table
             What `validate_table` returns.
+
+        Returns
+        -------
+        has_warned : bool
         """
         found = []
         for j, categories in enumerate(self.categories_):
@@ -504,6 +508,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 f"Found categories that were not seen in fit, in {'; '.join(found)}. They are "
                 "kept as they are and treated as unknown."
             )
+        return bool(found)
 
     def _extremes(self, schema):
         """The least and the largest number of all rows, of which a sample need not have them."""

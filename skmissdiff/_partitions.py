@@ -1,0 +1,94 @@
+"""A fitted imputer as a function of partitions, for the workers of other programs."""
+
+import functools
+import hashlib
+import os
+import sys
+
+import skmissdiff
+from skmissdiff._batchwise import Completion
+from skmissdiff._diffusion.inference import use_one_thread
+from skmissdiff._table.frames import is_frame
+
+
+class PartitionFunction:
+    """Completes partitions of a table, in whatever process.
+
+    Parameters
+    ----------
+    imputer : MissDiffImputer
+    options : dict
+        Of a `Completion`, all but the partition.
+    path : path-like or None
+        Where workers find the imputer, None to take it with this function.
+    """
+
+    def __init__(self, imputer, options, path):
+        self._options = options
+        self._sampled = options["draw"] is not None or imputer.sample_posterior
+        self._imputer, self._path, self._digest = imputer, None, None
+        if path is not None:
+            self._path = os.path.abspath(path)
+            imputer.save(self._path)
+            self._digest = digest_of(self._path)
+
+    def __getstate__(self):
+        state = dict(vars(self))
+        if self._path is not None:
+            state["_imputer"] = None
+        return state
+
+    def __call__(self, batches, partition_info=None):
+        """Complete a frame, or an iterable of frames.
+
+        Parameters
+        ----------
+        batches : frame, or iterable of frames or record batches
+        partition_info : dict or None
+            Which partition it is, as Dask tells.
+
+        Returns
+        -------
+        completed : frame, or iterator of frames or record batches
+        """
+        use_one_thread()
+        number = _number_of(partition_info)
+        if self._sampled and self._options["key"] is None and number is None:
+            raise ValueError(
+                "Draws in partitions take a key, a column that tells rows apart: without it equal "
+                "rows of two partitions would get the same draw, and nothing tells which "
+                "partition this is. Use for_partitions(key=...)."
+            )
+        completion = Completion(self._model(), partition=number, **self._options)
+        if is_frame(batches):
+            return completion.frame(batches)
+        return completion.start(iter(batches))
+
+    def _model(self):
+        if self._imputer is not None:
+            return self._imputer
+        return _load_once(self._path, self._digest)
+
+
+def digest_of(path):
+    """What tells a file from one of other content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=4)  # a worker process may serve several models
+def _load_once(path, digest):
+    if digest_of(path) != digest:
+        raise ValueError(
+            f"{path} is another model than it was: call for_partitions(path=...) anew."
+        )
+    return skmissdiff.MissDiffImputer.load(path)
+
+
+def _number_of(partition_info):
+    """The number of the partition that this process is at, if Dask or Spark says so."""
+    if partition_info is not None:
+        return partition_info["number"]
+    spark = sys.modules.get("pyspark")
+    context = None if spark is None else spark.TaskContext.get()
+    return None if context is None else context.partitionId()
