@@ -2,6 +2,7 @@
 
 import time
 
+from skmissdiff._support.files import TableError
 from skmissdiff.cli import _arguments as arguments
 from skmissdiff.cli._messages import say
 from skmissdiff.cli._options import (
@@ -16,7 +17,7 @@ from skmissdiff.cli._options import (
 def add_impute(commands, **parser):
     """Add the command to the parser's; return its own."""
     impute = commands.add_parser("impute", help="fill the missing cells of a table", **parser)
-    add_table_options(impute, "the completed table; observed cells stay as they are")
+    add_table_options(impute, "the completed table; observed cells stay as they are", several=True)
     add = impute.add_argument
     add(
         "--draws",
@@ -34,6 +35,15 @@ def add_impute(commands, **parser):
         metavar="COL,..",
         help="fill the cells of these columns; missing cells of others inform them, and stay",
     )
+    add(
+        "--key",
+        type=arguments.names,
+        action="extend",
+        default=[],
+        metavar="COL,..",
+        help="columns that tell rows apart: with them, and a --model, draws of a row are the same "
+        "in whatever file it is (default: rows are told apart by file and number)",
+    )
     add_model_options(impute, takes_saved=True)
     add_training_options(impute)
     impute.set_defaults(run=run_impute)
@@ -41,10 +51,22 @@ def add_impute(commands, **parser):
 
 
 def run_impute(args):
+    from skmissdiff.cli._impute_parts import goes_into_folder, impute_alone, impute_parts
     from skmissdiff.cli._inputs import check_table_output, choose_seed, open_table
+    from skmissdiff.cli._many_files import files_of
 
+    if args.key and args.model is None:
+        raise TableError("--key is for --model; a table that is learnt from is whole")
+    if goes_into_folder(args):
+        impute_parts(args, _open_model(args), lambda: choose_seed(args))
+        return
+    (args.input,) = args.input
     check_table_output(args)
     model = _open_model(args)
+    is_large = args.output.lower().endswith(".parquet") and files_of(args.input) is not None
+    if model is not None and (args.key or is_large):
+        impute_alone(args, model, choose_seed(args))
+        return
     table, seed = open_table(args, model), choose_seed(args)
     if args.only:
         table.complete_only(args.only)

@@ -19,6 +19,7 @@ Generates complete rows like those of the table IN, or of the table that --model
 model of 'skmissdiff fit' remembers how a text file was written, with its encoding, delimiter,
 decimals and dates; rows of any other model are written plainly.
 """
+ROWS_PER_FILE = 1_000_000
 # Generated rows that the summary and the report are made from, the first ones. All are written.
 LOOKED_AT = 100_000
 
@@ -36,10 +37,17 @@ def add_sample(commands, **parser):
     add(
         "-n",
         "--n-samples",
+        "--rows",
         type=arguments.positive_int,
         required=True,
         metavar="N",
         help="how many rows",
+    )
+    add(
+        "--rows-per-file",
+        type=arguments.positive_int,
+        metavar="N",
+        help="of the Parquet files in a folder OUT/ (default: 1000000)",
     )
     add(
         "--given",
@@ -82,11 +90,23 @@ def add_report_options(sample):
 
 def run_sample(args):
     from skmissdiff.cli._inputs import check_table_output, choose_seed
+    from skmissdiff.cli._parts import is_folder
 
     if args.holdout is not None and args.report is None:
         raise TableError("--holdout is for the report; add --report FILE.html")
     if args.input is None and args.model is None:
         raise TableError("name a table IN to learn from, or a --model")
+    into_folder = args.model is not None and is_folder(args.output)
+    if args.model is None and args.output.endswith("/"):
+        raise TableError(
+            f"{args.output}: generating rows into a folder takes a --model; make one with "
+            "'skmissdiff fit'"
+        )
+    if args.rows_per_file is not None and not into_folder:
+        raise TableError("--rows-per-file is for a folder; write -o OUT/")
+    if into_folder:
+        sample_into_folder(args, lambda: choose_seed(args))
+        return
     check_table_output(args)
     seed = choose_seed(args)
     if args.model is not None:
@@ -133,19 +153,9 @@ def sample_from_table(args, seed):
 
 def sample_from_model(args, seed):
     """Generate rows by a saved model, without a table."""
-    from skmissdiff.cli._estimators import fitted_estimator
-    from skmissdiff.cli._inputs import refuse_beside_model
-    from skmissdiff.cli._model_table import ModelTable, as_pandas
-    from skmissdiff.cli._saved_model import load_model
+    from skmissdiff.cli._model_table import as_pandas
 
-    refuse_beside_model(args, ["input"], "it generates rows without a table; leave IN out")
-    refuse_beside_model(args, ["report"], "there is no table to compare with")
-    refuse_beside_model(args, TRAINING_OPTIONS, "it was trained with its own")
-    refuse_beside_model(args, [*KIND_OPTIONS, *READING_OPTIONS], "no table is read")
-    model = load_model(args.model, "MissDiffSampler")
-    sampler = fitted_estimator(model, args)
-    table = ModelTable(model)
-    given = read_given_options(args.given, table, table.frame, lambda: sampler.encoder_)
+    sampler, table, given = open_sampler(args)
     start = time.perf_counter()
     batches = sampler.sample_batches(args.n_samples, random_state=seed, **wishes(args, given))
     first = []
@@ -156,6 +166,59 @@ def sample_from_model(args, seed):
 
     say(summarize_sample(table, import_pandas().concat(first), args.n_samples))
     say(f"wrote {args.output} in {time.perf_counter() - start:.1f} s (seed {seed})")
+
+
+def sample_into_folder(args, new_seed):
+    """Generate rows by a saved model into files, those that are not there yet."""
+    import skmissdiff
+    from skmissdiff._stream.source import block_rows
+    from skmissdiff.cli._model_table import as_pandas
+    from skmissdiff.cli._parts import Journal, digest_of
+
+    sampler, table, given = open_sampler(args)
+    sampler.set_params(verbose=0)
+    size = args.rows_per_file or ROWS_PER_FILE
+    work = {"command": "sample", "version": skmissdiff.__version__, "model": digest_of(args.model)}
+    work |= {name: getattr(args, name) for name in ("n_steps", "given", "keep_missing")}
+    work["rows_per_file"] = size
+    begun = time.perf_counter()
+    with Journal(args.output, work, args.seed, new_seed, args.overwrite) as journal:
+        firsts = range(0, args.n_samples, size)
+        names = [f"part-{number:05}.parquet" for number in range(len(firsts))]
+        journal.refuse_others(names)
+        for name, first in zip(names, firsts, strict=True):
+            n_rows = min(size, args.n_samples - first)
+            if journal.is_done(name, n_rows):
+                continue
+            options = {"random_state": journal.seed, "start": first, **wishes(args, given)}
+            batches = sampler.sample_batches(n_rows, block_rows(len(table.names)), **options)
+            with journal.writing(name, n_rows) as target:
+                table.write(target, map(as_pandas, batches), completed=False)
+            if not args.quiet:
+                say(f"wrote {target}: {first + n_rows} of {args.n_samples} rows")
+        if not args.quiet:
+            took = f"{time.perf_counter() - begun:.1f} s (seed {journal.seed})"
+            say(f"{args.n_samples} rows are in {args.output}, in {took}")
+
+
+def open_sampler(args):
+    """The sampler of a saved model, the table that it writes, and what is given of its rows."""
+    from skmissdiff.cli._estimators import fitted_estimator
+    from skmissdiff.cli._inputs import refuse_beside_model
+    from skmissdiff.cli._model_table import ModelTable
+    from skmissdiff.cli._parts import is_folder
+    from skmissdiff.cli._saved_model import load_model
+
+    refuse_beside_model(args, ["input"], "it generates rows without a table; leave IN out")
+    refuse_beside_model(args, ["report"], "there is no table to compare with")
+    refuse_beside_model(args, TRAINING_OPTIONS, "it was trained with its own")
+    reading = [n for n in READING_OPTIONS if n != "overwrite" or not is_folder(args.output)]
+    refuse_beside_model(args, [*KIND_OPTIONS, *reading], "no table is read")
+    model = load_model(args.model, "MissDiffSampler")
+    sampler = fitted_estimator(model, args)
+    table = ModelTable(model)
+    given = read_given_options(args.given, table, table.frame, lambda: sampler.encoder_)
+    return sampler, table, given
 
 
 def wishes(args, given):

@@ -51,6 +51,10 @@ class CsvTable(FileTable):
         }
         settle_marks(self._columns, self._raw, reading, self._text.delimiter)
 
+    def cells(self, name):
+        """The cells of a column as text, None where there is none."""
+        return [unquote(raw) or None for raw in self._raw[name]]
+
     def _is_alike(self, path):
         return super()._is_alike(path) and self._text.delimiter == self._delimiter_of(path)
 
@@ -153,6 +157,5 @@ class CsvTable(FileTable):
         frame = self._restore(frame)
         for position, name in enumerate(self.names):
             if name not in self._columns:
-                text = [unquote(raw) or None for raw in self._raw[name]]
-                frame.insert(position, name, pandas.Series(text, dtype="str"))
+                frame.insert(position, name, pandas.Series(self.cells(name), dtype="str"))
         return frame

@@ -16,18 +16,7 @@ def open_table(args, model=None, may_be_many=False):
 
     With ``may_be_many`` it may be in several files, or in a large one, see `ManyFiles`.
     """
-    reading = Reading(
-        delimiter=args.delimiter,
-        encoding=args.encoding,
-        decimal=args.decimal,
-        thousands=args.thousands,
-        missing_values=args.missing_values,
-        na_spellings=not args.no_na_spellings,
-        kinds=dict.fromkeys(args.categorical, "category") | dict.fromkeys(args.numeric, "number"),
-        dates=dict(args.dates),
-        ignore=args.ignore,
-        model=model,
-    )
+    reading = reading_of(args, model)
     paths = files_of(args.input) if may_be_many else None
     if paths is None:
         table = read_table(args.input, reading)
@@ -40,6 +29,22 @@ def open_table(args, model=None, may_be_many=False):
         for remark in table.remarks:
             say(f"skmissdiff: note: {remark}")
     return table
+
+
+def reading_of(args, model=None):
+    """How the arguments say that a table is to be read."""
+    return Reading(
+        delimiter=args.delimiter,
+        encoding=args.encoding,
+        decimal=args.decimal,
+        thousands=args.thousands,
+        missing_values=args.missing_values,
+        na_spellings=not args.no_na_spellings,
+        kinds=dict.fromkeys(args.categorical, "category") | dict.fromkeys(args.numeric, "number"),
+        dates=dict(args.dates),
+        ignore=args.ignore,
+        model=model,
+    )
 
 
 def check_output(args):

@@ -12,11 +12,12 @@ READING_OPTIONS = (
 _ENDINGS = ".csv, .tsv, .txt, each also with .gz, or .parquet"
 
 
-def add_input(command, is_optional=False, many=False):
-    """The table to read."""
-    times = {"nargs": "?"} if is_optional else {}
+def add_input(command, is_optional=False, many=False, several=False):
+    """The table to read; ``several`` where there may be more than one argument."""
+    times = {"nargs": "?"} if is_optional else {"nargs": "+"} if several else {}
     also = "; none with --model" if is_optional else ""
     also += "; or a folder or a pattern of Parquet files" if many else ""
+    also += "; or several, a folder or a pattern, with a --model" if several else ""
     command.add_argument(
         "input", metavar="IN", **times, help=f"the table with missing cells: {_ENDINGS}{also}"
     )
@@ -29,11 +30,12 @@ def add_output(command, output):
     add("-q", "--quiet", action="store_true", help="no progress and no summary")
 
 
-def add_table_options(command, output, is_optional=False):
+def add_table_options(command, output, is_optional=False, several=False):
     """The tables that are read and written; ``output`` says what OUT will be."""
-    add_input(command, is_optional)
-    add_output(command, f"{output}; same endings")
-    command.add_argument("--overwrite", action="store_true", help="allow OUT to be IN")
+    add_input(command, is_optional, several=several)
+    add_output(command, f"{output}; same endings, or a folder, OUT/, with a --model")
+    anew = ", or a folder of another run to be written anew"
+    command.add_argument("--overwrite", action="store_true", help=f"allow OUT to be IN{anew}")
     add_reading_options(command)
 
 

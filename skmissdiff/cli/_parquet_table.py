@@ -40,6 +40,10 @@ class ParquetTable(FileTable):
                 self._set_kind(name, kind)
         self._finish()
 
+    def cells(self, name):
+        """The cells of a column."""
+        return self._whole[name]
+
     def _set_kind(self, name, kind):
         """Have a column taken for what the user says it is."""
         is_number = self.frame[name].dtype.kind in "iuf"
