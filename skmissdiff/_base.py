@@ -21,6 +21,10 @@ from skmissdiff._diffusion.inference import (
     train_denoiser,
 )
 from skmissdiff._diffusion.masked import MaskedMethod
+from skmissdiff._diffusion.processes import ALONE, running_processes
+from skmissdiff._diffusion.processes import (
+    launched_processes as launched_processes,  # the command's
+)
 from skmissdiff._diffusion.recipe import Options, has_fast_bfloat16
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.noise import RowNoise
@@ -31,7 +35,7 @@ from skmissdiff._methods import PaperMethod, paper_method
 from skmissdiff._persistence import read_model, write_model
 from skmissdiff._relations.encoder import RelatedEncoder
 from skmissdiff._relations.order import FittedOrder, Order
-from skmissdiff._stream.scan import FEWEST_SAMPLE_ROWS, few_rows, read_stream
+from skmissdiff._stream.scan import FEWEST_SAMPLE_ROWS, read_stream, share_of
 from skmissdiff._stream.source import is_stream
 from skmissdiff._support.caller import warn
 from skmissdiff._support.layout import CodeLayout
@@ -142,6 +146,13 @@ class BaseMissDiff(BaseEstimator):
 
     # The stations of a fit, in their order.
 
+    def _processes(self, X):
+        """Those that fit together: of `torch.distributed`, if `X` comes batch by batch.
+
+        Tables in memory are fitted by each process alone: they may be different ones.
+        """
+        return running_processes() if is_stream(X) else ALONE
+
     def _check_parameters(self):
         """Raise if parameters are wrong, or do nothing beside the others."""
         self._validate_params()
@@ -150,7 +161,7 @@ class BaseMissDiff(BaseEstimator):
         check_effects(self)
         resolve_device(self.device)
 
-    def _read_training_table(self, X, sample_weight, seed):
+    def _read_training_table(self, X, sample_weight, seed, processes):
         """Read the table that is learnt from, or a sample of the rows that come batch by batch."""
         if is_stream(X):
             if sample_weight is not None:
@@ -159,7 +170,7 @@ class BaseMissDiff(BaseEstimator):
                     "which nobody knows how many rows there will be. Leave it out, or pass a "
                     "table that is in memory."
                 )
-            return self._read_training_stream(X, seed)
+            return self._read_training_stream(X, seed, processes)
         X, weight = weighed_rows(X, sample_weight)
         table = validate_table(
             self,
@@ -172,14 +183,17 @@ class BaseMissDiff(BaseEstimator):
         self._refuse_empty(table)
         return replace(table, weight=weight)
 
-    def _read_training_stream(self, X, seed):
-        """Read a stream once: what its columns are, and a sample of its rows."""
+    def _read_training_stream(self, X, seed, processes):
+        """Read a stream once: what its columns are, and a sample of its rows.
+
+        Of several processes each reads a share, and all get the whole of what was found.
+        """
         if asks_for_arrays(self):
             raise TypeError(
                 "set_output(transform='default') asks for arrays, and a table that comes batch by "
                 "batch is read as one of Arrow. Ask for 'pandas' or 'polars', or leave it out."
             )
-        table = read_stream(self, X, seed)
+        table = read_stream(self, X, seed, processes)
         self._refuse_empty(table)
         return table
 
@@ -210,15 +224,20 @@ class BaseMissDiff(BaseEstimator):
         _warn_empty(table.schema, encoder.kept_columns_)
         return encoder
 
-    def _encode(self, table, encoder, seed):
-        """The rows to train on, and their codes, of equal numbers spread over their ranks."""
+    def _encode(self, table, encoder, seed, processes):
+        """The rows to train on, and their codes, of equal numbers spread over their ranks.
+
+        Of several processes each has a share of the rows.
+        """
         rng = np.random.default_rng(seed)
         if table.exact is None:
             spread = (table.n_rows, encoder.layout_.n_columns)
             return table, encoder.encode(table, rng.random(spread))
         most = max(FEWEST_SAMPLE_ROWS, MOST_CODES // max(encoder.layout_.n_codes, 1))
-        if table.n_rows > most:
-            table = table.take(few_rows(table, most, seed))
+        rows = share_of(table, most, seed, processes)
+        if len(rows) < table.n_rows:
+            table = table.take(rows)
+        rng = np.random.default_rng([seed, processes.rank]) if processes.rank else rng
         # Part by part and in single precision, in which networks compute: most of the memory.
         codes = np.empty((table.n_rows, encoder.layout_.n_codes), dtype=np.float32)
         for start in range(0, table.n_rows, ENCODED_ROWS):
@@ -228,7 +247,7 @@ class BaseMissDiff(BaseEstimator):
             codes[rows] = encoder.encode(part, rng.random(spread))
         return table, codes
 
-    def _train(self, codes, layout, seed, weight, *, n_refreshes, donors, started):
+    def _train(self, codes, layout, seed, weight, *, n_refreshes, donors, started, processes=ALONE):
         """Train a network on codes.
 
         Parameters
@@ -244,6 +263,8 @@ class BaseMissDiff(BaseEstimator):
             Whether training rows may have a say in means.
         started : float
             The `time.monotonic` at which the fit began.
+        processes : Processes
+            Those that train the network together.
 
         Returns
         -------
@@ -252,9 +273,12 @@ class BaseMissDiff(BaseEstimator):
         """
         options = self._options(n_refreshes=n_refreshes, donors=donors)
         method = self._diffusion_method().training_key()
-        progress = Progress("Training", 1, self.verbose)
+        progress = Progress("Training", 1, 0 if processes.rank else self.verbose)
         # joblib hashes the other arguments: what does not change training is not among them.
-        train = check_memory(self.memory).cache(train_denoiser, ignore=["started", "callback"])
+        ignored = ["started", "callback", "processes"]
+        # What several processes find depends on all their rows, and none has them.
+        memory = check_memory(self.memory if processes.n == 1 else None)
+        train = memory.cache(train_denoiser, ignore=ignored)
         try:
             denoiser, history = train(
                 codes,
@@ -267,10 +291,11 @@ class BaseMissDiff(BaseEstimator):
                 started=started,
                 callback=progress.of_training,
                 weight=as_shares(weight),
+                processes=processes,
             )
         finally:
             progress.close()
-        if history.n_iter == 0 and self.max_iter != 0:
+        if history.n_iter == 0 and self.max_iter != 0 and processes.rank == 0:
             _warn_untrained(len(codes), self.max_time, history.too_late)
         return denoiser, history
 

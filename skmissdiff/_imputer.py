@@ -267,11 +267,12 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         started = time.monotonic()
         self._check_parameters()
         with as_it_was_on_failure(self):
-            seed = new_seed(self.random_state)
-            table = self._read_training_table(X, sample_weight, seed)
+            processes = self._processes(X)
+            seed = processes.first(lambda: new_seed(self.random_state))
+            table = self._read_training_table(X, sample_weight, seed, processes)
             self._check_indicator_names(table.schema.names)
-            encoder = self._fit_encoder(table)
-            table, codes = self._encode(table, encoder, seed)
+            encoder = processes.first(lambda: self._fit_encoder(table))
+            table, codes = self._encode(table, encoder, seed, processes)
             denoiser, history = self._train(
                 codes,
                 encoder.layout_,
@@ -281,6 +282,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 # By ranks, equal values are spread over the ranks they hold: twins are no twins.
                 donors=self.donors and self.scaling != "quantile",
                 started=started,
+                processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
         return self

@@ -215,10 +215,11 @@ class MissDiffSampler(BaseMissDiff):
         started = time.monotonic()
         self._check_parameters()
         with as_it_was_on_failure(self):
-            seed = new_seed(self.random_state)
-            table = self._read_training_table(X, sample_weight, seed)
-            encoder = self._fit_encoder(table)
-            table, codes = self._encode(table, encoder, seed)
+            processes = self._processes(X)
+            seed = processes.first(lambda: new_seed(self.random_state))
+            table = self._read_training_table(X, sample_weight, seed, processes)
+            encoder = processes.first(lambda: self._fit_encoder(table))
+            table, codes = self._encode(table, encoder, seed, processes)
             denoiser, history = self._train(
                 codes,
                 encoder.layout_,
@@ -227,9 +228,10 @@ class MissDiffSampler(BaseMissDiff):
                 n_refreshes=self.n_refreshes,
                 donors=False,  # what generates rows holds none
                 started=started,
+                processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
-            self._mask_model = self._fit_mask_model(table, codes, seed)
+            self._mask_model = processes.first(lambda: self._fit_mask_model(table, codes, seed))
         return self
 
     def sample(self, n_samples=None, *, given=None, keep_missing=False, random_state=None):

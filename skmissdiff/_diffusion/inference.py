@@ -14,6 +14,7 @@ from .batches import Rows
 from .denoiser import Denoiser, PreconditionedDenoiser
 from .masked import MaskedMethod
 from .paper import NoisePredictor, PaperMethod
+from .processes import ALONE, Processes
 from .recipe import Options
 from .replicates import refits, replicates
 from .training import Callback, History
@@ -21,6 +22,8 @@ from .training import Callback, History
 # Every call of a network has this many rows, padded if need be: matrix products of
 # another shape may round differently, and a row's result must not depend on its neighbours.
 CALL_ROWS = 512
+
+_RANK_SEEDS = 2**32  # beyond those of users
 
 Noise = Callable[[], np.ndarray]
 
@@ -63,6 +66,7 @@ def train_denoiser(
     started: float,
     callback: Callback | None = None,
     weight: np.ndarray | None = None,
+    processes: Processes = ALONE,
 ) -> tuple[Denoiser, History]:
     """Train on encoded rows, NaN where missing; the denoiser comes back on the CPU.
 
@@ -72,10 +76,11 @@ def train_denoiser(
     their ``weight`` (n_rows,), of mean 1, says.
     """
     x, mask = (torch.from_numpy(part) for part in model_input(codes))
-    generator = torch.Generator().manual_seed(seed)
+    # Each process draws other rows and hides other cells.
+    generator = torch.Generator().manual_seed(seed + _RANK_SEEDS * processes.rank)
     weights = None if weight is None else torch.from_numpy(weight)
     denoiser, history = method.train(
-        x, mask, layout, options, generator, device, callback, started, weights
+        x, mask, layout, options, generator, device, callback, started, weights, processes
     )
     return denoiser.to("cpu").eval().requires_grad_(False), history
 

@@ -23,6 +23,7 @@ from .likelihood import score_rows
 from .loss import masked_loss
 from .networks import Dropout, bin_edges
 from .optimiser import OptimiserSettings
+from .processes import ALONE, Processes
 from .recipe import FACTOR_SHARE, MAX_DONOR_ROWS, MAX_FACTOR_ROWS, Options, Recipe, recipe_for
 from .sampling import draw, draw_sigmas
 from .shrinkage import Validation, choose_donors, judge, leave_out, nothing, validation_checks
@@ -55,16 +56,22 @@ class MaskedMethod:
         callback: Callback | None = None,
         started: float | None = None,
         weight: Tensor | None = None,
+        processes: Processes = ALONE,
     ) -> tuple[PreconditionedDenoiser, History]:
         """Fit factor analysis and networks; every code must be observed at least once.
 
-        Rows count as often as their ``weight`` (n_rows,), of mean 1, says.
+        Rows count as often as their ``weight`` (n_rows,), of mean 1, says. Of several processes
+        each has a share of the rows, and all get the same networks.
         """
         n_numeric = len(layout.numeric_codes)
         n_columns = n_numeric + len(layout.categorical_slices)
-        recipe = recipe_for(len(x), layout.n_codes, n_columns, n_numeric, options, device)
+        recipe = processes.first(
+            lambda: recipe_for(len(x), layout.n_codes, n_columns, n_numeric, options, device)
+        )
         rows = Rows(x, mask, weight=weight)
-        return fit_masked(rows, layout, recipe, generator, device, callback, started)
+        return fit_masked(
+            rows, layout, recipe, generator, device, callback, started, processes=processes
+        )
 
     def estimate(
         self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
@@ -107,22 +114,27 @@ def fit_masked(
     callback: Callback | None = None,
     started: float | None = None,
     factors: FactorModel | None = None,
+    processes: Processes = ALONE,
 ) -> tuple[PreconditionedDenoiser, History]:
     """Factor analysis, held-out rows, training, shrinkage: in this order.
 
-    ``factors`` is a factor analysis to start from, fitted already.
+    ``factors`` is a factor analysis to start from, fitted already. Of several processes the
+    first one does all but the training, with its share of the rows.
     """
     clock = Clock(recipe.max_iter, recipe.max_time, started)
-    denoiser = start_from_factors(rows, layout, recipe, generator, clock, factors)
+    denoiser = processes.first(
+        lambda: start_from_factors(rows, layout, recipe, generator, clock, factors)
+    )
     if recipe.max_iter == 0:
         return denoiser, History()
-    kept, held = leave_out(len(rows.x), recipe.n_networks, recipe.held_share, generator)
-    judged = recipe.held_share > 0
+    judged = recipe.held_share > 0 and processes.rank == 0
+    held_share = recipe.held_share if judged else 0.0
+    kept, held = leave_out(len(rows.x), recipe.n_networks, held_share, generator)
     few = judged and not (len(held[0]) and all(rows.mask[own].any() for own in held))
-    if few or clock.seconds_left() <= 0:
+    if processes.decide(few or clock.seconds_left() <= 0):
         # Too few rows to judge a network, or no time for one: stay with the factor analysis.
         denoiser.set_shrinkage(nothing(denoiser.alpha_mean))
-        return denoiser, History(too_late=not few)
+        return processes.first(lambda: (denoiser, History(too_late=not few)))
     denoiser.to(device)
     factors = FactorModel(*(value.float() for value in denoiser.factors))
     checks = None
@@ -142,7 +154,7 @@ def fit_masked(
         generator,
         dtype,
     )
-    n_refreshes = 0 if rows.mask.all() else recipe.n_refreshes
+    n_refreshes = 0 if processes.decide(bool(rows.mask.all())) else recipe.n_refreshes
 
     def loss(denoiser: PreconditionedDenoiser, batch: Batch) -> Tensor:
         drop = dropout(batch, recipe.dropout, generator) if recipe.dropout else None
@@ -170,13 +182,16 @@ def fit_masked(
         patience=recipe.patience,
         n_held=sum(len(own) for own in held),
         callback=callback,
-        refresh=StochasticEM(source, n_refreshes, generator),
+        refresh=StochasticEM(source, n_refreshes, generator, processes),
+        processes=processes,
     )
     if best is not None and checks is not None:
         denoiser.set_shrinkage(best.shrinkage)
-        if recipe.donors and len(rows.x) <= MAX_DONOR_ROWS and clock.seconds_left() > 0:
+        # Of several processes none has all rows.
+        asks = recipe.donors and processes.n == 1 and len(rows.x) <= MAX_DONOR_ROWS
+        if asks and clock.seconds_left() > 0:
             denoiser.set_donors(choose_donors(denoiser, rows, checks))
-    return denoiser, history
+    return processes.first(lambda: (denoiser.to("cpu"), history))
 
 
 def start_from_factors(

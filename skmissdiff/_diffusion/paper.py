@@ -19,6 +19,7 @@ from .denoiser import Denoiser
 from .likelihood import trapezoid_weights
 from .networks import BatchedLinear, ResidualBlock
 from .optimiser import OptimiserSettings
+from .processes import ALONE, Processes
 from .recipe import Options
 from .schedule import DiscreteSchedule, discrete_schedule, noise_level, reverse_std
 from .training import Callback, Clock, History, fit_loop
@@ -210,11 +211,17 @@ class PaperMethod:
         callback: Callback | None = None,
         started: float | None = None,
         weight: Tensor | None = None,
+        processes: Processes = ALONE,
     ) -> tuple["NoisePredictor", History]:
-        """Algorithm 1; rows are drawn as often as their ``weight`` says."""
+        """Algorithm 1; rows are drawn as often as their ``weight`` says.
+
+        Of several processes each has a share of the rows.
+        """
         n_rows, n_codes = x.shape
         schedule = self.schedule
-        denoiser = NoisePredictor(n_codes, self.n_steps, HIDDEN_SIZE, N_LAYERS, generator)
+        denoiser = processes.first(
+            lambda: NoisePredictor(n_codes, self.n_steps, HIDDEN_SIZE, N_LAYERS, generator)
+        )
         every = torch.arange(n_rows)
         max_iter = MAX_ITER if options.max_iter is None else options.max_iter
 
@@ -234,8 +241,9 @@ class PaperMethod:
             Clock(max_iter, options.max_time, started),
             OptimiserSettings(LEARNING_RATE, ema_decay=EMA_DECAY),
             callback=callback,
+            processes=processes,
         )
-        return denoiser, history
+        return processes.first(lambda: (denoiser.to("cpu"), history))
 
     def n_noise(self, denoiser: Denoiser, n_codes: int) -> int:
         """Numbers per row that one call of ``noise`` gives."""

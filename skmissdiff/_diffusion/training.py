@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .denoiser import Denoiser
 from .optimiser import Optimiser, OptimiserSettings
+from .processes import ALONE, Processes
 from .recipe import CHECKPOINTS, COOL_DOWN, FEWEST_LOOKS, MIN_CHANGE, WARM_UP
 
 # The next batch, whatever the loss makes of it.
@@ -95,19 +96,26 @@ def learning_rate_factor(share_done: float) -> float:
 
 
 def train_step(
-    denoiser: Denoiser, optimiser: Optimiser, loss: Loss, batch: Any, n_steps: int, factor: float
+    denoiser: Denoiser,
+    optimiser: Optimiser,
+    loss: Loss,
+    batch: Any,
+    n_steps: int,
+    factor: float,
+    processes: Processes = ALONE,
 ) -> float:
-    """Loss of one batch before the update it makes."""
+    """Loss of one batch, or of one in each process, before the update it makes."""
     value = loss(denoiser, batch)
-    if not value.isfinite():
-        raise ValueError(
-            f"Training diverged: the loss is {value.item()} after {n_steps} steps. Look for "
-            "columns of extreme values, or lower max_iter."
-        )
     # Every network's own loss counts in full: they are trained side by side, not together.
     (denoiser.n_networks * value).backward()
+    mean = processes.average(value, denoiser.parameters())
+    if not math.isfinite(mean):
+        raise ValueError(
+            f"Training diverged: the loss is {mean} after {n_steps} steps. Look for "
+            "columns of extreme values, or lower max_iter."
+        )
     optimiser.step(n_steps, factor)
-    return value.item()
+    return mean
 
 
 class Checkpoints:
@@ -189,32 +197,36 @@ def fit_loop(
     n_held: int = 0,
     callback: Callback | None = None,
     refresh: Refresh | None = None,
+    processes: Processes = ALONE,
 ) -> tuple[History, Any]:
     """Train in place, keep the averaged weights: the last, or the best by ``judge``.
 
     ``n_held`` rows are what ``judge`` looks at. Returns what happened, and the judgement of the
-    weights that were kept, None without one.
+    weights that were kept, None without one. Of several processes the first one judges and looks
+    at the clock; its weights are those that count.
     """
     optimiser = Optimiser(denoiser, settings)
     history, checkpoints = History(), Checkpoints(judge, optimiser, patience, n_held)
     clock.start_loop()
     end = CoolDown()
+    share_done = processes.decide(clock.share_done(0))
     for n_steps in range(clock.max_iter):
-        factor = end.factor(n_steps) * learning_rate_factor(clock.share_done(n_steps))
-        value = train_step(denoiser, optimiser, loss, next_batch(), n_steps, factor)
+        factor = end.factor(n_steps) * learning_rate_factor(share_done)
+        value = train_step(denoiser, optimiser, loss, next_batch(), n_steps, factor, processes)
         history.loss_curve.append(value)
         if callback is not None:
             callback(n_steps + 1, clock.max_iter, value)
-        share_done = 1.0 if end.is_over(n_steps) else clock.share_done(n_steps + 1)
+        share_done = processes.decide(clock.share_done(n_steps + 1))
+        share_done = 1.0 if end.is_over(n_steps) else share_done
         checkpoints.look(denoiser, share_done, history)
-        if checkpoints.in_vain:
+        if processes.decide(checkpoints.in_vain):
             end.begin(n_steps)
         if refresh is not None and refresh.is_due(share_done):
             optimiser.swap()  # the average is the better model to draw from
-            if refresh(denoiser, share_done, clock.seconds_left()):
+            if refresh(denoiser, share_done, processes.decide(clock.seconds_left())):
                 checkpoints.forget()
             optimiser.swap()
-            share_done = clock.share_done(n_steps + 1)
+            share_done = processes.decide(clock.share_done(n_steps + 1))
         if share_done >= 1:
             break
     kept_weights = checkpoints.weights or optimiser.average

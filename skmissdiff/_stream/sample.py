@@ -56,7 +56,24 @@ class Sample:
 
     def join(self, other):
         """Consider the rows of another sample."""
-        self._hold(*other.rows())
+        table, keys, numbers = other.rows()
+        if len(keys):
+            self._hold(table, keys, numbers)
+
+    def keys(self):
+        """Return the keys of the sampled rows."""
+        self._settle()
+        return np.concatenate(self._keys) if self._keys else np.zeros(0, np.uint64)
+
+    def keep_below(self, keys):
+        """Let go of rows that are not among those with the smallest of all these keys."""
+        if len(keys) > self.size:
+            self._threshold = np.partition(keys, self.size - 1)[self.size - 1]
+        table, own, numbers = self.rows()
+        chosen = np.flatnonzero(own <= self._threshold)
+        self._tables, self._keys, self._numbers, self._n_held = [], [], [], 0
+        if len(chosen):
+            self._hold(_rows(table, chosen), own[chosen], numbers[chosen])
 
     def rows(self):
         """Return the sampled rows in the order of their numbers, their keys and their numbers."""

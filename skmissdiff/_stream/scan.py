@@ -1,12 +1,14 @@
 """One reading of a stream: what its columns are, and a sample of its rows."""
 
 import importlib
+import warnings
 
 import numpy as np
 
 from skmissdiff._stream.columns import make_column
 from skmissdiff._stream.sample import Sample
-from skmissdiff._stream.source import blocks, open_source
+from skmissdiff._stream.shares import Share, all_blocks
+from skmissdiff._stream.source import open_source
 from skmissdiff._table.frames import Exact, declared_kinds, read_sample
 
 # Rows that are learnt from: as many as these cells, 160 MB of numbers, but no fewer or more than
@@ -23,7 +25,7 @@ def sample_rows(n_columns):
     return min(max(rows, FEWEST_SAMPLE_ROWS), MOST_SAMPLE_ROWS)
 
 
-def read_stream(estimator, X, seed):
+def read_stream(estimator, X, seed, processes):
     """Read a table that comes batch by batch, once, for `fit`.
 
     Parameters
@@ -34,24 +36,82 @@ def read_stream(estimator, X, seed):
         See `open_source`.
     seed : int
         Of the sample.
+    processes : Processes
+        Each reads a share, all get the whole.
 
     Returns
     -------
     Table
         The sample, whose ``exact`` says what is known from all rows.
     """
-    source = open_source(X)
-    scan = Scan(source.schema, estimator, seed)
-    for first, batches in source.runs():
-        for block in blocks(batches, source.schema):
+    if processes.n == 1:
+        source = open_source(X)
+        scan = Scan(source.schema, estimator, seed)
+        for first, block in all_blocks(source):
             scan.add(block, first)
-            first += block.num_rows
-    return scan.table(estimator)
+        return scan.table(estimator)
+    scan = scan_together(estimator, X, seed, processes)
+    with warnings.catch_warnings():
+        if processes.rank:
+            warnings.simplefilter("ignore")  # the first process says it
+        return scan.table(estimator)
 
 
-def few_rows(table, n_rows, seed):
-    """Return the numbers of some rows of a sample, among them those of its sparse columns."""
-    chosen = np.random.default_rng(seed).permutation(table.n_rows)[:n_rows]
+def scan_together(estimator, X, seed, processes):
+    """Read a share of a stream, and return what all processes have read.
+
+    An error of one process is raised by all, after each step: none waits for what never comes.
+    """
+    opened = []
+
+    def open_share():
+        source = open_source(X)
+        share = Share(source, processes.rank, processes.n)
+        opened.extend([share, Scan(source.schema, estimator, seed)])
+        return share.counts()
+
+    counts = {}
+    for theirs in processes.each(open_share):
+        counts.update(theirs)
+    share, scan = opened
+
+    def read_share():
+        for first, block in share.blocks(counts):
+            scan.add(block, first)
+        return scan.sample.keys()
+
+    # Rows that are not among those of the whole sample need not travel.
+    scan.sample.keep_below(np.concatenate(processes.each(read_share)))
+    whole, *others = processes.each(lambda: scan)
+    for other in others:
+        whole.join(other)
+    return whole
+
+
+def share_of(table, n_rows, seed, processes):
+    """Return the numbers of the rows of a sample that a process trains on.
+
+    Parameters
+    ----------
+    table : Table
+    n_rows : int
+        At most so many, but for those of columns that none of them would observe.
+    seed : int
+    processes : Processes
+
+    Returns
+    -------
+    ndarray of int
+        Sorted.
+    """
+    if processes.n > table.n_rows:
+        raise ValueError(
+            f"{table.n_rows} rows are too few for {processes.n} processes. Fit them in one."
+        )
+    if processes.n == 1 and table.n_rows <= n_rows:
+        return np.arange(table.n_rows)
+    order = np.random.default_rng(seed).permutation(table.n_rows)
+    chosen = order[processes.rank :: processes.n][:n_rows]
     observed = ~table.missing
     lacking = observed.any(axis=0) & ~observed[chosen].any(axis=0)
     return np.union1d(chosen, np.flatnonzero(observed[:, lacking].any(axis=1)))

@@ -81,17 +81,39 @@ class Dataset:
 
     def runs(self):
         """Iterate over the number of a first row, and the batches that follow from it on."""
-        yield 0, self._scan(self._dataset)
+        yield 0, self.scan(self._dataset)
 
-    def _scan(self, dataset):
+    def parts(self):
+        """Return its row groups, or its files where these have none; None if it is filtered."""
+        ds = importlib.import_module("pyarrow.dataset")
+        try:
+            fragments = list(self._dataset.get_fragments())
+        except ValueError:  # files do not know of a filter
+            return None
+        parts = []
+        for fragment in fragments:
+            is_parquet = isinstance(fragment, ds.ParquetFileFragment)
+            parts += fragment.split_by_row_group() if is_parquet else [fragment]
+        return parts
+
+    def count_rows(self, part):
+        """Return the number of rows of one of the parts."""
+        groups = getattr(part, "row_groups", None)
+        # A row group counts the rows of its whole file.
+        return part.count_rows() if groups is None else sum(group.num_rows for group in groups)
+
+    def scan(self, part):
+        """Iterate over the batches of the dataset, or of one of its parts."""
         ds = importlib.import_module("pyarrow.dataset")
         options = {}
-        if isinstance(getattr(dataset, "format", None), ds.ParquetFileFormat):
+        if part is not self._dataset:
+            options["schema"] = self._dataset.schema
+        if isinstance(getattr(part, "format", None), ds.ParquetFileFormat):
             # A row group may be larger than memory: read as much of it as is decoded.
             options["fragment_scan_options"] = ds.ParquetFragmentScanOptions(
                 use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False
             )
-        yield from dataset.to_batches(
+        yield from part.to_batches(
             columns=self._columns,
             batch_size=block_rows(len(self.schema)),
             batch_readahead=1,
@@ -119,6 +141,10 @@ class Batches:
             self._first = [_as_table(batch) for _, batch in zip([0], self._iterator, strict=False)]
             schema = self._first[0].schema if self._first else pa.schema([])
         self.schema = pa.schema([_plain(field) for field in schema])
+
+    def parts(self):
+        """Return None: it can only be read from its start."""
+        return
 
     def runs(self):
         """Iterate over the number of a first row, and the batches that follow from it on."""
