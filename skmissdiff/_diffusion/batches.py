@@ -42,9 +42,13 @@ class Rows(NamedTuple):
 
     def at(self, index: Tensor) -> "Rows":
         """Some of them."""
-        completed = None if self.completed is None else self.completed[index]
-        weight = None if self.weight is None else self.weight[index]
-        return Rows(self.x[index], self.mask[index], completed, weight)
+        # Whole rows are copied, which indexing with brackets does number by number.
+        completed, weight = (
+            None if part is None else part.index_select(0, index)
+            for part in (self.completed, self.weight)
+        )
+        x, mask = (part.index_select(0, index) for part in (self.x, self.mask))
+        return Rows(x, mask, completed, weight)
 
 
 def drawn_rows(
@@ -220,7 +224,7 @@ class RowSource:
             if use:
                 order = torch.randperm(n_batches * size, generator=self.generator)
                 order = order.to(chunk.g.device)
-                chunk = map_batch(chunk, lambda part, order=order: part[:, order])
+                chunk = map_batch(chunk, lambda part, order=order: part.index_select(1, order))
             for first in range(0, n_batches * size, size):
                 cut = slice(first, first + size)
                 self.queue.append(map_batch(chunk, lambda part, cut=cut: part[:, cut]))

@@ -13,17 +13,23 @@ networks.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from skmissdiff._support.layout import CodeLayout
 
-from .factor_analysis import FactorModel, gaussian_posterior
+from .factor_analysis import FactorModel, gaussian_posterior, row_product
 from .kernel import KernelRegression
 from .networks import BatchedLinear, Dropout, ResidualBlock, piecewise_linear
 
 MIN_PROBABILITY = 1e-4
 MIN_VARIANCE = 1e-12
+# Of logits below the largest one of their row: float32 has no smaller exponentials to sum.
+LEAST_EXPONENT = -80.0
+
+# Some codes of a row: a slice where they lie side by side, which costs nothing to pick.
+Codes = slice | Tensor
 
 
 class Inputs(NamedTuple):
@@ -85,6 +91,7 @@ class PreconditionedDenoiser(Denoiser):
     alpha_noised: Tensor
     numeric_codes: Tensor
     first_codes: Tensor
+    members: Tensor
 
     def __init__(
         self,
@@ -112,8 +119,16 @@ class PreconditionedDenoiser(Denoiser):
         self.layout = layout
         self.n_networks = n_networks
         self.register_buffer("numeric_codes", torch.from_numpy(layout.numeric_codes))
-        # Codes of one column share their noise level: the first one tells it.
         self.register_buffer("first_codes", torch.from_numpy(layout.first_codes))
+        self.numbers, self.categories = (
+            block(codes) for codes in (layout.numeric_codes, layout.categorical_codes)
+        )
+        # Codes of one column share their noise level: the first one tells it.
+        self.first_of_column = block(layout.first_codes)
+        self.first_categories = block(layout.first_categories)
+        members = layout.column_of_code[layout.categorical_codes, None]
+        members = members == layout.column_of_code[layout.first_categories]
+        self.register_buffer("members", torch.from_numpy(members).float(), persistent=False)
         n_numeric = len(self.numeric_codes)
         self.register_buffer("mu", torch.zeros(n_codes, dtype=torch.float64))
         self.register_buffer("W", torch.zeros(n_codes, rank, dtype=torch.float64))
@@ -162,16 +177,10 @@ class PreconditionedDenoiser(Denoiser):
         Numbers are also told by the bins they are in: a network is smooth, a column need not be.
         """
         scaled, w, g, s = inputs
-        codes = self.numeric_codes
-        bins = piecewise_linear(scaled[..., codes], self.edges)
-        known = w[..., codes].repeat_interleave(self.edges.shape[1] - 1, dim=-1)
-        parts = [
-            scaled,
-            w[..., self.first_codes],
-            g,
-            s[..., codes],
-            bins * known,
-        ]
+        numbers = self.numbers
+        bins = piecewise_linear(pick(scaled, numbers), self.edges)
+        bins.unflatten(-1, (-1, self.edges.shape[1] - 1)).mul_(pick(w, numbers)[..., None])
+        parts = [scaled, pick(w, self.first_of_column), g, pick(s, numbers), bins]
         return torch.cat(parts, dim=-1)
 
     def correction(self, features: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
@@ -192,7 +201,10 @@ class PreconditionedDenoiser(Denoiser):
         return F.mean(0), F_median.mean(0)
 
     def estimate(self, x: Tensor, sigma: Tensor) -> Estimate:
-        """Means and medians of x_0, and how uncertain the factor analysis is."""
+        """Means and medians of x_0, and how uncertain the factor analysis is.
+
+        ``sigma`` may be one row (1, n_codes) for all, and then so is the variance.
+        """
         gaussian, variance = gaussian_posterior(self.factors, x.double(), sigma.double())
         inputs = network_inputs(x, sigma, gaussian, variance)
         F, F_median = self.mean_correction(inputs)
@@ -208,9 +220,9 @@ class PreconditionedDenoiser(Denoiser):
         """Means and medians (..., n_codes) of the factor analysis with a correction."""
         codes = self.numeric_codes
         mean = g + alpha * s * F
-        logits = category_logits(g, alpha * F)
-        for categories in self.layout.categorical_slices:
-            mean[..., categories] = logits[..., categories].softmax(dim=-1)
+        if self.layout.categorical_slices:
+            parts = (pick(part, self.categories) for part in (g, alpha * F))
+            mean[..., self.categories] = shares(category_logits(*parts), self.members)
         median = mean.clone()
         median[..., codes] = g[..., codes] + (alpha_median * s)[..., codes] * F_median
         return mean, median
@@ -225,8 +237,40 @@ def category_logits(g: Tensor, F: Tensor) -> Tensor:
     return g.clamp_min(MIN_PROBABILITY).log() + F
 
 
+def block(codes: np.ndarray) -> Codes:
+    """Codes as a slice if they follow one another."""
+    first = codes[0] if len(codes) else 0
+    if np.array_equal(codes, np.arange(first, first + len(codes))):
+        return slice(int(first), int(first) + len(codes))
+    return torch.from_numpy(codes)
+
+
+def pick(values: Tensor, codes: Codes) -> Tensor:
+    """Some codes of the last axis."""
+    if isinstance(codes, slice):
+        return values[..., codes]
+    return values.index_select(-1, codes.to(values.device))
+
+
+def log_sums(logits: Tensor, members: Tensor) -> Tensor:
+    """Log of the summed exponentials over the categories of each column, (..., n_columns).
+
+    ``logits`` (..., n_codes) of categorical codes; ``members`` (n_codes, n_columns), 1 where a
+    code is of a column: one product does all columns.
+    """
+    largest = logits.detach().amax(-1, keepdim=True)
+    weights = (logits - largest).clamp_min(LEAST_EXPONENT).exp()
+    return row_product(weights, members).log() + largest
+
+
+def shares(logits: Tensor, members: Tensor) -> Tensor:
+    """Probabilities of the categories of each column, (..., n_codes)."""
+    return (logits - row_product(log_sums(logits, members), members.T)).exp()
+
+
 def network_inputs(x: Tensor, sigma: Tensor, g: Tensor, variance: Tensor) -> Inputs:
     """Scale the codes, w = c_in = 1 / sqrt(1 + sigma^2); an absent value is not read."""
     w = torch.rsqrt(1 + sigma.square()).float()
     scaled = torch.where(w > 0, w * x.float(), 0.0)
-    return Inputs(scaled, w, g.float(), variance.clamp_min(MIN_VARIANCE).sqrt().float())
+    s = variance.clamp_min(MIN_VARIANCE).sqrt().float()
+    return Inputs(scaled, w.expand_as(scaled), g.float(), s.expand_as(scaled))

@@ -21,7 +21,7 @@ CHUNK_ROWS = 4096  # bounds the memory of one E step
 # Matrix products whose result has this many columns, or a multiple, treat all rows alike; at
 # other widths the last bits of a row can depend on its place in the batch.
 WHOLE_WIDTH = 16
-SWEEP_RANK = 16  # above it LAPACK inverts faster than the sweep
+SWEEP_RANK = 16  # above it, or a single matrix, LAPACK inverts faster than the sweep
 
 
 class FactorModel(NamedTuple):
@@ -42,7 +42,7 @@ class LatentPosterior(NamedTuple):
 def row_product(rows: Tensor, matrix: Tensor) -> Tensor:
     """``rows @ matrix`` with every row rounded alike, wherever it stands."""
     n_out = matrix.shape[1]
-    return (rows @ torch.nn.functional.pad(matrix, (0, -n_out % WHOLE_WIDTH)))[:, :n_out]
+    return (rows @ torch.nn.functional.pad(matrix, (0, -n_out % WHOLE_WIDTH)))[..., :n_out]
 
 
 def noise_precision(psi: Tensor, sigma: Tensor) -> Tensor:
@@ -50,13 +50,22 @@ def noise_precision(psi: Tensor, sigma: Tensor) -> Tensor:
     return 1 / (psi + sigma.square())
 
 
-def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> LatentPosterior:
-    """The latent z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
-    n_codes, rank = model.W.shape
-    outer = (model.W[:, :, None] * model.W[:, None, :]).reshape(n_codes, rank * rank)
+def outer_products(W: Tensor) -> Tensor:
+    """Of the loadings of each code with themselves, shape (n_codes, r * r)."""
+    return (W[:, :, None] * W[:, None, :]).flatten(1)
+
+
+def latent_precision(outer: Tensor, precision: Tensor) -> Tensor:
+    """M = I + W'AW of each row, (n_rows, r, r), from the outer products of the loadings."""
+    rank = math.isqrt(outer.shape[1])
     M = row_product(precision, outer).reshape(-1, rank, rank)
     M.diagonal(dim1=1, dim2=2).add_(1)
-    cholesky = torch.linalg.cholesky(M)
+    return M
+
+
+def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> LatentPosterior:
+    """The latent z | x ~ N(M^-1 W'A(x - mu), M^-1) with M = I + W'AW."""
+    cholesky = torch.linalg.cholesky(latent_precision(outer_products(model.W), precision))
     projected = row_product(precision * (x - model.mu), model.W)
     return LatentPosterior(torch.cholesky_solve(projected[:, :, None], cholesky)[:, :, 0], cholesky)
 
@@ -73,7 +82,7 @@ def sweep_inverse(M: Tensor) -> Tensor:
         pivot = A[k, k].reciprocal()
         row = A[k] * pivot
         column = A[:, k].clone()
-        A -= column[:, None] * row
+        A.addcmul_(column[:, None], row, value=-1)
         A[k] = row
         A[:, k] = -column * pivot
         A[k, k] = pivot
@@ -82,7 +91,7 @@ def sweep_inverse(M: Tensor) -> Tensor:
 
 def posterior_covariance(M: Tensor) -> Tensor:
     """M^-1, shape (n_rows, r, r)."""
-    if M.shape[1] <= SWEEP_RANK:
+    if M.shape[1] <= SWEEP_RANK and len(M) > 1:
         return sweep_inverse(M)
     return torch.cholesky_inverse(torch.linalg.cholesky(M))
 
@@ -92,16 +101,17 @@ def gaussian_posterior(model: FactorModel, x: Tensor, sigma: Tensor) -> tuple[Te
 
     ``x`` may hold any finite value where sigma is infinite: it is not read.
     M and diag(W M^-1 W') are two matrix products with the outer products of
-    the loadings: no (n_rows, r, n_codes) array is made.
+    the loadings: no (n_rows, r, n_codes) array is made. One row of ``sigma`` (1, n_codes) is that
+    of all rows: M is inverted once, and the variance has one row, too.
     """
-    rank = model.W.shape[1]
-    outer = (model.W[:, :, None] * model.W[:, None, :]).flatten(1)  # (n_codes, r * r)
+    outer = outer_products(model.W)
     precision = noise_precision(model.psi, sigma)
-    M = row_product(precision, outer).reshape(-1, rank, rank)
-    M.diagonal(dim1=1, dim2=2).add_(1)
-    covariance = posterior_covariance(M)
+    covariance = posterior_covariance(latent_precision(outer, precision))
     projected = row_product(precision * (x - model.mu), model.W)
-    z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
+    if len(covariance) == 1:
+        z = row_product(projected, covariance[0])
+    else:
+        z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
     common = model.mu + row_product(z, model.W.T)
     k = model.psi * precision  # share of the specific part that is believed
     mean = common + k * (x - common)

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from .batches import Batch
-from .denoiser import PreconditionedDenoiser, category_logits
+from .denoiser import PreconditionedDenoiser, category_logits, log_sums, pick
 
 
 def number_loss(target: Tensor, F: Tensor, F_median: Tensor) -> Tensor:
@@ -11,9 +11,13 @@ def number_loss(target: Tensor, F: Tensor, F_median: Tensor) -> Tensor:
     return (target - F).square() + (target - F_median).abs()
 
 
-def category_loss(x_0: Tensor, logits: Tensor) -> Tensor:
-    """Twice the cross-entropy, to be on the scale of a squared error; one-hot x_0."""
-    return -2 * (x_0 * logits.log_softmax(dim=-1)).sum(-1)
+def category_loss(x_0: Tensor, seen: Tensor, logits: Tensor, members: Tensor) -> Tensor:
+    """Twice the summed cross-entropy, to be on the scale of a squared error.
+
+    One-hot ``x_0``, zero where it does not count, and ``logits`` (..., n_codes) of categorical
+    codes; ``seen`` (..., n_columns), which cells count; ``members`` as in `log_sums`.
+    """
+    return 2 * ((seen * log_sums(logits, members)).sum() - (x_0 * logits).sum())
 
 
 def masked_loss(
@@ -23,14 +27,14 @@ def masked_loss(
 
     Only cells that were observed count: Algorithm 1 of MissDiff (arXiv 2307.00467).
     """
-    codes = denoiser.numeric_codes
-    target = ((batch.x_0 - batch.g) / batch.s)[..., codes]
-    counted = batch.hidden[..., codes]
-    total = (counted * number_loss(target, F[..., codes], F_median)).sum()
-    n_cells = counted.sum()
-    for categories in denoiser.layout.categorical_slices:
-        logits = category_logits(batch.g[..., categories], F[..., categories])
-        counted = batch.hidden[..., categories.start]
-        total = total + (counted * category_loss(batch.x_0[..., categories], logits)).sum()
-        n_cells = n_cells + counted.sum()
+    counted = (batch.x_0, batch.g, batch.s, batch.hidden, F)
+    x_0, g, s, hidden, F_number = (pick(part, denoiser.numbers) for part in counted)
+    total = (hidden * number_loss((x_0 - g) / s, F_number, F_median)).sum()
+    n_cells = hidden.sum()
+    if denoiser.layout.categorical_slices:
+        x_0, g, _, hidden, F_category = (pick(part, denoiser.categories) for part in counted)
+        seen = pick(batch.hidden, denoiser.first_categories)
+        logits = category_logits(g, F_category)
+        total = total + category_loss(x_0 * hidden, seen, logits, denoiser.members)
+        n_cells = n_cells + seen.sum()
     return total / n_cells.clamp_min(1)

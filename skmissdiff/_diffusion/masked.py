@@ -37,7 +37,7 @@ Noise = Callable[[], Tensor]
 class MaskedMethod:
     """The default: a noise level per code, started from factor analysis."""
 
-    n_steps: int = 20
+    n_steps: int = 10
 
     has_one_pass = True
 
@@ -96,7 +96,7 @@ class MaskedMethod:
         """New rows: nothing is given."""
         start = noise()
         blank = start.new_zeros(len(start), len(denoiser.mu))
-        return draw(denoiser, blank, blank.bool(), start, draw_sigmas(self.n_steps))
+        return draw(denoiser, blank, blank[:1].bool(), start, draw_sigmas(self.n_steps))
 
     def log_density(
         self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, noise: Noise

@@ -81,4 +81,4 @@ def piecewise_linear(x: Tensor, edges: Tensor) -> Tensor:
     A bin between equal edges, as of a value that fills much of a column, is a step.
     """
     low, width = edges[:, :-1], edges.diff(dim=1).clamp_min(MIN_BIN_WIDTH)
-    return ((x[..., None] - low) / width).clamp_(0, 1).flatten(-2)
+    return (x[..., None] - low).div_(width).clamp_(0, 1).flatten(-2)

@@ -35,8 +35,8 @@ def orthogonalised(matrices: Tensor, n_iter: int = 3) -> Tensor:
     """Nearest orthogonal matrices, roughly, of square (K, n, n)."""
     X = matrices / (matrices.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(n_iter):
-        A = X @ X.mT
-        X = 3.4445 * X + (-4.7750 * A + 2.0315 * A @ A) @ X
+        A = X @ X.mT  # X <- 3.4445 X + (-4.7750 A + 2.0315 A^2) X
+        X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=-4.7750, alpha=2.0315), X, beta=3.4445)
     return X
 
 

@@ -18,7 +18,9 @@ with C from s^2 = C sigma^2 / (C + sigma^2) and m = D - C / sigma^2 (x - D),
 extrapolated to the middle of the substep (as in DPM-Solver++(2M), Lu et al. 2022).
 
 Shapes: ``x``, ``given``, ``absent`` (n_rows, n_codes); ``sigmas`` (n_steps + 1,), falling
-to 0. A denoiser gives E[x_0 | x] (n_rows, n_codes), and g and s^2 beside it.
+to 0. A denoiser gives E[x_0 | x] (n_rows, n_codes), and g and s^2 beside it. Where the same codes
+are given in every row, as in generation, ``given`` and ``absent`` are one row (1, n_codes), and so
+is s^2: what does not depend on values is then worked out once.
 """
 
 import math
@@ -35,8 +37,9 @@ from .denoiser import PreconditionedDenoiser
 from .factor_analysis import (
     FactorModel,
     gaussian_posterior,
-    latent_posterior,
+    latent_precision,
     noise_precision,
+    outer_products,
     row_product,
 )
 from .schedule import sigma_steps
@@ -44,7 +47,10 @@ from .schedule import sigma_steps
 # (x, sigma) -> D, g and s^2
 Denoise = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
-N_SUBSTEPS = 4  # of the Gaussian part within one step of the network
+# Of the Gaussian part within one step of the network. On three tables, draws with 10 evaluations
+# end .002 to .02 standard deviations from where 160 lead the same noise, with 20 a third of that,
+# with 8 half as much again; a fourth substep takes a tenth of it away.
+N_SUBSTEPS = 3
 CHUNK_ROWS = 4096  # bounds the memory of `complete_rows`
 # Levels between which the flow is followed: above, the start is exact enough, and below,
 # what is left of the noise is invisible.
@@ -62,9 +68,7 @@ def levels(given: Tensor, absent: Tensor, sigma: float) -> Tensor:
     return torch.where(absent, math.inf, level)
 
 
-def gaussian_start(
-    model: FactorModel, x: Tensor, unknown: Tensor, sigma: float, noise: Tensor
-) -> Tensor:
+def gaussian_start(model: FactorModel, unknown: Tensor, sigma: float, noise: Tensor) -> Tensor:
     """A draw of x_0 + sigma e - E[x_0 | x] from the Gaussian model, with its full covariance.
 
     (1 - k) W L^-T e + sqrt(psi (1 - k) + sigma^2) e', with LL' the precision of z | x.
@@ -72,11 +76,9 @@ def gaussian_start(
     """
     rank = model.W.shape[1]
     precision = noise_precision(model.psi, unknown)
-    z = latent_posterior(model, x, precision)
+    cholesky = torch.linalg.cholesky(latent_precision(outer_products(model.W), precision))
     k = model.psi * precision
-    latent = torch.linalg.solve_triangular(z.cholesky.mT, noise[:, :rank, None], upper=True)[
-        :, :, 0
-    ]
+    latent = torch.linalg.solve_triangular(cholesky.mT, noise[:, :rank, None], upper=True)[:, :, 0]
     own = (model.psi * (1 - k) + sigma**2).sqrt()
     return (1 - k) * row_product(latent, model.W.T) + own * noise[:, rank:]
 
@@ -85,7 +87,7 @@ def gaussian_draw(model: FactorModel, x: Tensor, given: Tensor, noise: Tensor) -
     """A draw of all codes that are not given, exact if the rows are Gaussian."""
     x, unknown = x.to(model.W), torch.where(given, 0.0, math.inf).to(model.W)
     mean, _ = gaussian_posterior(model, x, unknown)
-    return mean + gaussian_start(model, x, unknown, 0.0, noise.to(model.W))
+    return mean + gaussian_start(model, unknown, 0.0, noise.to(model.W))
 
 
 def gaussian_flow(
@@ -139,7 +141,7 @@ def sample(
     steps = sigmas.tolist()
     x = torch.where(given, x, 0.0).to(model.W)
     unknown = level_at(math.inf)
-    start = denoise(x, unknown)[0] + gaussian_start(model, x, unknown, steps[0], noise.to(model.W))
+    start = denoise(x, unknown)[0] + gaussian_start(model, unknown, steps[0], noise.to(model.W))
     x = torch.where(drawn, start, x)
     F_last = None
     for i, (now, later) in enumerate(pairwise(steps)):

@@ -68,3 +68,13 @@ class CodeLayout:
             for codes, categorical in zip(self.slices, self.is_categorical, strict=True)
             if categorical and codes.stop > codes.start
         )
+
+    @cached_property
+    def categorical_codes(self):
+        """Indices of the codes of categorical columns."""
+        return np.flatnonzero(~self.is_numeric)
+
+    @cached_property
+    def first_categories(self):
+        """Index of the first code of each categorical column that has codes."""
+        return np.array([codes.start for codes in self.categorical_slices], int)

@@ -20,8 +20,12 @@ from skmissdiff._diffusion.denoiser import (
     MIN_PROBABILITY,
     MIN_VARIANCE,
     Shrinkage,
+    block,
     category_logits,
+    log_sums,
     network_inputs,
+    pick,
+    shares,
 )
 from skmissdiff._diffusion.factor_analysis import gaussian_posterior
 from skmissdiff._diffusion.kernel import KernelRegression
@@ -163,3 +167,34 @@ def test_it_is_built_again_from_its_config(n_donors):
     x, sigma = some_question()
     assert torch.equal(again(x, sigma), denoiser(x, sigma))
     assert (again.donors is None) == (n_donors == 0)
+
+
+def test_codes_side_by_side_are_picked_without_a_copy():
+    values = torch.arange(12.0).reshape(2, 6)
+    assert block(np.array([2, 3, 4])) == slice(2, 5)
+    assert block(np.array([], int)) == slice(0, 0)
+    for codes in ([2, 3, 4], [0, 3, 5], [3, 2]):
+        assert torch.equal(pick(values, block(np.array(codes))), values[:, codes])
+
+
+def test_sums_of_exponentials_are_those_of_each_column():
+    """Whatever the other columns of the row hold, as far as float32 goes."""
+    members = (torch.arange(5)[:, None] >= 2) == torch.tensor([False, True])
+    logits = torch.randn(7, 5, generator=seeded())
+    logits[:, 2:] += torch.linspace(-70, 70, 7)[:, None]
+    sums = log_sums(logits, members.float())
+    torch.testing.assert_close(sums[:, 0], logits[:, :2].logsumexp(1))
+    torch.testing.assert_close(sums[:, 1], logits[:, 2:].logsumexp(1))
+    probabilities = shares(logits, members.float())
+    torch.testing.assert_close(probabilities[:, :2], logits[:, :2].softmax(1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(probabilities[:, 2:], logits[:, 2:].softmax(1), rtol=1e-4, atol=1e-6)
+
+
+def test_one_row_of_noise_levels_serves_all_rows():
+    x, sigma = some_question()
+    one = sigma[:1]
+    found = saying(torch.ones(1, N_CODES), torch.ones(1, 2)).estimate(x, one)
+    expected = saying(torch.ones(1, N_CODES), torch.ones(1, 2)).estimate(x, one.expand_as(x))
+    torch.testing.assert_close(found.mean, expected.mean)
+    torch.testing.assert_close(found.median, expected.median)
+    torch.testing.assert_close(found.g, expected.g)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import FactorAnalysis
-from small_models import seeded
+from small_models import seeded, some_factors
 
 from skmissdiff._diffusion import factor_analysis
 from skmissdiff._diffusion.factor_analysis import (
@@ -272,3 +272,15 @@ def test_the_first_rank_has_to_do_when_the_time_is_over():
     late = time.monotonic() - 1
     assert choose_rank(x, torch.ones_like(x).bool(), generator=seeded(), deadline=late) == 1
     assert choose_rank(x, torch.ones_like(x).bool(), generator=seeded(), deadline=math.inf) == 8
+
+
+@pytest.mark.parametrize("rank", [2, 20])
+def test_noise_levels_of_all_rows_may_be_one_row(rank):
+    model = some_factors(6, rank)
+    x = torch.randn(5, 6, generator=seeded(4)).double()
+    level = torch.tensor([[0.0, 0.5, math.inf, 0.5, 0.0, 2.0]]).double()
+    mean, variance = gaussian_posterior(model, x, level)
+    expected, of_each = gaussian_posterior(model, x, level.repeat(5, 1))
+    torch.testing.assert_close(mean, expected)
+    assert variance.shape == (1, 6)
+    torch.testing.assert_close(variance.expand(5, 6), of_each)

@@ -17,12 +17,20 @@ def test_numbers_cost_a_square_and_an_absolute_error():
 
 
 def test_categories_cost_twice_the_cross_entropy():
-    logits = torch.randn(2, 6, 4, generator=seeded())
-    chosen = torch.arange(12).reshape(2, 6) % 4
-    expected = 2 * torch.nn.functional.cross_entropy(
-        logits.movedim(-1, 1), chosen, reduction="none"
-    )
-    torch.testing.assert_close(category_loss(torch.eye(4)[chosen], logits), expected)
+    """Two columns, of four and of three categories; some cells do not count."""
+    logits = torch.randn(2, 6, 7, generator=seeded())
+    columns = (slice(0, 4), slice(4, 7))
+    members = (torch.arange(7)[:, None] >= 4) == torch.tensor([False, True])
+    seen = torch.arange(24).reshape(2, 6, 2) % 5 > 0
+    x_0, expected = torch.zeros_like(logits), 0.0
+    for j, codes in enumerate(columns):
+        chosen = (torch.arange(12).reshape(2, 6) + j) % (codes.stop - codes.start)
+        x_0[..., codes] = torch.nn.functional.one_hot(chosen) * seen[..., j, None]
+        losses = torch.nn.functional.cross_entropy(
+            logits[..., codes].movedim(-1, 1), chosen, reduction="none"
+        )
+        expected += 2 * (losses * seen[..., j]).sum()
+    torch.testing.assert_close(category_loss(x_0, seen, logits, members.float()), expected)
 
 
 def test_the_loss_is_per_hidden_cell():

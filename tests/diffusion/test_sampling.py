@@ -176,8 +176,7 @@ def test_corrections_are_extrapolated_in_the_logarithm():
 def test_a_start_has_the_posterior_covariance_and_the_noise():
     model = some_factors(3)
     level = torch.tensor([0.0, 0.5, math.inf]).double().expand(N_ROWS, 3)
-    x = torch.tensor([0.4, -0.2, 9.0]).double().expand(N_ROWS, 3)
-    start = gaussian_start(model, x, level, 1.5, noise(2, 5))
+    start = gaussian_start(model, level, 1.5, noise(2, 5))
     C = model.W @ model.W.T + model.psi.diag()
     noisy = C[:2, :2] + torch.tensor([0.0, 0.25]).double().diag()
     gain = torch.linalg.solve(noisy, C[:2]).T
