@@ -16,7 +16,7 @@ from skmissdiff._diffusion.inference import CALL_ROWS, in_calls
 from skmissdiff._draws.aggregate import aggregate_draws
 from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
-from skmissdiff._multiple import check_proper, drawing_imputers
+from skmissdiff._multiple import check_proper, drawing_imputers, read_delta, shifted_draws
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
 from skmissdiff._table.chosen_cells import ChosenCells
@@ -348,6 +348,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         random_state=None,
         *,
         proper="none",
+        delta=None,
         impute_columns=None,
         where=None,
     ):
@@ -371,6 +372,13 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             of the fit brought something, one network, trained and believed as far as was right
             for those. "refit" repeats the whole fit to weighted rows, for each table. Pass the
             table that was fitted: its rows are what the models are learnt from, in any order.
+        delta : dict or None, default=None
+            Shifts of what is drawn, by column: ``{"bmi": -2}`` says that missing values of bmi
+            are 2 lower than those that are observed beside equal cells. In the units of the
+            column, durations for dates. The other missing cells of a row are then drawn given
+            the shifted ones. These keep to no `bounds` and no `snap`. It tells how much of a
+            conclusion rests on cells being missing at random; see
+            `skmissdiff.inference.tipping_point`.
         impute_columns : array-like or None, default=None
             Which columns are filled, as in `transform`.
         where : array-like or dataframe of bool, dict or None, default=None
@@ -384,7 +392,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         ------
         ValueError
             If `proper` asks for models of a table in which a column is never observed, or of
-            the paper's method.
+            the paper's method, or `delta` names a column that is not there or holds no numbers.
 
         References
         ----------
@@ -392,15 +400,27 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         """
         self._check_ready()
         check_scalar(n_imputations, "n_imputations", Integral, min_val=1)
+        (tables,) = self._completed(
+            X, n_imputations, random_state, proper, [delta], impute_columns, where
+        )
+        return tables
+
+    def _completed(
+        self, X, n_imputations, random_state, proper, deltas, impute_columns=None, where=None
+    ):
+        """Completed tables for each of several shifts, by the same models."""
         check_proper(self, proper)
+        shifts = [read_delta(delta, self.encoder_.schema_) for delta in deltas]
         table, seed = self._read(X), self._seed_of(random_state)
         cells = self._chosen(table, impute_columns, where)
-        if proper == "none":
+        if proper == "none" and shifts == [{}]:
             draws = self._draws(table, cells.asked, range(n_imputations), seed)
-        else:
-            twins = drawing_imputers(self, table, n_imputations, seed, proper)
-            draws = [twin._draws(table, cells.asked, range(1), own)[0] for twin, own in twins]
-        return [self._write(table, cells, values) for values in draws]
+            yield [self._write(table, cells, values) for values in draws]
+            return
+        twins = drawing_imputers(self, table, n_imputations, seed, proper)
+        for shift in shifts:
+            draws = (shifted_draws(twin, table, cells.asked, own, shift) for twin, own in twins)
+            yield [self._write(table, cells, values) for values in draws]
 
     def transform_batches(
         self,
@@ -681,14 +701,15 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return gaps.filled(pieces)
 
-    def _draws(self, table, asked, numbers, seed, labels=None):
+    def _draws(self, table, asked, numbers, seed, labels=None, like=None):
         """For every draw of a range of numbers, per column what goes into its missing cells.
 
-        Equal rows are told apart by their ranks in the table, or by labels of all its rows.
+        Equal rows are told apart by their ranks in the table, or by labels of all its rows. They
+        have the noise of the rows of ``like``, if cells have been filled since.
         """
         gaps, encoder = Gaps(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
-        contents, ranks = self._identities(table, gaps.rows, labels)
+        contents, ranks = self._identities(table if like is None else like, gaps.rows, labels)
         pieces, n_draws = [], len(numbers)
         for rows, places in in_calls(gaps.n_rows, n_draws):
             codes = gaps.codes(encoder, rows)

@@ -1,12 +1,16 @@
-"""Multiple imputation from replicates of a fit: each completed table from a model of its own."""
+"""Multiple imputation from replicates of a fit, and draws that are shifted on purpose."""
 
 import copy
+import datetime as dt
+from numbers import Real
 
 import numpy as np
 
 from skmissdiff._diffusion.inference import resolve_device, train_replicates
 from skmissdiff._draws.noise import row_contents
 from skmissdiff._methods import paper_method
+from skmissdiff._table.frames import column_index
+from skmissdiff._table.schema import TIMES
 
 WAYS = ("none", "bootstrap", "refit")
 
@@ -38,23 +42,24 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper):
         The rows that the replicates are fitted to. Their order does not matter.
     n_imputations : int
     seed : int
-    proper : {"bootstrap", "refit"}
+    proper : {"none", "bootstrap", "refit"}
 
-    Yields
-    ------
-    twin : MissDiffImputer
-        The imputer with the model of a replicate.
-    seed : int
-        Of its draws. Replicates that shared one would share the noise of each row.
+    Returns
+    -------
+    twins : list of (MissDiffImputer, int)
+        The imputer with the model of a replicate, and a seed of its draws. Replicates that shared
+        one would share the noise of each row.
     """
+    rng = np.random.default_rng(seed)
+    seeds = rng.integers(2**31, size=(n_imputations, 2)).tolist()
+    if proper == "none":
+        return [(imputer, own) for _, own in seeds]
     encoder = imputer.encoder_
     contents = row_contents(encoder.known_cells(table))
     order = sorted(range(len(contents)), key=contents.__getitem__)
     rows = table.take(np.array(order))
-    rng = np.random.default_rng(seed)
     codes = encoder.encode(rows, rng.random((rows.n_rows, encoder.layout_.n_columns)))
     _check_observed(encoder, codes, proper)
-    seeds = rng.integers(2**31, size=(n_imputations, 2)).tolist()
     denoisers = train_replicates(
         imputer.denoiser_ if proper == "bootstrap" else None,
         codes,
@@ -64,10 +69,11 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper):
         [own for own, _ in seeds],
         resolve_device(imputer.device),
     )
+    twins = []
     for denoiser, (_, own) in zip(denoisers, seeds, strict=True):
-        twin = copy.copy(imputer)
-        twin.denoiser_ = denoiser
-        yield twin, own
+        twins.append((copy.copy(imputer), own))
+        twins[-1][0].denoiser_ = denoiser
+    return twins
 
 
 def _check_observed(encoder, codes, proper):
@@ -81,3 +87,103 @@ def _check_observed(encoder, codes, proper):
                 f"{encoder.schema_.label(j)} has no observed value. Pass the table that was "
                 "fitted, or use proper='none'."
             )
+
+
+def read_delta(delta, schema):
+    """Shifts by the place of the column, in the numbers of the column.
+
+    Parameters
+    ----------
+    delta : dict or None
+        A number or, for columns of time, a duration for each column, by name or index.
+    schema : TableSchema
+        The table seen in `fit`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the column and the way out.
+    """
+    if delta is None:
+        return {}
+    if not isinstance(delta, dict):
+        raise TypeError(
+            f"delta must be a dict of shifts by column, such as {{'bmi': -2}}, got {delta!r}."
+        )
+    names, shifts = [column.name for column in schema.columns], {}
+    for key, value in delta.items():
+        j = column_index(key, names, "delta")
+        column, label = schema.columns[j], schema.label(j)
+        if j in shifts:
+            raise ValueError(f"delta names {label} twice, by name and by index.")
+        if column.is_categorical:
+            raise ValueError(
+                f"delta names {label}, which is categorical: only numbers, dates and durations "
+                "can be shifted."
+            )
+        if column.n_observed == 0:
+            raise ValueError(
+                f"delta names {label}, which had no observed value in fit: nothing is drawn for "
+                "it. Leave it out."
+            )
+        shifts[j] = _as_number(value, column, label) / column.step_size
+    return shifts
+
+
+def _as_number(value, column, label):
+    """A shift as a number; that of time in seconds."""
+    if column.element in TIMES:
+        if isinstance(value, np.timedelta64):
+            value = value.astype("timedelta64[us]").item()
+        if isinstance(value, dt.timedelta):
+            return value.total_seconds()
+        raise TypeError(
+            f"delta of {label}, which holds times, must be a duration such as "
+            f"datetime.timedelta(days=30), got {value!r}."
+        )
+    if not isinstance(value, Real) or isinstance(value, bool) or not np.isfinite(value):
+        raise TypeError(f"delta of {label} must be a finite number, got {value!r}.")
+    return float(value)
+
+
+def shifted_draws(imputer, table, asked, seed, shifts):
+    """One draw in which some columns are shifted, and the others follow.
+
+    Column by column the missing cells are drawn given what is known, shifted, and then count as
+    known: p(x_j | observed), x_j + delta_j, p(x_k | observed, x_j + delta_j) and so on, which is
+    a pattern-mixture model (Little 1993). The noise is the same whatever the shift.
+
+    Parameters
+    ----------
+    imputer : MissDiffImputer
+    table : Table
+    asked : ndarray of bool, shape (n_rows, n_columns)
+        The cells that need a value.
+    seed : int
+    shifts : dict of int to float
+        By place, in the numbers of the column.
+
+    Returns
+    -------
+    values : list of ndarray of shape (n_rows,)
+        Per column what goes into its missing cells.
+    """
+    seeds = np.random.default_rng(seed).integers(2**31, size=len(shifts) + 1).tolist()
+    known, rest = table, asked.copy()
+    for (j, shift), own in zip(shifts.items(), seeds[1:], strict=True):
+        rows = asked[:, j]
+        rest[:, j] = False
+        if not rows.any():
+            continue
+        only = np.zeros_like(asked)
+        only[:, j] = rows
+        drawn = imputer._draws(known, only, range(1), own, like=table)[0][j]
+        moved = drawn[rows] + shift
+        if imputer.encoder_.schema_.columns[j].is_integer:
+            moved = np.rint(moved)
+        known = known.fill(j, rows, moved)
+    values = list(known.columns)
+    if rest.any():
+        drawn = imputer._draws(known, rest, range(1), seeds[0], like=table)[0]
+        values = [known.columns[j] if j in shifts else drawn[j] for j in range(len(values))]
+    return values

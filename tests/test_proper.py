@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from skmissdiff import MissDiffImputer
-from skmissdiff.inference import pool_estimates
 
 WAYS = ["bootstrap", "refit"]
 
@@ -111,18 +110,6 @@ def test_variance_between_is_that_of_the_known_answer():
     assert 0.7 < found["bootstrap"] < 1.7
     # The mean of n_mis draws of a known model has half of the variance it is to have.
     assert np.mean(between["none"]) < 0.7 * np.mean(between["bootstrap"])
-
-
-def test_estimates_of_proper_tables_are_less_certain():
-    X = holed(100)
-    fitted = imputer().fit(X)
-    widths = {}
-    for way in ("none", "bootstrap"):
-        tables = fitted.multiple_impute(X, 20, proper=way)
-        means = [table[:, 0].mean() for table in tables]
-        pooled = pool_estimates(means, [table[:, 0].var() / 100 for table in tables], dfcom=99)
-        widths[way] = float(np.diff(pooled.confidence_interval()[0])[0])
-    assert widths["bootstrap"] > widths["none"]
 
 
 def test_what_cannot_be_replicated_is_refused():

@@ -111,6 +111,22 @@ class Table:
             self, columns=columns, missing=self.missing[rows], native=None, weight=weight
         )
 
+    def fill(self, j, rows, values):
+        """Return the table with values in some rows of a column, without its input.
+
+        Parameters
+        ----------
+        j : int
+            The column.
+        rows : ndarray of bool, shape (n_rows,)
+        values : ndarray
+            For these rows.
+        """
+        columns, missing = list(self.columns), self.missing.copy()
+        columns[j], missing[rows, j] = columns[j].copy(), False
+        columns[j][rows] = values
+        return replace(self, columns=tuple(columns), missing=missing, native=None)
+
     def hide(self, hidden):
         """Return the table with more cells missing, without its input.
 
