@@ -10,7 +10,12 @@ _MODULES = {
     "MissDiffImputer": "_imputer",
     "MissDiffSampler": "_sampler",
     "PaperMethod": "_methods",
+    "Combinations": "_relations.blocks",
+    "Computed": "_relations.computed",
+    "FixedSum": "_relations.sums",
+    "OneHot": "_relations.blocks",
     "Order": "_relations.order",
+    "find_relations": "_relations.found",
     "NumericScaler": "_encoding.scaling",
     "TableEncoder": "_encoding.encoder",
 }

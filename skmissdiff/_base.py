@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -33,8 +34,11 @@ from skmissdiff._encoding.encoder import TableEncoder
 from skmissdiff._encoding.scaling import NumericScaler
 from skmissdiff._methods import PaperMethod, paper_method
 from skmissdiff._persistence import read_model, write_model
+from skmissdiff._relations.blocks import Combinations, FittedBlock, OneHot
+from skmissdiff._relations.computed import Computed, FittedComputed
 from skmissdiff._relations.encoder import RelatedEncoder
 from skmissdiff._relations.order import FittedOrder, Order
+from skmissdiff._relations.sums import FittedSum, FixedSum
 from skmissdiff._stream.scan import FEWEST_SAMPLE_ROWS, read_stream, share_of
 from skmissdiff._stream.source import is_stream
 from skmissdiff._support.caller import warn
@@ -54,12 +58,19 @@ SAVED_CLASSES = (
     Clock,
     CodeLayout,
     ColumnSchema,
+    Combinations,
+    Computed,
     Element,
+    FittedBlock,
+    FittedComputed,
     FittedOrder,
+    FittedSum,
+    FixedSum,
     Kind,
     MaskModel,
     MinMaxScaler,
     NumericScaler,
+    OneHot,
     Order,
     PaperMethod,
     QuantileTransformer,
@@ -352,6 +363,18 @@ class BaseMissDiff(BaseEstimator):
     def _noise(self, model, keys):
         """The noise of rows, by their keys."""
         return RowNoise(keys, model.n_noise(self.encoder_.layout_.n_codes))
+
+    def _settle(self, codes, table, rows, model, noise):
+        """Codes with what is drawn first: categories of which known cells rule some out."""
+        encoder = self.encoder_
+        if not isinstance(encoder, RelatedEncoder) or encoder.n_blocks == 0:
+            return codes
+        if not model.method.has_one_pass:
+            return codes  # no probabilities: what is drawn is moved to what can be
+        first = 2 * encoder.layout_.n_columns  # behind those of decoding and of gaps
+        uniforms = noise.uniform(first + encoder.n_blocks)[:, first:]
+        estimate = partial(model.estimate, median=False)
+        return encoder.settle(codes, table.take(rows), estimate, uniforms)
 
     def _fill(self, codes, table, rows, uniforms=None, how="mode"):
         """Per column what goes into the missing cells of rows, by estimates or draws of codes."""

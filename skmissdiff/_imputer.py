@@ -693,7 +693,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         for rows, numbers in in_calls(gaps.n_rows, n_draws):
             codes = gaps.codes(encoder, rows)
             keys = RowKeys(self._seed).of_rows([contents[row] for row in rows], draws=numbers)
-            drawn = model.draw(codes, self._noise(model, keys).normal)
+            noise = self._noise(model, keys)
+            codes = self._settle(codes, gaps.table, rows, model, noise)
+            drawn = model.draw(codes, noise.normal)
             drawn = drawn.reshape(-1, n_draws, drawn.shape[1])
             estimate = aggregate_draws(drawn, slices, self.aggregate)
             pieces.append(self._fill(estimate, gaps.table, rows[::n_draws], how=self.aggregate))
@@ -716,6 +718,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             draws = numbers[0] + places
             keys = RowKeys(seed).of_rows([contents[row] for row in rows], ranks[rows], draws)
             noise = self._noise(model, keys)
+            codes = self._settle(codes, gaps.table, rows, model, noise)
             drawn = model.draw(codes, noise.normal)
             uniforms = noise.uniform(encoder.layout_.n_columns)
             pieces.append(self._fill(drawn, gaps.table, rows, uniforms))

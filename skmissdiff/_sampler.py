@@ -479,7 +479,9 @@ class MissDiffSampler(BaseMissDiff):
             codes = model.generate(n_rows, noise.normal)
             given = blank_table(encoder.schema_, n_rows)
         else:
-            codes = model.draw(encoder.encode(given), noise.normal)
+            codes = encoder.encode(given)
+            codes = self._settle(codes, given, np.arange(n_rows), model, noise)
+            codes = model.draw(codes, noise.normal)
         # The first half of a row's numbers is the same whether the second is used or not.
         uniforms = noise.uniform(2 * n_columns)
         columns = self._fill(codes, given, np.arange(n_rows), uniforms[:, :n_columns])

@@ -52,6 +52,11 @@ class Axis:
         return float(self._ticks.size) if self.is_exact else 1.0
 
     @property
+    def precision(self):
+        """Relative error of a number, by the coarsest dtype."""
+        return 2 * max(float(np.finfo(dtype).eps) for dtype in self._dtypes.values()) + 1e-12
+
+    @property
     def ends(self):
         """Lower and higher than any number."""
         return (LOWEST, HIGHEST) if self.is_exact else (-np.inf, np.inf)

@@ -39,7 +39,7 @@ class Cells:
         """
         columns = []
         for column, known, new in zip(self.columns, self.known.T, values, strict=True):
-            columns.append(np.where(known, column, new))
+            columns.append(np.where(known, column, new.astype(column.dtype)))
         return Cells(columns, self.known, self.table)
 
     def take(self, rows):

@@ -6,10 +6,11 @@ import numpy as np
 
 from skmissdiff._encoding.constraints import allowed_values, column_ranges, meant_columns
 from skmissdiff._encoding.encoder import TableEncoder
+from skmissdiff._relations.blocks import FittedBlock
 from skmissdiff._relations.cells import Cells
 from skmissdiff._relations.relation import Limits, Relation, check_support
 from skmissdiff._support.caller import warn
-from skmissdiff._table.frames import Table
+from skmissdiff._table.frames import Table, column_index
 from skmissdiff._table.schema import ColumnSchema, Element, Kind
 
 _ROUNDS = 4  # in which relations that share columns may undo each other's moves
@@ -79,13 +80,19 @@ class RelatedEncoder:
         for fitted in self.fitted_:
             _warn_broken(fitted, check_support(fitted, table, cells))
         self._deduce(cells)
+        columns = list(table.schema.columns)
+        self._blocks = [fitted for fitted in self.fitted_ if isinstance(fitted, FittedBlock)]
+        _refuse_shared(self._blocks, table.schema)
+        for block in self._blocks:
+            block.count_levels(cells, outer.max_categories, table.weight)
+            block.inner_schema(columns)
         extras = [extra for one in self.fitted_ for extra in one.extra_columns(cells)]
-        columns = table.schema.columns + tuple(map(_extra_schema, extras))
-        schema = replace(table.schema, columns=columns)
+        columns += map(_extra_schema, extras)
+        schema = replace(table.schema, columns=tuple(columns))
         self._inner = TableEncoder(**outer.get_params())
-        self._inner.set_params(bounds=_bounds_by_column(outer.bounds, table.schema))
+        self._inner.set_params(**_by_column(outer, table.schema, schema))
         inner = self._inner_table(cells, extras, schema)
-        exact = table.exact and table.exact.widened(len(extras))
+        exact = table.exact and self._inner_exact(table.exact, len(extras))
         self._inner.fit_table(replace(inner, exact=exact, weight=table.weight))
         self.layout_ = self._inner.layout_
         self.scaler_ = self._inner.scaler_
@@ -127,6 +134,9 @@ class RelatedEncoder:
         cells = Cells.of(table)
         self._deduce(cells)
         cells = cells.filled(decoded[: table.n_columns])
+        for block in self._blocks:
+            own = None if uniforms is None else uniforms[:, block.carrier]
+            block.fill(cells, codes[:, self.layout_.slices[block.carrier]], own)
         extras = iter(decoded[table.n_columns :])
         for fitted in self.fitted_:
             own = [next(extras) for _ in range(fitted.n_extras)]
@@ -138,6 +148,46 @@ class RelatedEncoder:
             if len(self.fitted_) == 1 or not any(f.broken(cells).any() for f in self.fitted_):
                 break
         return cells.columns
+
+    def settle(self, codes, table, shares_of, uniforms):
+        """Draw the categories of blocks of which something is known, as it allows.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows, n_codes)
+            From `encode`.
+        table : Table
+            The rows.
+        shares_of : callable
+            Gives estimates for codes: the probabilities of categories.
+        uniforms : ndarray of shape (n_rows, number of blocks)
+            Numbers from 0 to 1.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_rows, n_codes)
+            Those of the blocks are known then.
+        """
+        cells = Cells.of(table)
+        self._deduce(cells)
+        for block, chance in zip(self._blocks, uniforms.T, strict=True):
+            own = self.layout_.slices[block.carrier]
+            rows = block.undecided(cells)
+            rows = rows[np.isnan(codes[rows, own.start])]
+            if not len(rows):
+                continue
+            codes = codes.copy()
+            shares = shares_of(codes[rows])[:, own]
+            code = block.codes_of(block.choose(cells.take(rows), shares, chance[rows]))
+            rows, code = rows[code >= 0], code[code >= 0]
+            codes[rows, own] = 0.0
+            codes[rows, own.start + code] = 1.0
+        return codes
+
+    @property
+    def n_blocks(self):
+        """Number of blocks that `settle` draws."""
+        return len(self._blocks)
 
     def warn_broken(self, table, filled, columns):
         """Warn of rows whose observed cells leave no way to keep a relation.
@@ -151,8 +201,9 @@ class RelatedEncoder:
             The values.
         """
         cells = Cells.of(table)
-        for column, fill, values in zip(cells.columns, filled.T, columns, strict=True):
-            column[fill] = values[fill]
+        if filled.any():
+            for column, fill, values in zip(cells.columns, filled.T, columns, strict=True):
+                column[fill] = values[fill]
         for fitted in self.fitted_:
             _warn_broken(fitted, fitted.broken(cells))
 
@@ -175,8 +226,10 @@ class RelatedEncoder:
     def encode_for_density(self, table, uniforms):
         """As `TableEncoder.encode_for_density`, of the columns of the table alone."""
         codes, log_volume = self._inner.encode_for_density(self._inward(table), uniforms)
-        # What is computed from other columns has no density of its own.
-        codes[:, self.layout_.column_of_code >= table.n_columns] = np.nan
+        # What follows from other columns has no density of its own.
+        derived = [j for block in self._blocks for j in block.derived]
+        of_code = self.layout_.column_of_code
+        codes[:, (of_code >= table.n_columns) | np.isin(of_code, derived)] = np.nan
         return codes, log_volume
 
     def known_cells(self, table):
@@ -194,6 +247,12 @@ class RelatedEncoder:
             for fitted in self.fitted_:
                 fitted.deduce(cells)
 
+    def _inner_exact(self, exact, n_extras):
+        """What is known of all rows of a stream; levels of blocks are those of its sample."""
+        carriers = {block.carrier for block in self._blocks}
+        levels = tuple(None if j in carriers else own for j, own in enumerate(exact.levels))
+        return replace(exact, levels=levels).widened(n_extras)
+
     def _inward(self, table):
         cells = Cells.of(table)
         self._deduce(cells)
@@ -201,9 +260,12 @@ class RelatedEncoder:
         return self._inner_table(cells, extras, self._inner.schema_)
 
     def _inner_table(self, cells, extras, schema):
+        columns, missing = list(cells.columns), ~cells.known
+        for block in self._blocks:
+            block.inward(cells, columns, missing)
         unknown = [np.isnan(extra) for extra in extras]
-        missing = np.column_stack([~cells.known, *unknown])
-        return Table((*cells.columns, *extras), missing, schema, None)
+        missing = np.column_stack([missing, *unknown])
+        return Table((*columns, *extras), missing, schema, None)
 
 
 def _extra_schema(values):
@@ -220,12 +282,40 @@ def _extra_schema(values):
     )
 
 
-def _bounds_by_column(bounds, schema):
-    """Bounds for the inner table: a pair is for the columns of the table alone."""
-    if bounds is None or isinstance(bounds, str | dict):
-        return bounds
-    meant = meant_columns(schema, bounds)
-    return {j if schema.names is None else schema.names[j]: bounds for j in meant}
+def _by_column(encoder, schema, inner):
+    """Bounds and snap for the inner table: for those columns of the table that are still numbers.
+
+    Of blocks, the values of the levels come out, whatever is said of their columns.
+    """
+    names = [column.name for column in schema.columns]
+
+    def chosen(keys, parameter):
+        places = [column_index(key, names, parameter) for key in keys]
+        return [not inner.columns[j].is_categorical for j in places]
+
+    bounds, snap = encoder.bounds, encoder.snap
+    if not (bounds is None or isinstance(bounds, str | dict)):
+        meant = meant_columns(schema, bounds)
+        bounds = {j if names[j] is None else names[j]: bounds for j in meant}
+    if isinstance(bounds, dict):
+        kept = chosen(bounds, "bounds")
+        bounds = {key: bounds[key] for key, keep in zip(bounds, kept, strict=True) if keep}
+    if not isinstance(snap, bool | np.bool_):
+        listed = np.asarray(snap).ravel().tolist()
+        snap = [key for key, keep in zip(listed, chosen(listed, "snap"), strict=True) if keep]
+    return {"bounds": bounds, "snap": snap}
+
+
+def _refuse_shared(blocks, schema):
+    """Raise if a column is in two blocks, which the model sees as one column each."""
+    seen = set()
+    for block in blocks:
+        if shared := seen.intersection(block.columns):
+            raise ValueError(
+                f"{schema.label(min(shared))} is in two relations of categories, of which one is "
+                f"{block.words}. Put all their columns into one Combinations."
+            )
+        seen.update(block.columns)
 
 
 def _warn_broken(fitted, broken):

@@ -73,7 +73,9 @@ class FittedOrder(FittedRelation):
         self._scalers = []
         for gap in self._gaps(places, known).T:
             enough = np.count_nonzero(~np.isnan(gap)) >= _FEWEST_GAPS
-            scaler = NumericScaler("quantile").fit(gap[:, None]) if enough else None
+            scaler = NumericScaler("quantile") if enough else None
+            if enough:
+                scaler.fit(gap[:, None], sample_weight=table.weight)
             self._scalers.append(scaler)
 
     def _places(self, axis, columns, known):

@@ -148,10 +148,11 @@ def check_support(fitted, table, cells):
     """
     broken = fitted.broken(cells)
     whole = ~table.missing[:, list(fitted.columns)].any(axis=1)
-    if broken.sum() * 2 > max(whole.sum(), 1):
-        row = int(np.flatnonzero(broken)[0])
+    wrong = broken & whole
+    if wrong.sum() * 2 > max(whole.sum(), 1):
+        row = int(np.flatnonzero(wrong)[0])
         raise ValueError(
-            f"{fitted.words} does not hold in {broken.sum()} of the {whole.sum()} rows in which "
+            f"{fitted.words} does not hold in {wrong.sum()} of the {whole.sum()} rows in which "
             f"all its columns are observed, such as row {row}. Correct the relation or leave it "
             "out."
         )

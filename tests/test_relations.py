@@ -1,0 +1,457 @@
+"""Sums, one-hot blocks, combinations and computed columns: what is declared comes out."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from table_strategies import N_EXAMPLES, SETTINGS
+
+from skmissdiff import (
+    Combinations,
+    Computed,
+    FixedSum,
+    MissDiffImputer,
+    MissDiffSampler,
+    OneHot,
+    Order,
+    find_relations,
+)
+from skmissdiff._relations.formula import Formula
+
+QUICK = {"max_iter": 0, "random_state": 0}
+PLACES = [("Ulm", "D"), ("Bonn", "D"), ("Wien", "A"), ("Graz", "A"), ("Bern", "CH")]
+
+
+def clinic(n_rows=150, seed=0):
+    """A table in which five relations hold, and what each is about."""
+    rng = np.random.default_rng(seed)
+    group, place = rng.integers(0, 3, n_rows), rng.integers(0, 5, n_rows)
+    share = rng.dirichlet([3, 2, 1], n_rows) * 100
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, n_rows), unit="D")
+    stay = rng.integers(0, 9, n_rows)
+    table = pd.DataFrame(
+        {
+            "a": pd.array((group == 0).astype(int), dtype="Int64"),
+            "b": pd.array((group == 1).astype(int), dtype="Int64"),
+            "c": pd.array((group == 2).astype(int), dtype="Int64"),
+            "y": group + rng.normal(size=n_rows) / 2,
+            "city": [PLACES[k][0] for k in place],
+            "land": [PLACES[k][1] for k in place],
+            "p1": share[:, 0].round(1),
+            "p2": share[:, 1].round(1),
+            "men": pd.array(rng.poisson(5, n_rows), dtype="Int64"),
+            "women": pd.array(rng.poisson(3, n_rows), dtype="Int64"),
+            "kg": rng.normal(70, 10, n_rows).round(1),
+            "m": rng.normal(1.7, 0.1, n_rows).round(2),
+            "start": start,
+            "end": start + pd.to_timedelta(stay, unit="D"),
+            "stay": pd.array(stay, dtype="Int64"),
+        }
+    )
+    table["p3"] = (100 - table["p1"] - table["p2"]).round(1)
+    table["all"] = table["men"] + table["women"]
+    table["bmi"] = (table["kg"] / table["m"] ** 2).round(1)
+    return table
+
+
+RELATIONS = [
+    OneHot(["a", "b", "c"]),
+    Combinations(["city", "land"]),
+    FixedSum(["p1", "p2", "p3"], total=100),
+    FixedSum(["men", "women"], column="all"),
+    Computed("bmi", "kg / m ** 2"),
+    Computed("stay", "end - start"),
+    Order(["start", "end"]),
+]
+
+
+def assert_kept(table):
+    """Everything that `RELATIONS` say."""
+    flags = table[["a", "b", "c"]].to_numpy(dtype=float)
+    assert (np.sort(flags, axis=1) == [0, 0, 1]).all()
+    assert set(zip(table["city"], table["land"], strict=True)) <= set(PLACES)
+    parts = table[["p1", "p2", "p3"]]
+    np.testing.assert_allclose(parts.sum(axis=1), 100, rtol=1e-12)
+    assert (parts >= 0).all(axis=None)
+    assert (table["men"] + table["women"] == table["all"]).all()
+    off = (table["kg"] / table["m"] ** 2 - table["bmi"]).abs()
+    assert off.max() < 0.0501
+    assert (table["start"] <= table["end"]).all()
+    assert ((table["end"] - table["start"]).dt.days == table["stay"]).all()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    full = clinic()
+    gaps = full.mask(np.random.default_rng(1).random(full.shape) < 0.3)
+    imputer = MissDiffImputer(relations=RELATIONS, **QUICK).fit(gaps)
+    sampler = MissDiffSampler(relations=RELATIONS, **QUICK).fit(gaps)
+    return full, gaps, imputer, sampler
+
+
+def test_all_relations_hold_in_all_that_comes_out(fitted):
+    _, gaps, imputer, sampler = fitted
+    assert_kept(imputer.transform(gaps))
+    for drawn in imputer.multiple_impute(gaps, 2):
+        assert_kept(drawn)
+    assert_kept(sampler.sample(100))
+    assert_kept(sampler.sample(given=gaps))
+    assert_kept(pd.concat(sampler.sample_batches(30, batch_size=11)))
+
+
+def test_observed_cells_and_dtypes_are_as_they_were(fitted):
+    _, gaps, imputer, _ = fitted
+    completed = imputer.multiple_impute(gaps, 1)[0]
+    assert (completed.dtypes == gaps.dtypes).all()
+    for name in gaps:
+        seen = gaps[name].notna()
+        pd.testing.assert_series_equal(completed[name][seen], gaps[name][seen])
+
+
+def test_what_follows_from_observed_cells_is_what_it_was(fitted):
+    full, gaps, imputer, _ = fitted
+    completed, seen = imputer.transform(gaps), gaps.notna()
+    follows = {
+        "p3": seen["p1"] & seen["p2"],
+        "men": seen["women"] & seen["all"],
+        "all": seen["men"] & seen["women"],
+        "bmi": seen["kg"] & seen["m"],
+        "end": seen["start"] & seen["stay"],
+        "land": seen["city"],
+        "a": seen["b"] & seen["c"],
+    }
+    for name, rows in follows.items():
+        rows = rows & ~seen[name]
+        assert rows.sum() > 3
+        assert (completed[name][rows] == full[name][rows]).all(), name
+
+
+def test_a_saved_model_keeps_them(fitted, tmp_path):
+    _, gaps, imputer, sampler = fitted
+    for estimator, use in ((imputer, "transform"), (sampler, "score_samples")):
+        estimator.save(tmp_path / "model.npz")
+        loaded = type(estimator).load(tmp_path / "model.npz")
+        assert loaded.relations == RELATIONS
+        np.testing.assert_array_equal(
+            *(np.asarray(getattr(e, use)(gaps), dtype=str) for e in (loaded, estimator))
+        )
+
+
+def test_a_row_is_drawn_as_it_is_alone(fitted):
+    _, gaps, imputer, _ = fitted
+    together = imputer.multiple_impute(gaps, 1)[0]
+    for row in (0, 7, 20):
+        alone = imputer.multiple_impute(gaps.iloc[[row]], 1)[0]
+        pd.testing.assert_frame_equal(alone, together.iloc[[row]])
+
+
+# Probabilities.
+
+
+def test_known_cells_rule_categories_out_and_the_rest_keep_their_odds():
+    rng = np.random.default_rng(0)
+    group = rng.choice(3, 3000, p=[0.5, 0.3, 0.2])
+    X = np.column_stack([np.eye(3)[group], group + rng.normal(size=3000)])
+    sampler = MissDiffSampler(relations=[OneHot([0, 1, 2])], **QUICK).fit(X)
+    drawn = sampler.sample(1500, given={0: 0})
+    assert (drawn[:, 0] == 0).all()
+    assert abs(drawn[:, 1].mean() - 0.6) < 0.05
+    # What goes with the category is drawn given it.
+    means = [drawn[drawn[:, k] == 1, 3].mean() for k in (1, 2)]
+    assert np.allclose(means, [1, 2], atol=0.25)
+
+
+def test_a_category_that_goes_with_a_number_is_drawn_given_it():
+    rng = np.random.default_rng(0)
+    place = rng.integers(0, 5, 1500)
+    names = np.array(PLACES)[place]
+    X = pd.DataFrame(
+        {"city": names[:, 0], "land": names[:, 1], "y": place + rng.normal(size=1500) / 3}
+    )
+    imputer = MissDiffImputer(relations=[Combinations(["city", "land"])], **QUICK).fit(X)
+    asked = X.assign(city=None)
+    guessed, drawn = imputer.transform(asked), imputer.multiple_impute(asked, 1)[0]
+    for table in (guessed, drawn):
+        assert (table["land"] == X["land"]).all()
+        assert set(zip(table["city"], table["land"], strict=True)) <= set(PLACES)
+    assert (guessed["city"] == X["city"]).mean() > 0.9
+    assert (drawn["city"] == X["city"]).mean() > 0.6
+
+
+def test_rare_combinations_share_a_code_and_stay_combinations():
+    rng = np.random.default_rng(0)
+    city = rng.zipf(1.5, 2000).clip(max=60)
+    X = pd.DataFrame({"city": [f"c{k}" for k in city], "land": [f"l{k % 7}" for k in city]})
+    known = set(zip(X["city"], X["land"], strict=True))
+    gaps = X.mask(rng.random(X.shape) < 0.3)
+    gaps = gaps[gaps["city"].isna() | gaps["city"].isin(gaps.dropna()["city"])]
+    relations = [Combinations(["city", "land"])]
+    imputer = MissDiffImputer(relations=relations, max_categories=10, **QUICK).fit(gaps)
+    for table in (imputer.transform(gaps), *imputer.multiple_impute(gaps, 2)):
+        assert set(zip(table["city"], table["land"], strict=True)) <= known
+
+
+def test_parts_keep_their_means_and_their_zeros():
+    rng = np.random.default_rng(0)
+    X = rng.dirichlet([4, 2, 2], 1500) * (rng.random((1500, 3)) < [1, 1, 0.5])
+    X = 100 * X / X.sum(axis=1, keepdims=True)
+    gaps = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    sampler = MissDiffSampler(relations=[FixedSum([0, 1, 2], total=100)], **QUICK).fit(gaps)
+    rows = sampler.sample(1500)
+    np.testing.assert_allclose(rows.sum(axis=1), 100)
+    np.testing.assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=5)
+    assert abs((rows[:, 2] == 0).mean() - 0.5) < 0.15
+
+
+# Other tables and dtypes.
+
+
+def test_booleans_and_none_of_them():
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 4, 120)
+    X = pd.DataFrame({name: group == k for k, name in enumerate("abc")}).astype("boolean")
+    X = X.mask(rng.random(X.shape) < 0.3)
+    relations = [OneHot(["a", "b", "c"], allow_none=True)]
+    sampler = MissDiffSampler(relations=relations, **QUICK).fit(X)
+    counts = sampler.sample(200).sum(axis=1)
+    assert set(counts) == {0, 1}
+    completed = MissDiffImputer(relations=relations, **QUICK).fit_transform(X)
+    assert set(completed.sum(axis=1)) <= {0, 1}
+
+
+def test_polars_durations_and_decimals():
+    rng = np.random.default_rng(0)
+    parts = rng.integers(0, 5000, (120, 2))
+    X = pl.DataFrame(
+        {
+            "a": pl.Series(parts[:, 0], dtype=pl.Int64).cast(pl.Duration("ms")),
+            "b": pl.Series(1000 * parts[:, 1], dtype=pl.Int64).cast(pl.Duration("us")),
+            "net": pl.Series(parts[:, 0] / 100).cast(pl.Decimal(12, 2)),
+            "tax": pl.Series(parts[:, 1] / 100).cast(pl.Decimal(12, 2)),
+        }
+    ).with_columns(time=pl.col("a") + pl.col("b"), gross=pl.col("net") + pl.col("tax"))
+    holes = rng.random(X.shape) < 0.3
+    gaps = X.select(
+        pl.when(pl.Series(~holes[:, k])).then(pl.col(name)).alias(name)
+        for k, name in enumerate(X.columns)
+    )
+    relations = [FixedSum(["a", "b"], column="time"), FixedSum(["net", "tax"], column="gross")]
+    imputer = MissDiffImputer(relations=relations, **QUICK).fit(gaps)
+    sampler = MissDiffSampler(relations=relations, **QUICK).fit(gaps)
+    for table in (imputer.transform(gaps), *imputer.multiple_impute(gaps, 1), sampler.sample(60)):
+        assert table.schema == X.schema
+        assert (table["a"] + table["b"] == table["time"]).all()
+        assert (table["net"] + table["tax"] == table["gross"]).all()
+
+
+def test_numbers_and_dates_in_combinations_and_a_list_of_them():
+    days = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-03-01"])
+    X = pd.DataFrame({"day": days.repeat(30), "code": np.repeat([7.0, 8.0, 7.0], 30)})
+    gaps = X.mask(np.random.default_rng(0).random(X.shape) < 0.3)
+    pairs = set(zip(X["day"], X["code"], strict=True))
+    allowed = [(day, code) for day, code in sorted(pairs)] + [(pd.Timestamp("2024-04-01"), 9.0)]
+    for relation in (Combinations(["day", "code"]), Combinations(["day", "code"], allowed=allowed)):
+        completed = MissDiffImputer(relations=[relation], **QUICK).fit_transform(gaps)
+        assert set(zip(completed["day"], completed["code"], strict=True)) <= pairs
+
+
+def test_the_papers_method_keeps_them():
+    full = clinic(60)
+    gaps = full.mask(np.random.default_rng(1).random(full.shape) < 0.2)
+    params = {"method": "missdiff", "max_iter": 5, "n_steps": 3, "random_state": 0}
+    assert_kept(MissDiffImputer(relations=RELATIONS, n_draws=2, **params).fit_transform(gaps))
+    assert_kept(MissDiffSampler(relations=RELATIONS, **params).fit(gaps).sample(30))
+
+
+def test_a_function_of_categories():
+    def band(age):
+        return np.where(age >= 18, "adult", "child")
+
+    rng = np.random.default_rng(0)
+    age = rng.integers(0, 80, 120).astype(float)
+    X = pd.DataFrame({"age": age, "band": band(age), "old": age > 60})
+    gaps = X.assign(old=X["old"].astype("boolean")).mask(rng.random(X.shape) < 0.3)
+    relations = [Computed("band", band, inputs=["age"]), Computed("old", "age > 60")]
+    imputer = MissDiffImputer(relations=relations, **QUICK).fit(gaps)
+    completed = imputer.transform(gaps)
+    known = gaps["age"].notna()
+    assert (completed["band"] == band(completed["age"]))[known].all()
+    assert (completed["old"] == (completed["age"] > 60))[known].all()
+
+
+# What cannot be.
+
+
+def test_rows_that_cannot_be_are_named():
+    full = clinic(60)
+    full.loc[4, ["a", "b", "c"]] = 0
+    full.loc[5, "p3"] += 1
+    full.loc[6, "land"] = "CH" if full.loc[6, "land"] != "CH" else "A"
+    relations = RELATIONS[:3]
+    with pytest.warns(UserWarning, match="break the relation") as caught:
+        imputer = MissDiffImputer(relations=relations, **QUICK).fit(full)
+    texts = [str(warning.message) for warning in caught]
+    assert [f"row {row} break" in text for row, text in zip((4, 6, 5), texts, strict=False)]
+    with pytest.warns(UserWarning, match="break the relation") as again:
+        completed = imputer.transform(full)
+    assert [str(warning.message) for warning in again] == texts
+    pd.testing.assert_frame_equal(completed, full)
+
+
+def test_parts_that_are_more_than_the_total_leave_none_for_the_rest():
+    X = clinic(80)[["p1", "p2", "p3"]]
+    imputer = MissDiffImputer(relations=[FixedSum(list(X), total=100)], **QUICK).fit(X)
+    X.loc[0] = [80, 30, np.nan]
+    with pytest.warns(UserWarning, match=r"row 0 break the relation p1 \+ p2 \+ p3 = 100"):
+        assert imputer.transform(X).loc[0, "p3"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"a": 1, "b": 1}, "exactly one of a, b, c is 1 in row 0"),
+        ({"city": "Ulm", "land": "A"}, "combinations of city, land in row 0"),
+        ({"p1": 50, "p2": 50, "p3": 50}, "p1 [+] p2 [+] p3 = 100 in row 0"),
+        ({"kg": 70, "m": 1.7, "bmi": 30}, "bmi = kg / m [*][*] 2 in row 0"),
+    ],
+)
+def test_given_cells_may_not_break_them(fitted, given, message):
+    with pytest.raises(ValueError, match=f"given breaks the relation {message}"):
+        fitted[3].sample(given=given)
+
+
+@pytest.mark.parametrize(
+    ("relation", "error", "message"),
+    [
+        (OneHot(["a", "y"]), ValueError, "OneHot names column 'y', which holds"),
+        (FixedSum(["p1", "p2"]), ValueError, "either total, a number, or column"),
+        (FixedSum(["p1", "p2"], total=1, column="p3"), ValueError, "either total"),
+        (FixedSum(["p1", "p2"], column="p1"), ValueError, "as a part and as the total"),
+        (FixedSum(["p1", "p2"], total=1, tolerance=-1), ValueError, "tolerance .* got -1"),
+        (FixedSum(["start", "end"], total=1), TypeError, "'start', which holds dates"),
+        (FixedSum(["p1", "city"], total=1), TypeError, "'city', which is categorical"),
+        (FixedSum(["p1", "p2"], total=70), ValueError, "does not hold in .* such as row 0"),
+        (Combinations(["city", "land"], allowed=[("Ulm",)]), ValueError, "allowed"),
+        (Computed("bmi", "kg / size"), ValueError, "'size', but the columns are"),
+        (Computed("bmi", "kg / "), ValueError, "'kg / ' cannot be read"),
+        (Computed("bmi", "kg.real"), ValueError, "holds 'kg.real'. It may hold columns"),
+        (Computed("bmi", "__import__('os')"), ValueError, "It may hold columns"),
+        (Computed("bmi", "bmi + kg"), ValueError, "as an input of itself"),
+        (Computed("bmi", "3"), ValueError, "names no column"),
+        (Computed("bmi", "kg", inputs=["kg"]), ValueError, "has no effect beside"),
+        (Computed("bmi", len), TypeError, "list of columns as inputs"),
+        (Computed("bmi", 3), TypeError, "text or a function"),
+        (Combinations(["a", "city"]), ValueError, "in two relations of categories"),
+    ],
+    ids=str,
+)
+def test_wrong_relations_are_named_before_training(relation, error, message, monkeypatch):
+    monkeypatch.setattr("skmissdiff._base.train_denoiser", None)
+    relations = [OneHot(["a", "b", "c"]), relation] if "two relations" in message else [relation]
+    with pytest.raises(error, match=message):
+        MissDiffImputer(relations=relations).fit(clinic(60))
+
+
+def test_formulas_are_what_they_are_in_python():
+    a, b = np.array([1.0, 4.0]), np.array([2.0, 3.0])
+    for text, value in [
+        ("a + b * 2", a + b * 2),
+        ("-a ** 2 / `b`", -(a**2) / b),
+        ("max(a, b) - min(a, 2)", np.maximum(a, b) - np.minimum(a, 2)),
+        ("a // b % 2", a // b % 2),
+        ("sqrt(a) >= b", np.sqrt(a) >= b),
+    ]:
+        formula = Formula(text)
+        columns = {"a": a, "b": b}
+        np.testing.assert_array_equal(formula(*(columns[name] for name in formula.names)), value)
+
+
+# Found relations.
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_relations_are_found(share):
+    full = clinic(300)
+    gaps = full.mask(np.random.default_rng(1).random(full.shape) < share)
+    found = find_relations(gaps)
+    expected = {relation for relation in RELATIONS if relation != RELATIONS[4]}
+    spelled = {repr(relation) for relation in found}
+    for relation in expected:
+        assert repr(relation).replace("100", "100.0") in spelled, relation
+    assert len(found) == len(expected)
+    MissDiffImputer(relations=found, **QUICK).fit(gaps)
+
+
+def test_products_and_copies_are_found():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"price": rng.uniform(1, 9, 90).round(2), "n": rng.integers(1, 99, 90)})
+    X["unit price"] = X["price"]
+    X["cost"] = (X["price"] * X["n"]).round(2)
+    found = [repr(relation) for relation in find_relations(X)]
+    assert found == [
+        "Computed(column='unit price', formula='price')",
+        "Computed(column='cost', formula='price * n')",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_found_where_nothing_is(seed):
+    rng = np.random.default_rng(seed)
+    for X in (
+        rng.normal(size=(200, 6)),
+        rng.integers(0, 2, (200, 6)),
+        rng.integers(0, 9, (40, 5)),
+        pd.DataFrame(rng.integers(0, 4, (200, 5)).astype(str)),
+        pd.DataFrame({"low": rng.random(200), "high": 5 + rng.random(200)}),  # far apart
+        clinic(20),  # too few rows
+    ):
+        assert find_relations(X) == []
+
+
+# Any table.
+
+
+@settings(max_examples=max(4, N_EXAMPLES // 10), **SETTINGS)
+@given(
+    seed=st.integers(0, 10**6),
+    n_rows=st.integers(4, 40),
+    share=st.sampled_from([0.1, 0.4, 0.7]),
+    kinds=st.sets(st.integers(0, len(RELATIONS) - 1), min_size=1),
+    scaling=st.sampled_from(["standard", "quantile"]),
+    as_polars=st.booleans(),
+)
+def test_no_promise_is_broken(seed, n_rows, share, kinds, scaling, as_polars):
+    full = clinic(n_rows, seed)
+    holes = np.random.default_rng(seed + 1).random(full.shape) < share
+    holes[:2] = False  # each column has a value
+    gaps = full.mask(holes)
+    X = pl.from_pandas(gaps) if as_polars else gaps
+    relations = [RELATIONS[k] for k in sorted(kinds)]
+    if 1 in kinds:  # in few rows some place is never seen as a whole
+        relations[relations.index(RELATIONS[1])] = Combinations(["city", "land"], allowed=PLACES)
+    params = {"relations": relations, "scaling": scaling, **QUICK}
+    imputer, sampler = (cls(**params).fit(X) for cls in (MissDiffImputer, MissDiffSampler))
+    tables = [imputer.transform(X), imputer.multiple_impute(X, 1)[0], sampler.sample(5)]
+    for table in (*tables, sampler.sample(given=X)):
+        frame = table.to_pandas() if as_polars else table
+        assert frame.notna().all(axis=None)
+        for k, check in enumerate(CHECKS):
+            if k in kinds:
+                assert check(frame), relations
+    completed = tables[1].to_pandas() if as_polars else tables[1]
+    for j, name in enumerate(full):
+        seen = ~holes[:, j]
+        assert (completed[name][seen].to_numpy() == gaps[name][seen].to_numpy()).all()
+
+
+CHECKS = [
+    lambda t: (t[["a", "b", "c"]].sum(axis=1) == 1).all(),
+    lambda t: set(zip(t["city"], t["land"], strict=True)) <= set(PLACES),
+    lambda t: (t[["p1", "p2", "p3"]].sum(axis=1) - 100).abs().max() < 1e-9,
+    lambda t: (t["men"] + t["women"] == t["all"]).all(),
+    lambda t: (t["kg"] / t["m"] ** 2 - t["bmi"]).abs().max() < 0.0501,
+    lambda t: ((t["end"] - t["start"]).dt.days == t["stay"]).all(),
+    lambda t: (t["start"] <= t["end"]).all(),
+]
