@@ -2,6 +2,9 @@
 
 import sys
 
+from skmissdiff._support.files import TableError
+from skmissdiff.cli._messages import one_line, say
+
 
 def make_estimator(name, args, table, seed):
     """Build an estimator with those parameters that the user gave."""
@@ -18,11 +21,27 @@ def make_estimator(name, args, table, seed):
         "n_refreshes": getattr(args, "n_refreshes", None),
         "categorical_features": getattr(table, "categorical", None),
         "snap": [column for column in args.snap if column in seen] or None,
+        "relations": _found_relations(args, table) if args.relations else None,
     }
     given = {parameter: value for parameter, value in given.items() if value is not None}
     # None is none, whatever an estimator's own default is.
     given["bounds"] = bounds or None
     return getattr(skmissdiff, name)(random_state=seed, verbose=_verbose(args), **given)
+
+
+def _found_relations(args, table):
+    """What holds in every row of the table."""
+    import skmissdiff
+
+    if not len(table.frame):
+        raise TableError(f"{table.path}: --relations found takes a table in a single, smaller file")
+    found = skmissdiff.find_relations(table.frame)
+    if not args.quiet:
+        if not found:
+            say("skmissdiff: note: no relation holds in every row")
+        for relation in found:
+            say(f"skmissdiff: note: in every row holds {one_line(relation)}")
+    return found or None
 
 
 def fitted_estimator(model, args):

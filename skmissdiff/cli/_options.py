@@ -3,7 +3,16 @@
 from skmissdiff.cli import _arguments as arguments
 
 # What --model has settled already, by the options' names in the parsed arguments.
-TRAINING_OPTIONS = ("method", "max_iter", "max_time", "bounds", "no_bounds", "snap", "n_refreshes")
+TRAINING_OPTIONS = (
+    "method",
+    "max_iter",
+    "max_time",
+    "bounds",
+    "no_bounds",
+    "snap",
+    "relations",
+    "n_refreshes",
+)
 KIND_OPTIONS = ("categorical", "numeric")
 READING_OPTIONS = (
     *("delimiter", "encoding", "decimal", "thousands", "dates", "ignore", "missing_values"),
@@ -127,6 +136,13 @@ def add_training_options(command, refreshes=None):
     add("--no-bounds", action="store_true", help="let new values leave the observed range")
     snap = {"type": arguments.names, "action": "extend", "default": [], "metavar": "COL,.."}
     add("--snap", **snap, help="columns whose new values are to be values seen in IN")
+    add(
+        "--relations",
+        choices=["found"],
+        help="found: keep what holds in every row of IN, such as a start before its end, parts "
+        "that add up, and combinations of categories; OUT breaks none of it, and standard error "
+        "lists it",
+    )
     if refreshes is not None:
         add(
             "--n-refreshes",
