@@ -519,8 +519,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         where : dict or None, default=None
             Rules which cells are filled, as in `transform`.
         path : path-like or None, default=None
-            A file in a place that all workers can read. The model is saved there now, and
-            each worker process reads it once. Without it the model travels with the function.
+            A file in a place that all workers can read, which each worker process reads once:
+            this model's, or none yet, and then it is saved there now. Without it the model
+            travels with the function.
 
         Returns
         -------

@@ -1,13 +1,17 @@
 """A fitted imputer as a function of partitions, for the workers of other programs."""
 
+import copy
 import functools
 import hashlib
 import os
 import sys
 
+import numpy as np
+
 import skmissdiff
+from skmissdiff._base import USED_LATER
 from skmissdiff._batchwise import Completion
-from skmissdiff._diffusion.inference import use_one_thread
+from skmissdiff._diffusion.inference import to_arrays, use_one_thread
 from skmissdiff._table.frames import is_frame
 
 
@@ -27,10 +31,18 @@ class PartitionFunction:
         self._options = options
         self._sampled = options["draw"] is not None or imputer.sample_posterior
         self._imputer, self._path, self._digest = imputer, None, None
-        if path is not None:
-            self._path = os.path.abspath(path)
+        if path is None:
+            return
+        self._path = os.path.abspath(path)
+        # What may be set after a fit need not be as it was when the file was made.
+        self._parameters = {name: getattr(imputer, name) for name in USED_LATER - {"memory"}}
+        if not os.path.exists(self._path):
             imputer.save(self._path)
-            self._digest = digest_of(self._path)
+        elif not _is_same_fit(imputer, skmissdiff.MissDiffImputer.load(self._path)):
+            raise ValueError(
+                f"{path} holds another model than this one. Name a path where no file is yet."
+            )
+        self._digest = digest_of(self._path)
 
     def __getstate__(self):
         state = dict(vars(self))
@@ -67,7 +79,7 @@ class PartitionFunction:
     def _model(self):
         if self._imputer is not None:
             return self._imputer
-        return _load_once(self._path, self._digest)
+        return copy.copy(_load_once(self._path, self._digest)).set_params(**self._parameters)
 
 
 def digest_of(path):
@@ -83,6 +95,16 @@ def _load_once(path, digest):
             f"{path} is another model than it was: call for_partitions(path=...) anew."
         )
     return skmissdiff.MissDiffImputer.load(path)
+
+
+def _is_same_fit(one, other):
+    """Whether two fitted imputers have the same weights, and so the same results."""
+    first, second = to_arrays(one.denoiser_), to_arrays(other.denoiser_)
+    return (
+        one._seed == other._seed
+        and first.keys() == second.keys()
+        and all(np.array_equal(first[name], second[name], equal_nan=True) for name in first)
+    )
 
 
 def _number_of(partition_info):

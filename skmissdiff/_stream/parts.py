@@ -97,19 +97,14 @@ def first_frame(batches):
     if is_frame(batches):
         frames = [batches]
         return library_of(batches) != "pyarrow", frames
-    if not hasattr(batches, "__next__") and not isinstance(batches, list | tuple):
+    if hasattr(batches, "__arrow_c_array__"):
+        return False, [batches]  # a single record batch
+    if not hasattr(batches, "__iter__") or callable(batches):
         return False, batches
     iterator = iter(batches)
     head = [item for _, item in zip([0], iterator, strict=False)]
     is_frames = bool(head) and is_frame(head[0]) and library_of(head[0]) != "pyarrow"
-    return is_frames, _chained(head, iterator, batches)
-
-
-def _chained(head, iterator, source):
-    """Batches of which the first were taken already, with the schema of their source if any."""
-    if isinstance(source, list | tuple):
-        return source
-    return _Chain(head, iterator, getattr(source, "schema", None))
+    return is_frames, _Chain(head, iterator, getattr(batches, "schema", None))
 
 
 class _Chain:

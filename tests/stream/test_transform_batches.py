@@ -87,6 +87,7 @@ def test_sources(imputer, table, tmp_path):
     dataset = ds.dataset(tmp_path)
     sources = [
         table,
+        table.combine_chunks().to_batches()[0],
         iter(table.to_batches(max_chunksize=9)),
         pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=100)),
         lambda: pa.RecordBatchReader.from_batches(table.schema, table.to_batches()),
@@ -320,6 +321,15 @@ def test_a_saved_model_travels_once(imputer, keyed, tmp_path):
     for _ in range(3):
         assert pickle.loads(sent)(keyed).equals(complete(keyed))
     assert _load_once.cache_info().misses == 1
+    other = MissDiffImputer(max_iter=0, random_state=1).fit(keyed.drop_columns("key"))
+    with pytest.raises(ValueError, match="holds another model"):
+        other.for_partitions(path=tmp_path / "model.npz")
+    # The file stays as it is; what was set later travels with the function.
+    before = (tmp_path / "model.npz").read_bytes()
+    loaded = MissDiffImputer.load(tmp_path / "model.npz").set_params(sample_posterior=True)
+    by_parameter = loaded.for_partitions(key="key", path=tmp_path / "model.npz")
+    assert pickle.loads(pickle.dumps(by_parameter))(keyed).equals(complete(keyed))
+    assert (tmp_path / "model.npz").read_bytes() == before
     (tmp_path / "model.npz").write_bytes(b"something else")
     _load_once.cache_clear()
     with pytest.raises(ValueError, match="is another model than it was"):
