@@ -32,6 +32,7 @@ from skmissdiff._draws.noise import RowNoise
 from skmissdiff._effects import check_effects
 from skmissdiff._encoding.encoder import TableEncoder
 from skmissdiff._encoding.scaling import NumericScaler
+from skmissdiff._encoding.spikes import Spike
 from skmissdiff._methods import PaperMethod, paper_method
 from skmissdiff._persistence import read_model, write_model
 from skmissdiff._relations.blocks import Combinations, FittedBlock, OneHot
@@ -52,6 +53,7 @@ from skmissdiff._table.frames import is_nan_like, validate_table, weighed_rows
 from skmissdiff._table.rebuild import asks_for_arrays
 from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
 from skmissdiff._table.ticks import Ticks
+from skmissdiff._table.together import warn_never_together
 
 # What a saved model may be made of.
 SAVED_CLASSES = (
@@ -75,6 +77,7 @@ SAVED_CLASSES = (
     PaperMethod,
     QuantileTransformer,
     RelatedEncoder,
+    Spike,
     StandardScaler,
     TableEncoder,
     TableSchema,
@@ -104,7 +107,7 @@ class BaseMissDiff(BaseEstimator):
         **{
             name: constraint
             for name, constraint in TableEncoder._parameter_constraints.items()
-            if name != "functional_dependencies"
+            if name not in ("functional_dependencies", "spikes")
         },
         "relations": [list, tuple, None],
         "max_iter": [Interval(Integral, 0, None, closed="left"), None],
@@ -192,6 +195,7 @@ class BaseMissDiff(BaseEstimator):
             as_array=asks_for_arrays(self),
         )
         self._refuse_empty(table)
+        warn_never_together(table)
         return replace(table, weight=weight)
 
     def _read_training_stream(self, X, seed, processes):
@@ -227,6 +231,7 @@ class BaseMissDiff(BaseEstimator):
             snap=self.snap,
             # Where ranks are kept exact, so are numbers that a category tells.
             functional_dependencies=self.scaling == "quantile",
+            spikes=self.scaling == "standard" and paper_method(self.method) is None,
             keep_empty_features=self.keep_empty_features,
         )
         if self.relations:

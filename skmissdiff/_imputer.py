@@ -86,9 +86,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Range of the numbers that come out: any, that of the observed values of each
         column, a pair in which None means no bound, or one of these per column by name or
         index.
-    snap : bool or array-like, default=False
+    snap : bool, "whole" or array-like, default=False
         Whether the numbers that come out are the nearest ones observed in `fit`: in every
-        numeric column, or in those named.
+        numeric column, or in those named. "whole": the nearest whole ones, in columns that held
+        nothing else, whatever their dtype.
     relations : list of relations or None, default=None
         What holds in every row: `Order`, `FixedSum`, `OneHot`, `Combinations`, `Computed`. No row
         that comes out breaks one, unless its observed or given cells do; these are never
@@ -689,7 +690,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         gaps, encoder = Gaps(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
         contents = row_contents(encoder.known_cells(gaps.table))
-        slices, n_draws = encoder.layout_.categorical_slices, self.n_draws
+        layout, n_draws = encoder.layout_, self.n_draws
         pieces = []
         for rows, numbers in in_calls(gaps.n_rows, n_draws):
             codes = gaps.codes(encoder, rows)
@@ -698,7 +699,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             codes = self._settle(codes, gaps.table, rows, model, noise)
             drawn = model.draw(codes, noise.normal)
             drawn = drawn.reshape(-1, n_draws, drawn.shape[1])
-            estimate = aggregate_draws(drawn, slices, self.aggregate)
+            estimate = aggregate_draws(drawn, layout, self.aggregate)
             pieces.append(self._fill(estimate, gaps.table, rows[::n_draws], how=self.aggregate))
             progress(rows[-1] + 1)
         progress.close()

@@ -57,9 +57,10 @@ class MissDiffSampler(BaseMissDiff):
         Range of the numbers that come out: any, that of the observed values of each
         column, a pair in which None means no bound, or one of these per column by name or
         index.
-    snap : bool or array-like, default=False
+    snap : bool, "whole" or array-like, default=False
         Whether the numbers that come out are the nearest ones observed in `fit`: in every
-        numeric column, or in those named.
+        numeric column, or in those named. "whole": the nearest whole ones, in columns that held
+        nothing else, whatever their dtype.
     relations : list of relations or None, default=None
         What holds in every row: `Order`, `FixedSum`, `OneHot`, `Combinations`, `Computed`. No row
         that comes out breaks one, unless its observed or given cells do; these are never
@@ -409,6 +410,11 @@ class MissDiffSampler(BaseMissDiff):
             completed[gaps] = estimate_rows(self._model(), completed[gaps], median=False)
         else:
             completed = np.where(np.isnan(completed), np.nanmean(codes, axis=0), completed)
+        layout = self.encoder_.layout_
+        numbers = completed[:, layout.spiked_numbers]  # in draws 0 where none applies
+        completed[:, layout.spiked_numbers] = np.where(
+            completed[:, layout.spike_codes] > 0.5, 0.0, numbers
+        )
         return MaskModel(table.missing, rows, completed, self.encoder_.layout_, table.weight)
 
     def _get_names(self):

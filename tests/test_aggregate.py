@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skmissdiff._draws.aggregate import aggregate_draws, as_categories, half_sample_mode
+from skmissdiff._support.layout import CodeLayout
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def test_levels_are_decided_draw_by_draw(draws):
 @pytest.mark.parametrize(("how", "expected"), [("mean", 2.0), ("median", 1.678), ("mode", 1.0)])
 def test_estimates_of_a_skewed_number(draws, how, expected):
     """Gamma(2): mean 2, median 1.678, mode 1."""
-    estimate = aggregate_draws(draws, [slice(1, 4)], how)
+    estimate = aggregate_draws(draws, CodeLayout((1, 3), (False, True)), how)
     assert estimate[:, 0].mean() == pytest.approx(expected, abs=0.15)
     shares = as_categories(draws, [slice(1, 4)])[:, :, 1:].mean(axis=1)
     np.testing.assert_allclose(estimate[:, 1:], shares)

@@ -81,7 +81,7 @@ def test_make_plausible(table):
     x, n = table.schema.columns[:2]
 
     def plausible(*args):
-        return constrained(values, *args, is_draw=True)
+        return constrained(values, *args, as_whole=True)
 
     np.testing.assert_array_equal(plausible(x, INF, None), values)
     np.testing.assert_array_equal(plausible(x, (0, 2), None), [0, 1.4, 1.6, 2, 2, np.nan])
@@ -107,9 +107,9 @@ def test_means_are_whole_where_the_dtype_is():
     frame = pd.DataFrame({"f": [1.0, 4.0], "i": [1, 4]})
     whole_float, integer = read_table(frame).schema.columns
     values = np.array([1.4, 2.6])
-    mean = constrained(values, whole_float, INF, None, is_draw=False)
+    mean = constrained(values, whole_float, INF, None, as_whole=False)
     np.testing.assert_array_equal(mean, values)
-    np.testing.assert_array_equal(constrained(values, integer, INF, None, is_draw=False), [1, 3])
+    np.testing.assert_array_equal(constrained(values, integer, INF, None, as_whole=False), [1, 3])
 
 
 def test_encoder_applies_them():

@@ -75,6 +75,14 @@ def spread_rows(held: Tensor, weight: Tensor | None, n_times: int) -> Tensor:
     return held[torch.searchsorted(upto, places, right=True).clamp_max(len(held) - 1)]
 
 
+def not_applicable(x: Tensor, layout: CodeLayout) -> Tensor:
+    """Numbers of spiked columns in rows that hold "the value": there is no other one."""
+    found = torch.zeros(x.shape, dtype=torch.bool, device=x.device)
+    if len(layout.spike_codes):
+        found[..., layout.spiked_numbers] = x[..., layout.spike_codes] > 0.5
+    return found
+
+
 def map_batch(batch: Batch, function) -> Batch:
     """Apply a function to every part of a batch."""
     return Batch(*(function(part) for part in batch))
@@ -154,13 +162,15 @@ def training_batch(
     n_rows = len(x)
     chance = torch.rand(3, n_rows, generator=generator)
     one_pass = chance[0] < mixture.mean_share
-    one_pass |= ~(mask & is_numeric).any(1)
+    # A row whose numbers do not apply has its share of both kinds: else more rows that hold the
+    # value than others would teach how often it occurs.
+    one_pass |= ~((mask | not_applicable(x, layout)) & is_numeric).any(1)
     begun = one_pass & (chance[1] < mixture.begun_share)
     generation = ~one_pass & (chance[1] < 0.5)
     if completed is not None:
         use = begun | generation | (~one_pass & (chance[2] < mixture.completed_share))
         x = torch.where(use[:, None], completed, x)
-        mask = mask | use[:, None]
+        mask = (mask | use[:, None]) & ~not_applicable(x, layout)
     fraction = torch.rand(n_rows, 1, generator=generator)
     fraction = torch.where(one_pass, mixture.max_hidden, 1.0)[:, None] * fraction
     fraction = fraction.masked_fill(generation[:, None], 1.0)

@@ -119,12 +119,12 @@ class PreconditionedDenoiser(Denoiser):
         self.layout = layout
         self.n_networks = n_networks
         self.register_buffer("numeric_codes", torch.from_numpy(layout.numeric_codes))
-        self.register_buffer("first_codes", torch.from_numpy(layout.first_codes))
+        self.register_buffer("first_codes", torch.from_numpy(layout.level_codes))
         self.numbers, self.categories = (
             block(codes) for codes in (layout.numeric_codes, layout.categorical_codes)
         )
-        # Codes of one column share their noise level: the first one tells it.
-        self.first_of_column = block(layout.first_codes)
+        # Codes of one column share their noise level, and one tells it, but for spiked ones.
+        self.first_of_column = block(layout.level_codes)
         self.first_categories = block(layout.first_categories)
         members = layout.column_of_code[layout.categorical_codes, None]
         members = members == layout.column_of_code[layout.first_categories]

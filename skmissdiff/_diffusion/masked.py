@@ -16,7 +16,7 @@ from torch import Tensor
 
 from skmissdiff._support.layout import CodeLayout
 
-from .batches import Batch, Rows, RowSource
+from .batches import Batch, Rows, RowSource, not_applicable
 from .denoiser import PreconditionedDenoiser
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
 from .likelihood import score_rows
@@ -154,7 +154,8 @@ def fit_masked(
         generator,
         dtype,
     )
-    n_refreshes = 0 if processes.decide(bool(rows.mask.all())) else recipe.n_refreshes
+    is_whole = bool((rows.mask | not_applicable(rows.x, layout)).all())
+    n_refreshes = 0 if processes.decide(is_whole) else recipe.n_refreshes
 
     def loss(denoiser: PreconditionedDenoiser, batch: Batch) -> Tensor:
         drop = dropout(batch, recipe.dropout, generator) if recipe.dropout else None

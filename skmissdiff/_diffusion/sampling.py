@@ -33,6 +33,7 @@ from torch import Tensor
 
 from skmissdiff._support.layout import CodeLayout
 
+from .batches import not_applicable
 from .denoiser import PreconditionedDenoiser
 from .factor_analysis import (
     FactorModel,
@@ -194,6 +195,10 @@ def draw(
             x, given = x.clone(), given.clone()
             x[:, categories] = torch.where(rows[:, None], drawn, x[:, categories])
             given[:, categories] |= rows[:, None]
+    if len(denoiser.layout.spike_codes):
+        idle = not_applicable(x, denoiser.layout)
+        wanted = wanted & ~idle
+        absent = idle if absent is None else absent | idle
     if not (wanted & ~given).any():
         return x
 
@@ -206,7 +211,8 @@ def draw(
         return estimate.mean.double(), estimate.g, estimate.variance
 
     drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas, absent)
-    return torch.where(given, x, drawn.to(x))
+    drawn = drawn.to(x) if absent is None else drawn.to(x).masked_fill(absent, 0.0)
+    return torch.where(given, x, drawn)
 
 
 def code_groups(mask: Tensor, layout: CodeLayout, max_groups: int) -> list[Tensor]:
@@ -238,10 +244,11 @@ def draw_in_turn(
     """
     x, given = x.clone(), given.clone()
     for group in groups:
-        rows = (group & ~given).any(1).nonzero()[:, 0]
+        idle = not_applicable(x, denoiser.layout)
+        rows = (group & ~given & ~idle).any(1).nonzero()[:, 0]
         known, target = given[rows], group & ~given[rows]
         x[rows] = draw(denoiser, x[rows], known, noise(len(rows)), sigmas, absent=~(known | target))
-        given[rows] = known | target
+        given[rows] = (known | target) & ~not_applicable(x[rows], denoiser.layout)
     return x
 
 
@@ -260,7 +267,8 @@ def complete_rows(
     groups = [group.to(device) for group in groups]
     n_noise = denoiser.W.shape[0] + denoiser.W.shape[1]
     sigmas = draw_sigmas(n_evaluations)
-    for rows in (~mask).any(1).nonzero()[:, 0].split(CHUNK_ROWS):
+    missing = ~mask & ~not_applicable(x, denoiser.layout)
+    for rows in missing.any(1).nonzero()[:, 0].split(CHUNK_ROWS):
 
         def noise(n_rows: int) -> Tensor:
             return torch.randn(n_rows, n_noise, generator=generator).to(device)

@@ -33,17 +33,27 @@ def half_sample_mode(values):
     return values.mean(axis=1)
 
 
-def aggregate_draws(draws, categorical_slices, how):
+def _fill_idle(numbers, idle):
+    """Put the median of a row's numbers where one does not apply; (n_rows, n_draws)."""
+    rows = np.flatnonzero(idle.any(axis=1) & ~idle.all(axis=1))
+    for row in rows:
+        numbers[row, idle[row]] = np.median(numbers[row, ~idle[row]])
+
+
+def aggregate_draws(draws, layout, how):
     """One estimate per row, shape (n_rows, n_codes); categories come as their share of the draws.
 
     Parameters
     ----------
     draws : ndarray of shape (n_rows, n_draws, n_codes)
-    categorical_slices : sequence of slice
+    layout : CodeLayout
     how : {"mean", "median", "mode"}
         For numbers; the most frequent category is the largest share in each case.
     """
+    categorical_slices = layout.categorical_slices
     draws = as_categories(draws, categorical_slices)
+    for spike, number in zip(layout.spike_codes, layout.spiked_numbers, strict=True):
+        _fill_idle(draws[:, :, number], draws[:, :, spike] == 1)
     estimate = draws.mean(axis=1)
     if how == "mean":
         return estimate

@@ -79,9 +79,9 @@ def allowed_values(table, snap, ranges):
     ----------
     table : Table
         The table seen in `fit`.
-    snap : bool or array-like
+    snap : bool, "whole" or array-like
         Whether to use observed values only: in every numeric column, or in the listed
-        ones, by name or index.
+        ones, by name or index. "whole" is no such choice.
     ranges : ndarray of shape (n_columns, 2)
         See `column_ranges`.
 
@@ -91,8 +91,8 @@ def allowed_values(table, snap, ranges):
         Sorted.
     """
     schema = table.schema
-    if isinstance(snap, bool | np.bool_):
-        chosen = ~np.asarray(schema.is_categorical) & bool(snap)
+    if isinstance(snap, bool | np.bool_ | str):
+        chosen = ~np.asarray(schema.is_categorical) & (not isinstance(snap, str) and bool(snap))
     else:
         chosen = np.zeros(len(schema.columns), dtype=bool)
         for feature in np.asarray(snap).ravel().tolist():
@@ -168,7 +168,7 @@ def avoid_marker(values, column, marker, stand_in):
     return np.where(held == _marker_in(column, marker), stand_in, values)
 
 
-def constrained(values, column, bounds, observed, *, is_draw):
+def constrained(values, column, bounds, observed, *, as_whole):
     """Return imputed numbers moved to the nearest plausible ones; NaN stays.
 
     Parameters
@@ -176,19 +176,20 @@ def constrained(values, column, bounds, observed, *, is_draw):
     values : ndarray of shape (n_rows,)
     column : ColumnSchema
         A column of an integer dtype gets whole numbers. One that merely held nothing else
-        gets them in draws: a mean of whole numbers need not be whole.
+        gets them if asked to.
     bounds : (float, float)
     observed : ndarray or None
         Sorted values to choose from.
-    is_draw : bool
-        Whether the values are draws rather than point estimates.
+    as_whole : bool
+        Whether a column that held whole numbers gets such, as it does in draws: a mean of whole
+        numbers need not be whole.
     """
     if observed is not None:
         middles = observed[:-1] / 2 + observed[1:] / 2
         nearest = observed[np.searchsorted(middles, values)]
         return np.where(np.isnan(values), np.nan, nearest)
     low, high = bounds
-    if column.is_integer or (column.is_whole and is_draw):
+    if column.is_integer or (column.is_whole and as_whole):
         values, low, high = np.rint(values) + 0.0, np.ceil(low), np.floor(high)  # no -0.0
     return np.clip(values, low, high)
 

@@ -31,6 +31,7 @@ from skmissdiff._encoding.dependencies import (
     log_shares_of_unseen,
 )
 from skmissdiff._encoding.scaling import NumericScaler
+from skmissdiff._encoding.spikes import find_spike
 from skmissdiff._support.caller import warn
 from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.sklearn_private import (
@@ -72,13 +73,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         Range of the numbers that come out: any, that of the observed values of each
         column, a pair in which None means no bound, or one of these per column by name or
         index.
-    snap : bool or array-like, default=False
+    snap : bool, "whole" or array-like, default=False
         Whether the numbers that come out are the nearest ones observed in `fit`: in every
-        numeric column, or in those named.
+        numeric column, or in those named. "whole": the nearest whole ones, in columns that held
+        nothing else, whatever their dtype.
     functional_dependencies : bool, default=False
         Whether a number of few values that a categorical column tells, such as the years
         beside the name of a degree, becomes one code per value, as categories do. Other
         numbers in such a column count as the nearest one.
+    spikes : bool, default=False
+        Whether a value that fills a fifth of a numeric column or more, as zeros of amounts do,
+        gets a code of its own, beside one for all others and that of their number. Not where
+        ``scaling="quantile"``, whose ranks keep such values.
     keep_empty_features : bool, default=False
         Whether columns without any observed cell in `fit` are kept, filled with a constant
         as in `sklearn.impute.SimpleImputer`, or dropped.
@@ -132,8 +138,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         "max_categories": [Interval(Integral, 2, None, closed="left"), None],
         "missing_values": [MissingValues()],
         "bounds": [dict, tuple, list, StrOptions({"observed"}), None],
-        "snap": ["boolean", "array-like"],
+        "snap": ["boolean", StrOptions({"whole"}), "array-like"],
         "functional_dependencies": ["boolean"],
+        "spikes": ["boolean"],
         "keep_empty_features": ["boolean"],
     }
 
@@ -147,6 +154,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         bounds=None,
         snap=False,
         functional_dependencies=False,
+        spikes=False,
         keep_empty_features=False,
     ):
         self.categorical_features = categorical_features
@@ -156,6 +164,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.bounds = bounds
         self.snap = snap
         self.functional_dependencies = functional_dependencies
+        self.spikes = spikes
         self.keep_empty_features = keep_empty_features
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -229,8 +238,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 [w if v is None else len(v) for w, v in zip(widths, self._values, strict=True)]
             )
         one_hot = categorical | [values is not None for values in self._values]
-        self.layout_ = CodeLayout(tuple(widths.tolist()), tuple(one_hot.tolist()))
         self._numeric = np.flatnonzero(known & ~one_hot)
+        self._spikes = self._find_spikes(table)
+        spiked = [spike is not None for spike in self._spikes]
+        widths[spiked] = 3
+        self.layout_ = CodeLayout(tuple(widths.tolist()), tuple(one_hot.tolist()), tuple(spiked))
         self.scaler_ = None
         if len(self._numeric):
             scaler = NumericScaler(self.scaling).set_output(transform="default")
@@ -241,6 +253,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         self.constant_errors_ = constant_errors(table, self._category_counts)
         self._fitted_with = parameters(self)
         return self
+
+    def _find_spikes(self, table):
+        """The spike of each column, None for most."""
+        found = [None] * table.n_columns
+        if not self.spikes or self.scaling == "quantile":
+            return found
+        for j in self._numeric:
+            seen = ~table.missing[:, j]
+            weight = None if table.weight is None else table.weight[seen]
+            found[j] = find_spike(table.columns[j][seen], weight, self._ranges[j])
+        return found
 
     def transform(self, X):
         """Encode a table.
@@ -308,6 +331,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 column = self.schema_.columns[j]
                 names += [f"{name}_{column.text(value)}" for value in self._values[j]]
                 continue
+            if self._spikes[j] is not None:
+                value = self.schema_.columns[j].text(self._spikes[j].value)
+                names += [f"{name}_{value}", f"{name}_other", name]
+                continue
             if not self.schema_.columns[j].is_categorical:
                 names += [name] * self.layout_.widths[j]
                 continue
@@ -359,7 +386,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             codes[:, self.layout_.numeric_codes] = scaled.clip(-_LARGEST_CODE, _LARGEST_CODE)
         for j, codes_of_column in enumerate(self.layout_.slices):
             values, out = table.columns[j], codes[:, codes_of_column]
-            if self._values[j] is not None:
+            if self._spikes[j] is not None:
+                self._spikes[j].encode(values, out[:, :2])
+            elif self._values[j] is not None:
                 encode_values(values, self._values[j], out)
             elif self.categories_[j] is not None and out.shape[1] > 0:
                 encode_categories(values, self.categories_[j], self._code_of_category[j], out)
@@ -408,13 +437,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):
                 )
             else:
                 one_hot = codes[:, self.layout_.slices[j]]
-                distinct = self._values[j]
+                if self._values[j] is not None:
+                    decoded = decode_values(one_hot, self._values[j], how)
+                elif self._spikes[j] is not None:
+                    decoded = self._spikes[j].decode(one_hot[:, :2], next(numbers), how)
+                else:
+                    decoded = next(numbers)
                 allowed = constrained(
-                    next(numbers) if distinct is None else decode_values(one_hot, distinct, how),
+                    decoded,
                     column,
                     self._ranges[j],
                     self._observed[j],
-                    is_draw=uniforms is not None,
+                    as_whole=uniforms is not None or self._wants_whole,
                 )
                 values.append(
                     avoid_marker(allowed, column, self.missing_values, self._stand_ins[j])
@@ -515,8 +549,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         columns = [schema.columns[j] for j in self._numeric]
         return [[c.minimum for c in columns], [c.maximum for c in columns]]
 
+    @property
+    def _wants_whole(self):
+        return isinstance(self.snap, str)  # which is "whole"
+
     def _numbers(self, table):
-        return np.column_stack([table.columns[j] for j in self._numeric])
+        """The numeric columns, without the values that have a code of their own."""
+        columns = [table.columns[j] for j in self._numeric]
+        for place, j in enumerate(self._numeric):
+            if self._spikes[j] is not None:
+                columns[place] = self._spikes[j].others(columns[place])
+        return np.column_stack(columns)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -11,7 +11,9 @@ class CodeLayout:
     """The columns of a table side by side, as codes.
 
     A numeric column is one code, a categorical column one code per category, a
-    column that was never observed has no code at all.
+    column that was never observed has no code at all. A spiked column, a numeric one of which
+    one value occurs very often, has three: two categories, "the value" and "another one", and the
+    other number, which is absent beside the value.
 
     Attributes
     ----------
@@ -19,10 +21,13 @@ class CodeLayout:
         Number of codes of each column.
     is_categorical : tuple of bool
         Whether the codes of the column are categories.
+    spiked : tuple of bool
+        Whether the column is spiked; empty if none is.
     """
 
     widths: tuple[int, ...]
     is_categorical: tuple[bool, ...]
+    spiked: tuple[bool, ...] = ()
 
     @property
     def n_columns(self):
@@ -51,9 +56,27 @@ class CodeLayout:
         return np.array([codes.start for codes in self.slices if codes.stop > codes.start], int)
 
     @cached_property
+    def spike_codes(self):
+        """Index of the code "the value" of each spiked column."""
+        starts = [codes.start for codes, s in zip(self.slices, self.spiked, strict=False) if s]
+        return np.array(starts, dtype=int)
+
+    @cached_property
+    def spiked_numbers(self):
+        """Index of the code of the other number of each spiked column."""
+        return self.spike_codes + 2
+
+    @cached_property
+    def level_codes(self):
+        """Indices of the codes that tell the noise levels of all: one of each column or part."""
+        return np.union1d(self.first_codes, self.spiked_numbers)
+
+    @cached_property
     def is_numeric(self):
         """Whether each code is a number, shape (n_codes,)."""
-        return ~np.repeat(np.asarray(self.is_categorical, dtype=bool), self.widths)
+        is_numeric = ~np.repeat(np.asarray(self.is_categorical, dtype=bool), self.widths)
+        is_numeric[self.spike_codes] = is_numeric[self.spike_codes + 1] = False
+        return is_numeric
 
     @cached_property
     def numeric_codes(self):
@@ -62,11 +85,14 @@ class CodeLayout:
 
     @cached_property
     def categorical_slices(self):
-        """The slices of the categorical columns that have codes."""
+        """The slices of the codes that are categories, of one column each."""
+        spiked = self.spiked or (False,) * self.n_columns
         return tuple(
-            codes
-            for codes, categorical in zip(self.slices, self.is_categorical, strict=True)
-            if categorical and codes.stop > codes.start
+            slice(codes.start, codes.start + 2) if spike else codes
+            for codes, categorical, spike in zip(
+                self.slices, self.is_categorical, spiked, strict=True
+            )
+            if spike or (categorical and codes.stop > codes.start)
         )
 
     @cached_property

@@ -1,0 +1,94 @@
+"""Values that a column holds very often, as zeros of counts and amounts: spikes.
+
+A number that is 0 in half of the rows is two questions: whether it is 0, and if not, how much.
+So such a column gets three codes: "the value", "another one", and the other number, which does
+not apply beside the value. The first two are drawn as categories are.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+LEAST_SHARE = 0.2  # of the observed cells that hold the value
+FEWEST_OTHERS = 30  # cells that hold another one
+FEWEST_VALUES = 5  # different ones of these
+CERTAIN = 0.95  # probability of the value from which on it is the mean, too
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A value of its own in a numeric column.
+
+    Attributes
+    ----------
+    value : float
+        The one that occurs very often.
+    low, high : float
+        Range of the other numbers.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def encode(self, values, out):
+        """Write the codes of "the value" and "another one", NaN where there is none."""
+        is_value = values == self.value
+        out[:, 0], out[:, 1] = is_value, ~is_value
+        out[np.isnan(values)] = np.nan
+
+    def others(self, values):
+        """The numbers that are not the value, NaN elsewhere."""
+        return np.where(values == self.value, np.nan, values)
+
+    def decode(self, codes, others, how):
+        """Return numbers of both kinds.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_rows, 2)
+            Shares of the value and of others, 1 and 0 in draws; NaN where unknown.
+        others : ndarray of shape (n_rows,)
+            The number if it is another one: its mean, its median, or a draw.
+        how : {"mean", "median", "mode"}
+            What to make of both.
+        """
+        share = codes[:, 0] / codes.sum(axis=1)
+        others = np.clip(others, self.low, self.high)
+        if how == "mean":
+            mixed = share * self.value + (1 - share) * others
+            return np.where(share > CERTAIN, self.value, mixed)
+        if how == "median":
+            # Between the value and the median of the others, as far as this quantile of an
+            # exponential distribution is: with no share of the value 1, with half of it 0.
+            way = 1 + np.log2(np.maximum(1 - share, 0.5))
+            others = self.value + way * (others - self.value)
+        return np.where(share >= 0.5, self.value, others + 0 * share)
+
+
+def find_spike(values, weight, bounds):
+    """Return the spike of a numeric column, None if it has none.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values,)
+        The observed ones.
+    weight : ndarray of shape (n_values,) or None
+        How often each counts.
+    bounds : (float, float)
+        Range of the numbers that may come out.
+    """
+    distinct, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if weight is not None:
+        counts = np.bincount(place, weights=weight)
+    top = counts.argmax() if len(counts) else 0
+    if len(distinct) <= FEWEST_VALUES or counts[top] < LEAST_SHARE * counts.sum():
+        return None
+    value, (low, high) = distinct[top], bounds
+    others = np.delete(distinct, top)
+    if (values != value).sum() < FEWEST_OTHERS or not low <= value <= high:
+        return None
+    # Where the value is the end of the range, others begin beside it: 0.3 is not to become 0.
+    low = others.min() if value == low else low
+    high = others.max() if value == high else high
+    return Spike(float(value), float(low), float(high)) if low <= high else None
