@@ -15,7 +15,7 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.datasets import load_wine
 
-from docs.benchmarks import cost, generation, imputation, pages, pinned, sizes
+from docs.benchmarks import cost, generation, imputation, pages, pinned, sizes, speed
 from docs.benchmarks.command import run_table
 from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
 from docs.benchmarks.error_plots import error_against_seconds, of_one_machine
@@ -606,3 +606,34 @@ def test_registries_are_lazy():
     modules = run_limited(loaded, (), 30)[1]["modules"]
     assert {"docs.benchmarks.imputers", "docs.benchmarks.generators"} <= modules
     assert not {"hyperimpute", "xgboost", "docs.benchmarks.baselines"} & modules
+
+
+def test_the_quick_speed_test_tells_what_has_become_slower(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(speed, "STORED", tmp_path / "ratios.csv")
+    ratios = {"fit": 10.0, "draws": 2.0}
+    monkeypatch.setattr(speed, "quick_ratios", lambda: dict(ratios))
+    speed.main(["--quick", "--store"])
+    ratios["fit"] *= 0.9 * speed.SLOWER
+    speed.main(["--quick"])
+    assert "SLOWER" not in capsys.readouterr().out
+    ratios["draws"] *= 1.1 * speed.SLOWER
+    with pytest.raises(SystemExit, match="1 operations"):
+        speed.main(["--quick"])
+    assert capsys.readouterr().out.splitlines()[1].endswith("SLOWER")
+
+
+def test_lines_of_the_speed_table_are_kept(monkeypatch, tmp_path, capsys):
+    out = tmp_path / "speed.csv"
+    command = ["--lines", "imputer's fit, 20 x 3", "--out", str(out)]
+    speed.main(command)
+    speed.main(command)  # it is there already
+    with out.open(newline="") as file:
+        (line,) = csv.DictReader(file)
+    assert line["status"] == "ok"
+    assert 0 < float(line["value"]) < 60
+    assert capsys.readouterr().out.count("goal") == 1
+
+
+def test_operations_of_the_quick_speed_test_run():
+    ratios = speed.quick_ratios(n_times=1)
+    assert all(0 < ratio < 1000 for ratio in ratios.values())

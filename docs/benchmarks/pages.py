@@ -260,6 +260,20 @@ def profile_pages(results_folder):
     yield "profile", list_table(["", "", ""], rows)
 
 
+def speed_pages(results_folder):
+    """(name, text): CPU seconds beside their goals."""
+    path = results_folder / "speed.csv"
+    if not path.exists():
+        yield "speed", empty("python -m docs.benchmarks.speed")
+        return
+    results = pd.read_csv(path).drop_duplicates("what", keep="last")
+    rows = [
+        [line.what, f"{line.value:.3g} {line.unit}", f"{line.goal:g}", line.status]
+        for line in results.itertuples()
+    ]
+    yield "speed", list_table(["", "measured", "goal", "status"], rows)
+
+
 def mixture_pages(results_folder):
     """(name, text): methods against mechanisms."""
     path = results_folder / "mixture.csv"
@@ -277,6 +291,7 @@ PAGES = (
     sizes_pages,
     variants_pages,
     profile_pages,
+    speed_pages,
     generation_pages,
     mixture_pages,
 )

@@ -51,7 +51,7 @@ def use_one_thread() -> None:
 def model_input(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Codes with NaN (n_rows, n_codes) as float32 values, zero where missing, and a mask."""
     mask = ~np.isnan(codes)
-    x = np.where(mask, codes, 0).astype(np.float32)
+    x = np.where(mask, codes, codes.dtype.type(0)).astype(np.float32, copy=False)
     return x, mask
 
 
