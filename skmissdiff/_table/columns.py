@@ -1,5 +1,6 @@
 """One column of an array or a frame as numbers or as levels."""
 
+import importlib
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Complex, Integral, Real
@@ -298,6 +299,8 @@ def _levels(source, marker):
     elif source.implementation.is_pandas():
         # Not Series.to_list, which boxes the values of a category one by one.
         items = source.to_native().astype(object).tolist()
+    elif source.implementation.is_pyarrow():
+        items = _arrow_items(source.to_native())
     else:
         items = source.to_list()
     types = set(map(type, items))
@@ -322,6 +325,23 @@ def _levels(source, marker):
         missing |= np.array([_is_marker(v, marker) for v in items], dtype=bool)
     levels[missing] = None
     return levels, missing
+
+
+def _arrow_items(column):
+    """Python objects of an Arrow column, those of equal cells the same one."""
+    pa = importlib.import_module("pyarrow")
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):  # of no chunk
+        return []
+    if not isinstance(array, pa.DictionaryArray):
+        if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+            return array.to_pylist()
+        array = array.dictionary_encode()
+    distinct = array.dictionary.to_pylist()
+    items = np.empty(len(distinct) + 1, dtype=object)
+    items[:-1] = distinct
+    places = array.indices.cast(pa.int64()).fill_null(len(distinct))
+    return items[places.to_numpy(zero_copy_only=False)].tolist()
 
 
 def _is_marker(value, marker):

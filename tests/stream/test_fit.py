@@ -8,6 +8,7 @@ import pytest
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, Order
 from skmissdiff._stream import columns, scan, source
+from skmissdiff._table.frames import read_table
 from tests.stream.streams import assert_same_model, files, mixed_table, reader, weights
 
 FAST = {"max_iter": 2, "random_state": 0}
@@ -277,3 +278,17 @@ def test_relations_hold_in_what_a_stream_teaches(small_sample):
     imputer = MissDiffImputer(relations=[Order(["start", "end"])], **FAST)
     completed = imputer.fit(reader(table, 500)).transform(table)
     assert (completed["start"].to_numpy() <= completed["end"].to_numpy()).all()
+
+
+@pytest.mark.parametrize(
+    "dtype", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_equal_cells_of_text_are_one_object(dtype):
+    """A sample has hundreds of thousands of them."""
+    texts = pa.array(["".join(["a", "b"]), None, "ab", "c"] * 2).cast(dtype)
+    column = pa.chunked_array([texts.slice(0, 4), texts.slice(4)])
+    table = read_table(pa.table({"x": column}))
+    values = table.columns[0]
+    assert values.tolist() == ["ab", None, "ab", "c"] * 2
+    assert len({id(value) for value in values}) == 3
+    assert read_table(pa.table({"x": column.slice(3, 2)})).columns[0].tolist() == ["c", "ab"]
