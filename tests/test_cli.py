@@ -397,3 +397,10 @@ def test_demo_prints_a_table(capsys, monkeypatch):
     for method in ("SimpleImputer", "KNNImputer", "IterativeImputer", "MissDiffImputer"):
         assert any(line.startswith(method) for line in out.splitlines())
     assert "generated rows" in out
+
+
+def test_the_summary_has_all_digits_of_whole_numbers():
+    from skmissdiff.cli._summary import _describe
+
+    assert _describe(pd.Series([12345, 98766])) == "12345 .. 98766, mean 55560"
+    assert _describe(pd.Series([0.123456, 9.0])) == "0.1235 .. 9, mean 4.562"

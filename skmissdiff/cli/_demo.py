@@ -19,7 +19,7 @@ Diabetes data set of scikit-learn: {n_rows} patients, {n_columns} columns, the s
 _READING = """
 RMSE and MAE: over the hidden cells of the numeric columns, in standard deviations of the column.
 sex wrong: share of the hidden cells of this column. seconds: fitting and imputing.
-The other imputers take numbers only: they see the sex as 0 and 1, and are rounded.
+The other imputers take numbers only: they see the sex as a number, and are rounded.
 """
 
 

@@ -124,6 +124,8 @@ def _date(value):
 
 
 def _number(value):
+    if value == np.floor(value) and abs(value) < 1e15:
+        return str(int(value))  # of whole numbers all digits, as they stand in the file
     return np.format_float_positional(float(f"{value:.4g}"), trim="-")
 
 
