@@ -70,3 +70,19 @@ class TestParquet:
         path.write_bytes(b"PAR1 and no more")
         status, line = fails(capsys, "impute", path, "-o", tmp_path / "out.csv")
         assert (status, "cannot be read as Parquet" in line) == (2, True)
+
+
+def test_new_decimals_stay_within_the_observed_range(tmp_path, capsys):
+    from decimal import Decimal
+
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    z = np.arange(60.0)
+    price = [None if i < 8 or i % 9 == 0 else Decimal(i) / 4 for i in range(60)]
+    source, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    parquet.write_table(pa.table({"price": pa.array(price, pa.decimal128(8, 2)), "z": z}), source)
+    status, _ = run(capsys, "impute", source, "-o", out, "--max-iter", 0, "--seed", 0)
+    assert status == 0
+    filled = parquet.read_table(out)["price"].to_pylist()
+    assert min(filled) == Decimal("2.00")

@@ -24,8 +24,9 @@ def make_estimator(name, args, table, seed):
         "relations": _found_relations(args, table) if args.relations else None,
     }
     given = {parameter: value for parameter, value in given.items() if value is not None}
-    # None is none, whatever an estimator's own default is.
-    given["bounds"] = bounds or None
+    # None is none, whatever an estimator's own default is. Without any range of the user's, that of
+    # every numeric column is meant, also of those that a frame holds as objects, as decimals.
+    given["bounds"] = (bounds or None) if args.no_bounds or args.bounds else "observed"
     return getattr(skmissdiff, name)(random_state=seed, verbose=_verbose(args), **given)
 
 
