@@ -155,8 +155,13 @@ def weighted_em_step(
     mask: Tensor,
     weights: Tensor,
     ridge: float = REPLICATE_RIDGE,
+    n_fitted: int | None = None,
 ) -> FactorModel:
-    """One EM update of each model, as in `em_step`, a row counting as often as it weighs."""
+    """One EM update of each model, as in `em_step`, a row counting as often as it weighs.
+
+    Specific variances are residual ones: of the degrees of freedom of a code those are lost that
+    its mean and loadings take, or ``n_fitted``. Few rows would be fitted too closely without.
+    """
     mu, W, psi = models
     M, n_codes, rank = W.shape
     gram = x.new_zeros(M, n_codes, (rank + 1) ** 2)
@@ -182,5 +187,6 @@ def weighted_em_step(
     penalty = x.new_full((rank + 1,), ridge)
     penalty[rank] = 0
     coef = torch.linalg.solve(gram.unflatten(2, (rank + 1, rank + 1)) + penalty.diag(), cross)
-    psi = ((power - (coef * cross).sum(2)) / count).clamp_min(MIN_PSI)
+    freedom = torch.maximum(count - (rank + 1 if n_fitted is None else n_fitted), count / 2)
+    psi = ((power - (coef * cross).sum(2)) / freedom).clamp_min(MIN_PSI)
     return FactorModel(coef[..., rank], coef[..., :rank], psi)

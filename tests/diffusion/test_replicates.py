@@ -47,7 +47,7 @@ def test_weights_of_one_are_the_update_of_the_fit(rows):
     x = rows.x.double()
     expected, _ = em_step(start(), x, rows.mask, 2.0, MIN_PSI)
     weights = torch.ones(2, 60, dtype=torch.float64)
-    found = weighted_em_step(stacked(start(), 2), x, rows.mask, weights, ridge=2.0)
+    found = weighted_em_step(stacked(start(), 2), x, rows.mask, weights, ridge=2.0, n_fitted=0)
     for part, one in zip(found, expected, strict=True):
         assert_close(part, torch.stack([one, one]))
 
@@ -57,10 +57,20 @@ def test_whole_weights_are_copies_of_rows(rows):
     copies = rows.at(torch.arange(60).repeat_interleave(counts))
     expected, _ = em_step(start(), copies.x.double(), copies.mask, 2.0, MIN_PSI)
     found = weighted_em_step(
-        stacked(start()), rows.x.double(), rows.mask, counts[None].double(), ridge=2.0
+        stacked(start()), rows.x.double(), rows.mask, counts[None].double(), ridge=2.0, n_fitted=0
     )
     for part, one in zip(found, expected, strict=True):
         assert_close(part[0], one)
+
+
+def test_loadings_take_degrees_of_freedom(rows):
+    """As in a regression: residuals over the rows that are left, not all of them."""
+    everything, weights = torch.ones_like(rows.mask), torch.ones(1, 60, dtype=torch.float64)
+    x = rows.x.double()
+    plain = weighted_em_step(stacked(start()), x, everything, weights, ridge=2.0, n_fitted=0)
+    found = weighted_em_step(stacked(start()), x, everything, weights, ridge=2.0)
+    assert_close(found.psi, plain.psi * 60 / 57)
+    assert_close(found.W, plain.W)
 
 
 def test_chunks_of_rows_change_nothing(rows, monkeypatch):
