@@ -28,6 +28,7 @@ from skmissdiff._diffusion.processes import (
 )
 from skmissdiff._diffusion.recipe import Options, has_fast_bfloat16
 from skmissdiff._draws.gaps import MaskModel
+from skmissdiff._draws.leaf_donors import LeafDonors
 from skmissdiff._draws.noise import RowNoise
 from skmissdiff._effects import check_effects
 from skmissdiff._encoding.encoder import TableEncoder
@@ -69,6 +70,7 @@ SAVED_CLASSES = (
     FittedSum,
     FixedSum,
     Kind,
+    LeafDonors,
     MaskModel,
     MinMaxScaler,
     NumericScaler,
@@ -335,6 +337,7 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._seed = seed
         self._mask_model = None  # not that of an earlier fit
+        self._leaf_donors = None  # likewise
         self._has_missing = table.gaps
         self._has_weights = as_shares(table.weight) is not None
         # Of both estimators, since one is made from the other.

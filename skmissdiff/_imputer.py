@@ -12,8 +12,9 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skmissdiff._base import BaseMissDiff, as_it_was_on_failure, new_seed
-from skmissdiff._diffusion.inference import CALL_ROWS, in_calls
+from skmissdiff._diffusion.inference import CALL_ROWS, Model, in_calls, resolve_device
 from skmissdiff._draws.aggregate import aggregate_draws
+from skmissdiff._draws.leaf_donors import LeafDonors
 from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._multiple import check_proper, drawing_imputers, read_delta, shifted_draws
@@ -62,8 +63,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Whether training rows that agree with a row have a say in its means and medians:
         "masked" asks them in tables of up to 4,000 rows, as far as that improves the
         rows that `early_stopping` holds out, unless `scaling` is "quantile". It helps where
-        rows come back, exactly or nearly. The fitted imputer then holds the training rows,
-        also when it is pickled or saved; False keeps them out.
+        rows come back, exactly or nearly. Draws take three numbers out of four from training
+        rows in the same leaf of a tree, in tables of any size. The fitted imputer then holds
+        training rows, also when it is pickled or saved; False keeps them out.
     n_steps : int or None, default=None
         Number of diffusion steps of a draw. None is 10 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
@@ -280,12 +282,12 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 seed,
                 table.weight,
                 n_refreshes=0,
-                # By ranks, equal values are spread over the ranks they hold: twins are no twins.
-                donors=self.donors and self.scaling != "quantile",
+                donors=self._has_donors(),
                 started=started,
                 processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
+            self._leaf_donors = self._fit_leaf_donors(codes, table.weight, started)
         return self
 
     def transform(self, X, *, impute_columns=None, where=None):
@@ -613,6 +615,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
             sampler.denoiser_.set_donors(None)
+        sampler._leaf_donors = None
         return sampler
 
     def get_feature_names_out(self, input_features=None):
@@ -695,15 +698,57 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         for rows, numbers in in_calls(gaps.n_rows, n_draws):
             codes = gaps.codes(encoder, rows)
             keys = RowKeys(self._seed).of_rows([contents[row] for row in rows], draws=numbers)
-            noise = self._noise(model, keys)
-            codes = self._settle(codes, gaps.table, rows, model, noise)
-            drawn = model.draw(codes, noise.normal)
+            drawn, _ = self._drawn(model, codes, keys, numbers, gaps.table, rows)
             drawn = drawn.reshape(-1, n_draws, drawn.shape[1])
             estimate = aggregate_draws(drawn, layout, self.aggregate)
             pieces.append(self._fill(estimate, gaps.table, rows[::n_draws], how=self.aggregate))
             progress(rows[-1] + 1)
         progress.close()
         return gaps.filled(pieces)
+
+    def _fit_leaf_donors(self, codes, weight, started):
+        """Trees whose leaves lend numbers to draws, None where the networks draw alone."""
+        out_of_time = self.max_time is not None and time.monotonic() - started > self.max_time
+        if not self._has_donors() or self.n_iter_ == 0 or out_of_time:
+            return None
+        if not len(self.encoder_.layout_.numeric_codes):
+            return None
+        return self._grown_leaf_donors(codes, weight)
+
+    def _grown_leaf_donors(self, codes, weight, **options):
+        """Trees grown on rows whose gaps the networks fill with a draw."""
+        # A fit does not depend on the steps of its draws.
+        method = self._diffusion_method().training_key()
+        model = Model(method, self.denoiser_, resolve_device(self.device))
+        completed = codes.copy()
+        keys = RowKeys(self._seed).of_indices(0, len(codes))
+        incomplete = np.flatnonzero(np.isnan(codes).any(axis=1))
+        for rows, _ in in_calls(len(incomplete)):
+            rows = incomplete[rows]
+            completed[rows] = model.draw(codes[rows], self._noise(model, keys[rows]).normal)
+        rng = np.random.default_rng(self._seed)
+        numeric = self.encoder_.layout_.numeric_codes
+        return LeafDonors(completed, ~np.isnan(codes), numeric, rng, weight, **options)
+
+    def _has_donors(self):
+        """Whether training rows may have a say."""
+        # By ranks, equal values are spread over the ranks they hold: twins are no twins.
+        masked = self._diffusion_method().has_one_pass
+        return masked and self.donors and self.scaling != "quantile"
+
+    def _drawn(self, model, codes, keys, numbers, table, rows):
+        """One draw of each row, and numbers from 0 to 1 of every column for `_fill`."""
+        noise, n_columns = self._noise(model, keys), self.encoder_.layout_.n_columns
+        codes = self._settle(codes, table, rows, model, noise)
+        drawn = model.draw(codes, noise.normal)
+        donors = self._leaf_donors
+        if donors is None:
+            return drawn, noise.uniform(n_columns)
+        # Behind the numbers that `_settle` takes.
+        first = 2 * n_columns + getattr(self.encoder_, "n_blocks", 0)
+        uniforms = noise.uniform(first + donors.n_uniforms)
+        drawn = donors.draw(drawn, ~np.isnan(codes), numbers, uniforms[:, first:])
+        return drawn, uniforms[:, :n_columns]
 
     def _draws(self, table, asked, numbers, seed, labels=None, like=None):
         """For every draw of a range of numbers, per column what goes into its missing cells.
@@ -719,10 +764,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             codes = gaps.codes(encoder, rows)
             draws = numbers[0] + places
             keys = RowKeys(seed).of_rows([contents[row] for row in rows], ranks[rows], draws)
-            noise = self._noise(model, keys)
-            codes = self._settle(codes, gaps.table, rows, model, noise)
-            drawn = model.draw(codes, noise.normal)
-            uniforms = noise.uniform(encoder.layout_.n_columns)
+            drawn, uniforms = self._drawn(model, codes, keys, draws, gaps.table, rows)
             pieces.append(self._fill(drawn, gaps.table, rows, uniforms))
             progress(rows[-1] + 1)
         progress.close()

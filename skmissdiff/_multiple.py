@@ -6,7 +6,11 @@ from numbers import Real
 
 import numpy as np
 
-from skmissdiff._diffusion.inference import resolve_device, train_replicates
+from skmissdiff._diffusion.inference import (
+    resolve_device,
+    train_replicates,
+    weights_of_replicate,
+)
 from skmissdiff._draws.noise import row_contents
 from skmissdiff._methods import paper_method
 from skmissdiff._table.frames import column_index
@@ -69,10 +73,18 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper):
         [own for own, _ in seeds],
         resolve_device(imputer.device),
     )
-    twins = []
-    for denoiser, (_, own) in zip(denoisers, seeds, strict=True):
-        twins.append((copy.copy(imputer), own))
-        twins[-1][0].denoiser_ = denoiser
+    leaves, twins = imputer._leaf_donors, []
+    for denoiser, (of_model, own) in zip(denoisers, seeds, strict=True):
+        twin = copy.copy(imputer)
+        twin.denoiser_ = denoiser
+        if leaves is not None:
+            # Of the rows as the model has weighed them.
+            weight = weights_of_replicate(of_model, rows.n_rows)
+            twin._seed = own
+            twin._leaf_donors = twin._grown_leaf_donors(
+                codes, weight, choices=leaves.choices, n_sets=1
+            )
+        twins.append((twin, own))
     return twins
 
 

@@ -23,6 +23,10 @@ CONSTANTS = {
     "GAP_ROWS": ("_draws.gaps", "MAX_ROWS", "{:,}"),
     "GAP_PENALTY": ("_draws.gaps", "_C", "{:g}"),
     "GAP_PREDICTORS": ("_draws.gaps", "_MAX_PREDICTORS", "{:g}"),
+    "LEAF_SHARE": ("_draws.leaf_donors", "SHARE", "{:g}"),
+    "LEAF_ROUNDS": ("_draws.leaf_donors", "N_ROUNDS", "{:g}"),
+    "LEAF_SETS": ("_draws.leaf_donors", "N_SETS", "{:g}"),
+    "LEAF_TABLE_ROWS": ("_draws.leaf_donors", "MOST_ROWS", "{:,}"),
     "LEAST_TIE": ("_encoding.ranks", "_LEAST_TIE", "{:.0%}"),
 }
 

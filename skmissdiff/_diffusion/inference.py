@@ -16,7 +16,7 @@ from .masked import MaskedMethod
 from .paper import NoisePredictor, PaperMethod
 from .processes import ALONE, Processes
 from .recipe import Options
-from .replicates import refits, replicates
+from .replicates import bootstrap_weights, refits, replicates
 from .training import Callback, History
 
 # Every call of a network has this many rows, padded if need be: matrix products of
@@ -103,6 +103,11 @@ def train_replicates(
     if fitted is None:
         return refits(rows, layout, options, seeds, device)
     return replicates(fitted, rows, options, curve, seeds, device)
+
+
+def weights_of_replicate(seed: int, n_rows: int) -> np.ndarray:
+    """How the replicate of that seed has weighed the rows."""
+    return bootstrap_weights(n_rows, torch.Generator().manual_seed(seed)).numpy()
 
 
 def in_calls(n_rows: int, n_draws: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -1,0 +1,164 @@
+"""Draws of missing cells against those of R's mice, in the tables that were fitted.
+
+    python -m docs.benchmarks.draws --tables concrete breast wine --seeds 0 1 2 3 4
+
+Complete rows of a table, at most ``--max-rows``, lose 30 % of their cells; every method fits the
+holed table and completes it several times. Writes results/draws.csv: the energy distance of
+single completed tables over the incomplete rows, the CRPS of all of them in standard deviations,
+the error of the correlations of single tables, and how often intervals of the draws
+hold the truth, of columns of more than 20 values. Needs R with mice, rpart and ranger for its rows.
+"""
+
+import argparse
+import csv
+import resource
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from docs.benchmarks.data import DEFAULT_DIR, load, subsample, without_gaps
+from docs.benchmarks.measures import hide
+from skmissdiff import MissDiffImputer, metrics
+
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results" / "draws.csv"
+MISSING_RATE = 0.3
+N_SINGLE = 3  # tables whose energy distance and correlations are averaged
+FEWEST_VALUES = 20  # of a column whose intervals are looked at: draws of others tie with the truth
+LEVELS = (0.5, 0.95)
+FIELDS = [
+    *("table", "mechanism", "seed", "method", "n_draws"),
+    *("energy", "crps", "correlations", "inside_50", "inside_95", "seconds"),
+]
+
+
+def of_skmissdiff(holed, n_draws, seed, **params):
+    """Completed tables of one fit, and its seconds of CPU."""
+    start = time.process_time()
+    imputer = MissDiffImputer(random_state=seed, **params).fit(holed)
+    tables = imputer.multiple_impute(holed, n_draws)
+    return tables, time.process_time() - start
+
+
+def of_networks(holed, n_draws, seed):
+    return of_skmissdiff(holed, n_draws, seed, donors=False)
+
+
+def of_mice(method):
+    """Completed tables by chained equations in R."""
+
+    def complete(holed, n_draws, seed):
+        start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        with tempfile.TemporaryDirectory() as folder:
+            path, prefix = f"{folder}/holed.csv", f"{folder}/"
+            holed.to_csv(path, index=False, na_rep="NA")
+            script = ["Rscript", str(FOLDER / "draws.R"), path, prefix, str(n_draws), method]
+            subprocess.run([*script, str(seed)], check=True, capture_output=True)
+            files = [f"{prefix}{i + 1}.csv" for i in range(n_draws)]
+            tables = [like(holed, pd.read_csv(file, dtype=str)) for file in files]
+        return tables, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start
+
+    return complete
+
+
+def like(holed, table):
+    """What R has written, with the dtypes of the table; cells that it left empty get a mean."""
+    completed = table.set_axis(holed.columns, axis=1)
+    for name, column in holed.items():
+        if column.dtype.kind == "f":
+            numbers = pd.to_numeric(completed[name], errors="coerce")
+            completed[name] = numbers.fillna(column.mean())
+        else:
+            completed[name] = completed[name].fillna(column.mode()[0]).astype(column.dtype)
+    return completed
+
+
+METHODS = {
+    "skmissdiff": of_skmissdiff,
+    "skmissdiff, networks alone": of_networks,
+    **{f"mice {method}": of_mice(method) for method in ("cart", "rf", "pmm")},
+}
+
+
+def correlation_error(true, table):
+    """Root mean square error of the correlations of the numbers."""
+    numbers = [name for name in true.select_dtypes("number") if true[name].std() > 0]
+    error = (table[numbers].corr() - true[numbers].corr()).to_numpy()
+    return float(np.sqrt(np.nanmean(error[np.triu_indices(len(numbers), 1)] ** 2)))
+
+
+def figures(true, holed, hidden, tables):
+    """What a line of the results has of the completed tables."""
+    scale = holed.select_dtypes("number").std().to_dict()
+    many = [name for name in scale if holed[name].nunique() > FEWEST_VALUES]
+    judged = hidden & true.columns.isin(many)
+    row = {
+        "energy": np.mean(
+            [
+                metrics.imputation_energy_distance(true, table, hidden, random_state=0)
+                for table in tables[:N_SINGLE]
+            ]
+        ),
+        "crps": metrics.imputation_crps(true, tables, hidden, scale=scale),
+        "correlations": np.mean([correlation_error(true, table) for table in tables[:N_SINGLE]]),
+    }
+    for level in LEVELS:
+        if judged.any() and len(tables) >= round(2 / (1 - level)) - 1:
+            inside = metrics.interval_coverage(true, tables, judged, level=level)
+            row[f"inside_{round(100 * level)}"] = inside
+    return {name: f"{value:.5g}" for name, value in row.items()}
+
+
+def run(name, mechanism, seed, methods, n_draws, max_rows, data_dir):
+    """A line for each method."""
+    true = without_gaps(load(name, data_dir))
+    true = subsample(true, name, max_rows, seed).reset_index(drop=True)
+    hidden = hide(true, mechanism, MISSING_RATE, seed)
+    holed = true.mask(hidden)
+    for method in methods:
+        tables, seconds = METHODS[method](holed, n_draws, seed)
+        row = {"table": name, "mechanism": mechanism, "seed": seed, "method": method}
+        row |= {"n_draws": n_draws, **figures(true, holed, hidden, tables)}
+        yield row | {"seconds": f"{seconds:.1f}"}
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", nargs="+", default=["concrete", "breast", "wine"])
+    parser.add_argument("--mechanisms", nargs="+", default=["mcar", "mar"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--n-draws", type=int, default=20)
+    parser.add_argument("--max-rows", type=int, default=2500)
+    parser.add_argument("--data-dir", type=Path, default=DEFAULT_DIR)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args(argv)
+    is_new = not options.out.exists()
+    with options.out.open("a", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        if is_new:
+            writer.writeheader()
+        for name in options.tables:
+            for mechanism in options.mechanisms:
+                for seed in options.seeds:
+                    lines = run(
+                        name,
+                        mechanism,
+                        seed,
+                        options.methods,
+                        options.n_draws,
+                        options.max_rows,
+                        options.data_dir,
+                    )
+                    for row in lines:
+                        writer.writerow(row)
+                        file.flush()
+                        print(*row.values(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

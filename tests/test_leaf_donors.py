@@ -1,0 +1,252 @@
+"""Numbers that are drawn from the leaves of trees."""
+
+import numpy as np
+import pytest
+
+from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
+from skmissdiff._draws import leaf_donors
+from skmissdiff._draws.leaf_donors import (
+    CHOICES,
+    N_SETS,
+    SHARE,
+    LeafDonors,
+    Tree,
+    choose,
+    chosen_rows,
+    grow,
+    linear,
+    ridge,
+    strongest,
+)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def crossed(n_rows=600, seed=1):
+    """Two branches, y = x and y = -x, that nobody can tell apart by x."""
+    x = rng(seed).uniform(1, 2, n_rows)
+    return np.column_stack([x, x * rng(seed + 1).choice([-1, 1], n_rows)])
+
+
+def test_a_linear_prediction():
+    features = rng().normal(size=(400, 3))
+    values = features @ [1.0, -2.0, 0.0] + 5
+    slopes = ridge(features, values)
+    assert slopes == pytest.approx([1, -2, 0, 5], abs=0.02)
+    assert linear(features, slopes) == pytest.approx(values, abs=0.05)
+
+
+@pytest.mark.parametrize(("is_linear", "leaf_rows"), CHOICES)
+def test_a_tree_lends_what_rows_in_its_leaves_have(is_linear, leaf_rows):
+    features = rng(1).normal(size=(200, 2))
+    values = np.where(features[:, 0] > 0, 3.0, -1.0) + 0.1 * rng(2).normal(size=200)
+    tree = grow(features, values, is_linear, leaf_rows, rng())
+    leaf = tree.leaves(features)
+    # Every row is a donor of its own leaf, and of no other.
+    lent = values - linear(features, tree.slopes)
+    for node in np.unique(leaf):
+        donors = tree.donors[tree.first[node] :][: tree.size[node]]
+        assert np.array_equal(donors, np.sort(lent[leaf == node]))
+    assert tree.size[np.unique(leaf)].sum() == 200
+    least = 200 if leaf_rows is None else leaf_rows
+    assert tree.size[np.unique(leaf)].min() >= least
+    # The least number asks for the first donor, the largest for the last.
+    for uniform, place in ((0.0, 0), (1.0, -1)):
+        drawn = tree.draw(features, np.full(200, uniform))
+        ends = [np.sort(lent[leaf == node])[place] for node in leaf]
+        assert drawn == pytest.approx(linear(features, tree.slopes) + ends)
+
+
+def test_the_crps_of_leaves():
+    tree = Tree(
+        *(np.array([-1]), np.zeros(1), np.array([-1]), np.array([-1])),
+        *(np.array([0]), np.array([3]), np.array([0.0, 1.0, 3.0]), np.zeros(2)),
+    )
+    # E|X - y| = (2 + 1 + 1) / 3, E|X - X'| over pairs of different donors (1 + 3 + 2) / 3.
+    assert tree.crps(np.zeros((1, 1)), np.array([2.0])) == pytest.approx(4 / 3 - 1)
+    assert tree.crps(np.zeros((2, 1)), np.array([2.0, 0.0])) == pytest.approx(1 / 3 + 4 / 3 - 1)
+
+
+def test_a_line_asks_for_a_linear_prediction_and_a_step_does_not():
+    features = rng(1).normal(size=(400, 3))
+    noise = 0.3 * rng(2).normal(size=400)
+    is_linear, leaf_rows = choose(features, features.sum(axis=1) + noise, rng())
+    assert is_linear
+    assert leaf_rows is None
+    is_linear, _ = choose(features, np.round(2 * np.abs(features[:, 0])) % 3, rng())
+    assert not is_linear
+
+
+def fitted(table, gaps):
+    """Donors of a table whose gaps the model fills with noise."""
+    known = ~gaps
+    return LeafDonors(np.where(known, table, rng(7).normal(size=table.shape)), known, [0, 1], rng())
+
+
+def asked(donors, table, n_draws=1, seed=3):
+    known = np.column_stack([np.ones(len(table), bool), np.zeros(len(table), bool)])
+    uniforms = rng(seed).random((len(table), donors.n_uniforms))
+    codes = np.where(known, table, 100.0)
+    numbers = np.arange(len(table)) % n_draws
+    return donors.draw(codes, known, numbers, uniforms), uniforms
+
+
+def test_both_branches_are_drawn_and_nothing_between():
+    table = crossed()
+    gaps = np.column_stack([np.zeros(600, bool), rng().random(600) < 0.3])
+    drawn, _ = asked(fitted(table, gaps), crossed(seed=5), n_draws=20)
+    assert np.array_equal(drawn[:, 0], crossed(seed=5)[:, 0])  # what is given stays
+    ours = drawn[drawn[:, 1] != 100, 1]
+    # A share of the cells stays as the model has drawn them.
+    assert len(ours) / 600 == pytest.approx(SHARE, abs=0.06)
+    assert np.abs(ours).min() > 0.9
+    assert (ours > 0).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_draws_depend_on_their_row_alone():
+    table = crossed()
+    donors = fitted(table, rng().random(table.shape) < 0.2)
+    assert len(donors.sets) == N_SETS
+    drawn, uniforms = asked(donors, table, n_draws=3)
+    few = [5, 80, 3]
+    known = np.column_stack([np.ones(3, bool), np.zeros(3, bool)])
+    codes = np.where(known, table[few], 100.0)
+    alone = donors.draw(codes, known, np.array(few) % 3, uniforms[few])
+    assert np.array_equal(alone, drawn[few])
+    # Another draw asks other trees, but for those that come round again.
+    again = donors.draw(codes, known, np.array(few) % 3 + N_SETS, uniforms[few])
+    assert np.array_equal(again, alone)
+    others = asked(donors, table)[0]
+    assert not np.array_equal(others, drawn)
+
+
+def test_columns_of_few_or_equal_values_have_no_tree(monkeypatch):
+    table = np.column_stack([np.ones(50), rng().normal(size=50), rng(1).normal(size=50)])
+    known = np.ones(table.shape, bool)
+    known[19:, 1] = False
+    donors = LeafDonors(table, known, [0, 1, 2], rng())
+    for trees in donors.sets:
+        assert [tree is None for tree in trees] == [True, True, False]
+
+
+def test_codes_that_trees_read(monkeypatch):
+    codes = rng().normal(size=(200, 6))
+    codes[:, 4] += 2 * codes[:, 1]
+    codes[:, 0] -= codes[:, 1]
+    assert np.array_equal(strongest(codes, 1), [0, 2, 3, 4, 5])
+    monkeypatch.setattr(leaf_donors, "MOST_FEATURES", 2)
+    assert np.array_equal(strongest(codes, 1), [0, 4])
+    donors = LeafDonors(codes, np.ones(codes.shape, bool), [1], rng())
+    assert np.array_equal(donors.features[0], [0, 4])
+    # What is not read changes nothing.
+    known, uniforms = np.arange(6)[None] != np.ones((9, 1)), rng(2).random((9, donors.n_uniforms))
+    other = codes[:9].copy()
+    other[:, [2, 3, 5]] = 7.0
+    drawn = [donors.draw(part, known, np.zeros(9, int), uniforms) for part in (codes[:9], other)]
+    assert np.array_equal(drawn[0][:, 1], drawn[1][:, 1])
+
+
+def test_rows_that_trees_are_grown_on(monkeypatch):
+    monkeypatch.setattr(leaf_donors, "MOST_ROWS", 30)
+    assert np.array_equal(chosen_rows(20, None, rng()), np.arange(20))
+    assert len(np.unique(chosen_rows(50, None, rng()))) == 30
+    assert np.array_equal(
+        chosen_rows(20, np.r_[np.zeros(5), np.full(15, 2.0)], rng()), range(5, 20)
+    )
+    heavy = chosen_rows(40, np.r_[np.zeros(10), np.ones(20), np.full(10, 20.0)], rng())
+    assert len(heavy) == 30
+    assert heavy.min() >= 10
+    assert (heavy >= 30).mean() > 0.7
+
+
+# --- In an imputer.
+
+
+def holed(n_rows=400):
+    table = crossed(n_rows)
+    table[rng(4).random(table.shape) < 0.25] = np.nan
+    return table
+
+
+def test_an_imputer_draws_from_leaves():
+    X = holed()
+    imputer = MissDiffImputer(max_iter=60, random_state=0).fit(X)
+    assert isinstance(imputer._leaf_donors, LeafDonors)
+    draws = np.stack(imputer.multiple_impute(X, 4))
+    cells = np.isnan(X[:, 1]) & ~np.isnan(X[:, 0])
+    drawn = draws[:, cells, 1]
+    occurs = np.isin(drawn.round(9), X[:, 1].round(9))
+    is_linear = np.abs(imputer._leaf_donors.sets[0][1]["slopes"]).max() > 0
+    assert is_linear or occurs.mean() > 0.6
+    without = MissDiffImputer(max_iter=60, donors=False, random_state=0).fit(X)
+    other = np.stack(without.multiple_impute(X, 4))[:, cells, 1]
+    # A network of 60 steps leaves draws between the branches.
+    assert (np.abs(drawn) < 0.9).mean() < 0.6 * (np.abs(other) < 0.9).mean()
+    # Best guesses do not know of it.
+    assert np.array_equal(without.denoiser_.W.numpy(), imputer.denoiser_.W.numpy())
+
+
+def test_who_has_no_leaves():
+    X = holed(120)
+    params = {"max_iter": 3, "random_state": 0}
+    for imputer in (
+        MissDiffImputer(**params, donors=False),
+        MissDiffImputer(**params, scaling="quantile"),
+        MissDiffImputer(max_iter=0, random_state=0),
+        MissDiffImputer(PaperMethod(), n_steps=5, **params),
+        MissDiffSampler(**params),
+    ):
+        assert imputer.fit(X)._leaf_donors is None, imputer
+    assert MissDiffImputer(**params).fit(X).to_sampler()._leaf_donors is None
+    text = np.array([["a", "b"], ["c", "d"]] * 60, dtype=object)
+    assert MissDiffImputer(**params).fit(text)._leaf_donors is None
+
+
+def test_weights_reach_the_leaves():
+    X = holed(200)
+    weight = np.r_[np.zeros(100), np.ones(100)]
+    imputer = MissDiffImputer(max_iter=3, random_state=0).fit(X, sample_weight=weight)
+    trees = imputer._leaf_donors.sets[0]
+    for code in (0, 1):
+        assert len(trees[code]["donors"]) == np.isfinite(X[100:, code]).sum()
+
+
+def test_saved_leaves_draw_the_same(tmp_path):
+    X = holed(120)
+    imputer = MissDiffImputer(max_iter=3, random_state=0).fit(X)
+    imputer.save(tmp_path / "model.npz")
+    loaded = MissDiffImputer.load(tmp_path / "model.npz")
+    assert isinstance(loaded._leaf_donors, LeafDonors)
+    for ours, theirs in zip(
+        imputer.multiple_impute(X, 2), loaded.multiple_impute(X, 2), strict=True
+    ):
+        assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("proper", ["bootstrap", "refit"])
+def test_replicates_grow_trees_of_their_own(monkeypatch, proper):
+    X = holed(120)
+    imputer = MissDiffImputer(max_iter=3, random_state=0).fit(X)
+    grown, inner = [], MissDiffImputer._grown_leaf_donors
+
+    def spy(self, codes, weight, **options):
+        grown.append((inner(self, codes, weight, **options), weight))
+        return grown[-1][0]
+
+    monkeypatch.setattr(MissDiffImputer, "_grown_leaf_donors", spy)
+    imputer.multiple_impute(X, 2, proper=proper)
+    assert len(grown) == 2
+    for leaves, weight in grown:
+        assert len(leaves.sets) == 1
+        assert leaves.choices == imputer._leaf_donors.choices
+        assert weight.sum() == pytest.approx(120)
+    donors = [leaves.sets[0][0]["donors"] for leaves, _ in grown]
+    assert not np.array_equal(np.unique(donors[0]), np.unique(donors[1]))
+    # Without leaves there are none to be grown.
+    grown.clear()
+    MissDiffImputer(max_iter=3, donors=False, random_state=0).fit(X).multiple_impute(
+        X, 2, proper=proper
+    )
+    assert grown == []
