@@ -40,6 +40,10 @@ def share(text):
     return value
 
 
+def share_or_zero(text):
+    return 0.0 if _float(text) == 0 else share(text)
+
+
 def _float(text):
     try:
         value = float(text)

@@ -1,6 +1,8 @@
 """What the command says: one line at a time, on standard error."""
 
+import contextlib
 import sys
+import warnings
 
 
 def say(text):
@@ -16,3 +18,16 @@ def one_line(message):
 def show_warning(message, category, filename, lineno, file=None, line=None):
     """Say a warning in one line, without the place in the code."""
     say(f"skmissdiff: warning: {one_line(message)}")
+
+
+@contextlib.contextmanager
+def remembered_warnings(texts):
+    """Put the warnings that are said meanwhile into a list, too."""
+    with warnings.catch_warnings():
+
+        def show(message, *place, **options):
+            texts.append(one_line(message))
+            show_warning(message, *place, **options)
+
+        warnings.showwarning = show
+        yield

@@ -154,7 +154,7 @@ class ImputationCalibrationDisplay:
         if refit:
             estimator = clone(estimator).fit(spoiled)
         draws = estimator.multiple_impute(spoiled, n_imputations=n_draws, random_state=seeds[2])
-        found = _positions(X, draws, hidden, reading_of(estimator), ranking)
+        found = positions_of(X, draws, hidden, reading_of(estimator), ranking)
         return cls(**found).plot(ax)
 
     @classmethod
@@ -166,6 +166,7 @@ class ImputationCalibrationDisplay:
         missing_mask,
         *,
         categorical_features="from_dtype",
+        missing_values=np.nan,
         random_state=None,
         ax=None,
     ):
@@ -185,6 +186,8 @@ class ImputationCalibrationDisplay:
         categorical_features : "from_dtype", None or array-like, default="from_dtype"
             The categorical columns: those of category, string or boolean dtype, or the listed
             ones, by index, by name or as a boolean mask.
+        missing_values : number, str, None or np.nan, default=np.nan
+            What stands for a missing cell in `X_true`.
         random_state : int, RandomState instance or None, default=None
             Breaks ties.
         ax : matplotlib.axes.Axes or array-like of two, default=None
@@ -195,8 +198,8 @@ class ImputationCalibrationDisplay:
         display : ImputationCalibrationDisplay
         """
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
-        reading = {"categorical_features": categorical_features}
-        found = _positions(X_true, imputations, missing_mask, reading, rng)
+        reading = {"categorical_features": categorical_features, "missing_values": missing_values}
+        found = positions_of(X_true, imputations, missing_mask, reading, rng)
         return cls(**found).plot(ax)
 
     def coverage(self, level):
@@ -218,6 +221,11 @@ class ImputationCalibrationDisplay:
             if numeric
         }
 
+    @property
+    def size(self):
+        """Width and height of a fitting figure, in inches."""
+        return 8.6, 3.6
+
     def plot(self, ax=None):
         """Draw the rank histogram of all cells and the coverage of the numbers.
 
@@ -232,7 +240,7 @@ class ImputationCalibrationDisplay:
             Itself.
         """
         if ax is None:
-            ax = new_axes((8.6, 3.6))
+            ax = new_axes(self.size)
         self.axes_, self.ax_ = split_axes(ax, 2, 2)
         self.figure_ = self.axes_[0].figure
         with any_name():
@@ -328,9 +336,9 @@ def hide_cells(X, fraction, rng, *, categorical_features, missing_values=np.nan,
     return spoiled, hidden
 
 
-def _positions(X_true, draws, hidden, reading, rng):
+def positions_of(X_true, draws, hidden, reading, rng, schema=None):
     """Positions of true values among their draws, by column, as arguments of the display."""
-    tables = read_imputations(X_true, draws, **reading)
+    tables = read_imputations(X_true, draws, schema=schema, **reading)
     if len(tables.imputed) < 2:
         raise ValueError("Ranks take at least 2 draws, got 1. Use multiple_impute.")
     truth = tables.table

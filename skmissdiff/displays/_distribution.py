@@ -17,6 +17,7 @@ from skmissdiff.displays._figure import (
     SMALLEST,
     add_legend,
     any_name,
+    fills_figure,
     new_axes,
     short,
     split_axes,
@@ -46,18 +47,15 @@ class ColumnCells:
     observed : ndarray of shape (n_observed,)
         Numbers, those of dates and times on the clock of `schema`, or categories.
     imputed : ndarray of shape (n_imputations, n_missing)
+    share_imputed : float
+        The share of the rows in which a cell was imputed.
     """
 
     name: str
     schema: object
     observed: np.ndarray
     imputed: np.ndarray
-
-    @property
-    def share_imputed(self):
-        """The share of the rows in which the cell was missing."""
-        n_missing = self.imputed.shape[1]
-        return n_missing / (n_missing + len(self.observed))
+    share_imputed: float
 
 
 class ImputedDistributionDisplay:
@@ -155,7 +153,7 @@ class ImputedDistributionDisplay:
         display : ImputedDistributionDisplay
         """
         tables = imputations_of(estimator, X, n_imputations, random_state)
-        return cls._from_tables(tables, columns).plot(ax, kind=kind)
+        return cls(**columns_of(tables, columns)).plot(ax, kind=kind)
 
     @classmethod
     @validate_params(_CHOICE, prefer_skip_nested_validation=True)
@@ -201,25 +199,7 @@ class ImputedDistributionDisplay:
             categorical_features=categorical_features,
             missing_values=missing_values,
         )
-        return cls._from_tables(tables, columns).plot(ax, kind=kind)
-
-    @classmethod
-    def _from_tables(cls, tables, columns=None):
-        n_filled = tables.filled.sum(axis=0)
-        allowed = np.flatnonzero(n_filled).tolist()
-        if not allowed:
-            raise ValueError("No cell of X was imputed: there is nothing to draw.")
-        chosen, n_others = chosen_columns(tables.names, columns, allowed), 0
-        if columns is None and len(chosen) > MOST_PANELS:
-            most = np.sort(np.argsort(-n_filled, kind="stable")[:MOST_PANELS]).tolist()
-            chosen, n_others = most, len(chosen) - MOST_PANELS
-        cells = [
-            ColumnCells(
-                tables.names[j], tables.table.schema.columns[j], tables.observed(j), tables.draws(j)
-            )
-            for j in chosen
-        ]
-        return cls(cells=cells, n_others=n_others)
+        return cls(**columns_of(tables, columns)).plot(ax, kind=kind)
 
     @validate_params(_KIND, prefer_skip_nested_validation=True)
     def plot(self, ax=None, *, kind="density"):
@@ -244,9 +224,9 @@ class ImputedDistributionDisplay:
         display : ImputedDistributionDisplay
             Itself.
         """
-        is_new = ax is None
-        if is_new:
-            ax = new_axes(self._size)
+        is_new = fills_figure(ax)
+        if ax is None:
+            ax = new_axes(self.size)
         n_across = min(PANELS_IN_A_ROW, len(self.cells))
         self.axes_, self.ax_ = split_axes(ax, len(self.cells), n_across)
         self.figure_ = self.axes_[0].figure
@@ -260,9 +240,41 @@ class ImputedDistributionDisplay:
         return self
 
     @property
-    def _size(self):
+    def size(self):
+        """Width and height of a fitting figure, in inches."""
         n_across = min(PANELS_IN_A_ROW, len(self.cells))
         return max(4.4, 2.75 * n_across), 0.5 + 1.9 * -(-len(self.cells) // n_across)
+
+
+def columns_of(tables, wanted=None, whole=None):
+    """The columns to draw, as arguments of the display.
+
+    Parameters
+    ----------
+    tables : ImputedTables
+        Whose imputations are drawn.
+    wanted : sequence of str or int, optional
+        None takes those with most imputed cells.
+    whole : ImputedTables, optional
+        What `tables` are some rows of, for the observed cells and the columns to choose from.
+    """
+    whole = tables if whole is None else whole
+    n_filled = dict(zip(whole.names, whole.filled.sum(axis=0), strict=True))
+    drawn = tables.filled.any(axis=0)
+    allowed = [j for j, name in enumerate(tables.names) if drawn[j] and n_filled.get(name)]
+    if not allowed:
+        raise ValueError("No cell of X was imputed: there is nothing to draw.")
+    chosen, n_others = chosen_columns(tables.names, wanted, allowed), 0
+    if wanted is None and len(chosen) > MOST_PANELS:
+        order = sorted(chosen, key=lambda j: -n_filled[tables.names[j]])
+        chosen, n_others = sorted(order[:MOST_PANELS]), len(chosen) - MOST_PANELS
+    cells = []
+    for j in chosen:
+        name = tables.names[j]
+        observed, share = whole.observed(whole.names.index(name)), n_filled[name] / whole.n_rows
+        schema = tables.table.schema.columns[j]
+        cells.append(ColumnCells(name, schema, observed, tables.draws(j), float(share)))
+    return {"cells": cells, "n_others": n_others}
 
 
 def _draw(ax, cells, kind):

@@ -40,6 +40,23 @@ def new_axes(size):
     return figure.add_subplot()
 
 
+def own_axes(size):
+    """An axes that fills a new figure of which pyplot knows nothing, for a file."""
+    figure = import_matplotlib()(figsize=size, layout="constrained")
+    spread_out(figure)
+    return figure.add_subplot()
+
+
+def fills_figure(ax):
+    """Whether an axes, or none, has its figure for itself, so that there is room around it."""
+    if ax is None:
+        return True
+    figure = getattr(ax, "figure", None)
+    if figure is None or figure.axes != [ax]:
+        return False
+    return type(figure.get_layout_engine()).__name__ == "ConstrainedLayoutEngine"
+
+
 def spread_out(figure):
     """Leave room between the numbers below one panel and the next."""
     figure.get_layout_engine().set(w_pad=0.09, h_pad=0.08)

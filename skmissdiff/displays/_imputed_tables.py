@@ -35,6 +35,10 @@ class ImputedTables:
     whole: object
     places: tuple
 
+    @property
+    def n_rows(self):
+        return len(self.filled)
+
     def observed(self, j):
         """What is known of a column, shape (n_observed,)."""
         return self.table.columns[j][~self.table.missing[:, j]]

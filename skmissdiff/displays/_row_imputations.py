@@ -18,6 +18,7 @@ from skmissdiff.displays._figure import (
     TRUTH,
     add_legend,
     any_name,
+    fills_figure,
     new_axes,
     short,
     split_axes,
@@ -169,24 +170,10 @@ class RowImputationsDisplay:
         -------
         display : RowImputationsDisplay
         """
-        reading = reading_of(estimator)
-        table = read_table(
-            X,
-            missing_values=reading["missing_values"],
-            categorical_features=reading["categorical_features"],
+        found = rows_of(
+            estimator, X, rows, columns, n_imputations, X_true=X_true, random_state=random_state
         )
-        rows = _chosen_rows(rows, table.missing)
-        part = _take_rows(X, rows)
-        tables = imputations_of(estimator, part, n_imputations, random_state, table.schema)
-        estimates = None
-        if not getattr(estimator, "sample_posterior", False):
-            estimates = read_imputations(
-                part, estimator.transform(part), schema=table.schema, **reading
-            )
-        labels = _labels(X, rows)
-        truth = None if X_true is None else _take_rows(X_true, rows)
-        found = _columns(tables, table, estimates, truth, columns, range(len(rows)))
-        return cls(columns=found, row_labels=labels, levels=tuple(levels)).plot(ax)
+        return cls(**found, levels=tuple(levels)).plot(ax)
 
     @classmethod
     @validate_params(_CHOICE, prefer_skip_nested_validation=True)
@@ -259,10 +246,10 @@ class RowImputationsDisplay:
         display : RowImputationsDisplay
             Itself.
         """
-        is_new = ax is None
+        is_new = fills_figure(ax)
         n_across = min(_PANELS_IN_A_ROW, len(self.columns))
-        if is_new:
-            ax = new_axes(self._size)
+        if ax is None:
+            ax = new_axes(self.size)
         self.axes_, self.ax_ = split_axes(ax, len(self.columns), n_across)
         self.figure_ = self.axes_[0].figure
         with any_name():
@@ -272,10 +259,11 @@ class RowImputationsDisplay:
         return self
 
     @property
-    def _size(self):
+    def size(self):
+        """Width and height of a fitting figure, in inches."""
         n_across = min(_PANELS_IN_A_ROW, len(self.columns))
         n_down = -(-len(self.columns) // n_across)
-        return max(4.8, 2.75 * n_across), 0.6 + n_down * (0.75 + 0.27 * len(self.row_labels))
+        return max(7.4, 2.75 * n_across), 0.6 + n_down * (0.75 + 0.27 * len(self.row_labels))
 
     def _draw(self, ax, column, with_labels):
         tidy(ax)
@@ -309,6 +297,26 @@ class RowImputationsDisplay:
         add_legend(ax, is_new, loc="upper left", bbox_to_anchor=(0, -0.2), ncols=2)
 
 
+def rows_of(estimator, X, rows, columns, n_imputations, X_true=None, random_state=None):
+    """Impute rows, and return what to draw of them as arguments of the display."""
+    reading = reading_of(estimator)
+    table = read_table(
+        X,
+        missing_values=reading["missing_values"],
+        categorical_features=reading["categorical_features"],
+    )
+    rows = _chosen_rows(rows, table.missing)
+    part = take_rows(X, rows)
+    tables = imputations_of(estimator, part, n_imputations, random_state, table.schema)
+    estimates = None
+    if not getattr(estimator, "sample_posterior", False):
+        completed = estimator.transform(part)
+        estimates = read_imputations(part, completed, schema=table.schema, **reading)
+    truth = None if X_true is None else take_rows(X_true, rows)
+    found = _columns(tables, table, estimates, truth, columns, range(len(rows)))
+    return {"columns": found, "row_labels": _labels(X, rows)}
+
+
 def _line_widths(levels):
     outer, inner = _WIDTHS
     return np.linspace(outer, inner, len(levels)) if len(levels) > 1 else [inner]
@@ -329,7 +337,7 @@ def _chosen_rows(rows, missing):
     return rows % len(missing)
 
 
-def _take_rows(X, rows):
+def take_rows(X, rows):
     """These rows of a table, of the same kind."""
     if not is_frame(X):
         return X[rows] if hasattr(X, "shape") else [X[row] for row in rows]

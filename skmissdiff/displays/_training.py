@@ -101,7 +101,7 @@ class TrainingDisplay:
         """
         n_panels = 1 + (len(self.validation_loss_curve) > 0)
         if ax is None:
-            ax = new_axes(self._size)
+            ax = new_axes(self.size)
         self.axes_, self.ax_ = split_axes(ax, n_panels, n_panels)
         self.figure_ = self.axes_[0].figure
         _draw_loss(self.axes_[0], np.asarray(self.loss_curve, dtype=float))
@@ -111,7 +111,8 @@ class TrainingDisplay:
         return self
 
     @property
-    def _size(self):
+    def size(self):
+        """Width and height of a fitting figure, in inches."""
         return 4.4 * (1 + (len(self.validation_loss_curve) > 0)), 3.0
 
 

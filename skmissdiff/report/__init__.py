@@ -1,5 +1,6 @@
-"""A report on generated rows beside the real ones: what a reader looks at first."""
+"""Reports on imputed tables and on generated rows: what a reader looks at first."""
 
+from skmissdiff.report._imputation_report import ImputationReport
 from skmissdiff.report._report import SyntheticReport
 
-__all__ = ["SyntheticReport"]
+__all__ = ["ImputationReport", "SyntheticReport"]

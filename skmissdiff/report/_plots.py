@@ -1,32 +1,19 @@
 """The figures of a report: the distribution of each column, and a map of the pairs."""
 
-import contextlib
 import io
-import warnings
 
 import numpy as np
 
 from skmissdiff._encoding.categories import count_categories
-from skmissdiff._table.schema import Element
+from skmissdiff.displays._column_axis import column_axis
+from skmissdiff.displays._figure import any_name, import_matplotlib, short
 
 MOST_PANELS = 24
 _PANELS_IN_A_ROW = 4
 _N_BINS = 30
 _MOST_BARS = 8
 _MOST_NAMES = 40
-_SECONDS_A_DAY = 24 * 3600
 _REAL, _SYNTHETIC = "#9aa3ad", "#0b7285"
-
-
-def import_matplotlib():
-    """Import what draws a figure without a window, or say how to get it."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            'figures take matplotlib, which is not installed: pip install "skmissdiff[plot]"'
-        ) from None
-    return Figure
 
 
 def draw_all(report, figure=None):
@@ -37,7 +24,7 @@ def draw_all(report, figure=None):
         figure = import_matplotlib()(figsize=(11, height + 4.4), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[4.4, height])
     left, right = top.subfigures(1, 2, width_ratios=[1, 1.4])
-    with _any_name():
+    with any_name():
         _write_scores(left, report)
         _draw_pairs(right, report)
         _draw_columns(bottom, report, columns)
@@ -67,31 +54,23 @@ def columns_png(report):
     """The columns as a PNG picture, in bytes."""
     columns = _worst_columns(report)
     figure = import_matplotlib()(figsize=(11, _panel_rows(columns) * 2.0), layout="constrained")
-    with _any_name():
+    with any_name():
         _draw_columns(figure, report, columns)
-        return _png(figure)
+        return png(figure)
 
 
 def pairs_png(report):
     """The map of the pairs as a PNG picture, in bytes."""
     figure = import_matplotlib()(figsize=(8, 6), layout="constrained")
-    with _any_name():
+    with any_name():
         _draw_pairs(figure, report)
-        return _png(figure)
+        return png(figure)
 
 
-def _png(figure):
+def png(figure):
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
-
-
-@contextlib.contextmanager
-def _any_name():
-    """No warning for names in scripts that the font of the figures does not have."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        yield
 
 
 def _worst_columns(report):
@@ -121,7 +100,7 @@ def _draw_columns(figure, report, columns):
             _draw_levels(ax, report._real.schema.columns[j], real, synthetic)
         else:
             _draw_numbers(ax, report._real.schema.columns[j], real, synthetic)
-        title = f"{_short(report.names_[j], 24)}  {report.column_scores_[j]:.2f}"
+        title = f"{short(report.names_[j], 24)}  {report.column_scores_[j]:.2f}"
         ax.set_title(title, fontsize=9, parse_math=False)
         ax.tick_params(labelsize=7)
         ax.xaxis.get_offset_text().set_fontsize(7)
@@ -135,7 +114,7 @@ def _draw_columns(figure, report, columns):
 
 def _draw_numbers(ax, column, real, synthetic):
     """Histograms with the same bins, each of area 1, over numbers or dates."""
-    place = _axis(ax, column)
+    place = column_axis(ax.xaxis, column)
     values = np.unique(np.concatenate([real, synthetic]))
     if len(values) <= _MOST_BARS:
         width = np.diff(values).min() * 0.4 if len(values) > 1 else 0.4
@@ -169,39 +148,13 @@ def _draw_numbers(ax, column, real, synthetic):
     ax.set_yticks([])
 
 
-def _axis(ax, column):
-    """Label the axis for the column, and return where on it the column's numbers are."""
-    clock = column.clock
-    if clock is None:
-        return lambda numbers: numbers
-    if clock.ticks.holds == "decimal":
-        start = clock.origin * float(clock.ticks.size)
-        return lambda numbers: start + numbers * clock.step_size
-    if column.element is Element.DATE:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-        locator = AutoDateLocator(minticks=2, maxticks=5)
-        ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=True))
-        days = clock.step_size / _SECONDS_A_DAY  # matplotlib counts days since 1970, too
-        start = float(clock.origin * clock.ticks.size) / _SECONDS_A_DAY
-        return lambda numbers: start + numbers * days
-    from matplotlib.ticker import MaxNLocator
-
-    ax.xaxis.set_major_locator(
-        MaxNLocator(2 if clock.ticks.holds == "integer" else 4, integer=True)
-    )
-    ax.xaxis.set_major_formatter(lambda number, _: column.text(round(number)))
-    return lambda numbers: numbers
-
-
 def _draw_levels(ax, column, real, synthetic):
     """Shares of the most frequent levels, the others together."""
     levels, counts = count_categories(column, np.concatenate([real, synthetic]))
     shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_BARS])
     if len(levels) > _MOST_BARS:
         shown = np.sort(np.argsort(-counts, kind="stable")[: _MOST_BARS - 1])
-    names = [_short(str(levels[k]), 16) for k in shown]
+    names = [short(str(levels[k]), 16) for k in shown]
     shares = [[np.mean(part == levels[k]) for k in shown] for part in (real, synthetic)]
     if len(levels) > _MOST_BARS:
         names.append("others")
@@ -223,14 +176,9 @@ def _draw_pairs(figure, report):
     bar = figure.colorbar(image, ax=ax, shrink=0.8)
     bar.set_label("similarity of the pair (1 is best)", fontsize=8)
     bar.ax.tick_params(labelsize=7)
-    names = [_short(name, 18) for name in report.names_]
+    names = [short(name, 18) for name in report.names_]
     if len(names) <= _MOST_NAMES:
         places = range(len(names))
         ax.set_xticks(places, names, rotation=90, fontsize=7, parse_math=False)
         ax.set_yticks(places, names, fontsize=7, parse_math=False)
     ax.set_title("Pairs of columns", fontsize=10)
-
-
-def _short(text, width):
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
