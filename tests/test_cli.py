@@ -130,7 +130,7 @@ class TestImpute:
     @pytest.mark.parametrize(
         ("options", "bounds"),
         [
-            ([], dict.fromkeys(["id", "height", "children", "day"], "observed")),
+            ([], "observed"),
             (
                 ["--ignore", "id", "--bounds", "id=:9"],
                 dict.fromkeys(["height", "children", "day"], "observed"),
