@@ -449,6 +449,8 @@ class BaseMissDiff(BaseEstimator):
         for name in ("categorical_features", "snap"):
             if not isinstance(params[name], str | bool | None):
                 params[name] = np.asarray(params[name]).tolist()
+        if self.relations is not None:
+            params["relations"] = [relation._as_saved() for relation in self.relations]
         fitted = {name: value for name, value in vars(self).items() if name not in params}
         denoiser = fitted.pop("denoiser_")
         state = {

@@ -257,6 +257,48 @@ def test_numbers_and_dates_in_combinations_and_a_list_of_them():
         assert set(zip(completed["day"], completed["code"], strict=True)) <= pairs
 
 
+def test_combinations_of_a_frame_are_saved_and_compared_by_their_rows(tmp_path):
+    allowed = pd.DataFrame({"city": ["Ulm", "Wien"], "land": ["D", "A"]})
+    X = pd.concat([allowed, allowed.assign(land=None)] * 20, ignore_index=True)
+    relation = Combinations(["city", "land"], allowed=allowed)
+    assert relation == Combinations(["city", "land"], allowed=allowed.copy())
+    assert relation != Combinations(["city", "land"], allowed=allowed[::-1])
+    imputer = MissDiffImputer(relations=[relation], **QUICK).fit(X)
+    imputer.save(tmp_path / "model.npz")
+    loaded = MissDiffImputer.load(tmp_path / "model.npz")
+    pd.testing.assert_frame_equal(loaded.transform(X), imputer.transform(X))
+    imputer.set_params(relations=[Combinations(["city", "land"], allowed=allowed[::-1])])
+    with pytest.raises(ValueError, match="relations was"):
+        imputer.transform(X)
+
+
+def test_a_function_is_the_same_one_in_another_process():
+    source = "def double(a): return 2 * a"
+    ours, theirs, other = {}, {}, {}
+    exec(source, ours)
+    exec(source, theirs)
+    exec("def double(a): return 3 * a", other)
+    a = np.random.default_rng(0).normal(size=60)
+    X = np.column_stack([a, 2 * a])
+    relation = Computed(1, ours["double"], inputs=[0])
+    imputer = MissDiffImputer(relations=[relation], **QUICK).fit(X)
+    imputer.set_params(relations=[Computed(1, theirs["double"], inputs=[0])])
+    imputer.transform(X)
+    imputer.set_params(relations=[Computed(1, other["double"], inputs=[0])])
+    with pytest.raises(ValueError, match="relations was"):
+        imputer.transform(X)
+
+
+def test_best_guesses_are_whole_beside_relations():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=90), "n": rng.poisson(5, 90).astype(float)})
+    X["b"] = X["a"] + rng.exponential(size=90)
+    X.loc[::3, "n"] = np.nan
+    relations = [Order(["a", "b"])]
+    completed = MissDiffImputer(snap="whole", relations=relations, **QUICK).fit_transform(X)
+    assert (completed["n"] == completed["n"].round()).all()
+
+
 def test_the_papers_method_keeps_them():
     full = clinic(60)
     gaps = full.mask(np.random.default_rng(1).random(full.shape) < 0.2)
@@ -289,11 +331,12 @@ def test_rows_that_cannot_be_are_named():
     full.loc[4, ["a", "b", "c"]] = 0
     full.loc[5, "p3"] += 1
     full.loc[6, "land"] = "CH" if full.loc[6, "land"] != "CH" else "A"
-    relations = RELATIONS[:3]
+    places = Combinations(["city", "land"], allowed=PLACES)
+    relations = [RELATIONS[0], places, RELATIONS[2]]
     with pytest.warns(UserWarning, match="break the relation") as caught:
         imputer = MissDiffImputer(relations=relations, **QUICK).fit(full)
     texts = [str(warning.message) for warning in caught]
-    assert [f"row {row} break" in text for row, text in zip((4, 6, 5), texts, strict=False)]
+    assert all(f"row {row} break" in text for row, text in zip((4, 6, 5), texts, strict=True))
     with pytest.warns(UserWarning, match="break the relation") as again:
         completed = imputer.transform(full)
     assert [str(warning.message) for warning in again] == texts
@@ -340,6 +383,10 @@ def test_given_cells_may_not_break_them(fitted, given, message):
         (Computed("bmi", "__import__('os')"), ValueError, "It may hold columns"),
         (Computed("bmi", "bmi + kg"), ValueError, "as an input of itself"),
         (Computed("bmi", "3"), ValueError, "names no column"),
+        (Computed("bmi", "max(kg)"), ValueError, "takes 2 or more arguments"),
+        (Computed("bmi", "abs(kg, m)"), ValueError, "takes 1 argument,"),
+        (Computed("bmi", "round(kg, decimals=1)"), ValueError, "without names"),
+        (Computed("bmi", "land + 1"), TypeError, "cannot be computed from columns"),
         (Computed("bmi", "kg", inputs=["kg"]), ValueError, "has no effect beside"),
         (Computed("bmi", len), TypeError, "list of columns as inputs"),
         (Computed("bmi", 3), TypeError, "text or a function"),
@@ -362,10 +409,18 @@ def test_formulas_are_what_they_are_in_python():
         ("max(a, b) - min(a, 2)", np.maximum(a, b) - np.minimum(a, 2)),
         ("a // b % 2", a // b % 2),
         ("sqrt(a) >= b", np.sqrt(a) >= b),
+        ("max(a, b, 3)", [3, 4]),
+        ("round(a / 3, 1)", [0.3, 1.3]),
     ]:
         formula = Formula(text)
         columns = {"a": a, "b": b}
         np.testing.assert_array_equal(formula(*(columns[name] for name in formula.names)), value)
+
+
+def test_formulas_do_not_write_to_their_columns():
+    a, b, c = np.array([1.0, 4.0]), np.array([2.0, 3.0]), np.array([9.0, 0.0])
+    np.testing.assert_array_equal(Formula("max(a, b, c)")(a, b, c), [9, 4])
+    np.testing.assert_array_equal(c, [9, 0])
 
 
 # Found relations.

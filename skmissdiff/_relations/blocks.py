@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import narwhals.stable.v2 as nw
 import numpy as np
 
 from skmissdiff._encoding.categories import share_codes
 from skmissdiff._relations.relation import FittedRelation, Relation, find_columns, names_of
-from skmissdiff._table.frames import read_table
+from skmissdiff._table.frames import is_frame, read_table
 from skmissdiff._table.schema import Element, Kind
 
 _CHUNK_ROWS = 4096  # whose levels are compared at a time
@@ -100,6 +101,12 @@ class Combinations(Relation):
     def __init__(self, columns, *, allowed=None):
         self.columns = columns
         self.allowed = allowed
+
+    def _as_saved(self):
+        if not is_frame(self.allowed):
+            return self
+        rows = nw.from_native(self.allowed, eager_only=True).rows()
+        return Combinations(self.columns, allowed=list(rows))
 
     def _fit_table(self, table):
         schema = table.schema

@@ -96,6 +96,7 @@ class RelatedEncoder:
         self._inner.fit_table(replace(inner, exact=exact, weight=table.weight))
         self.layout_ = self._inner.layout_
         self.scaler_ = self._inner.scaler_
+        self._relations = [relation._as_saved() for relation in self._relations]
         return self
 
     def encode(self, table, uniforms=None):
@@ -300,7 +301,7 @@ def _by_column(encoder, schema, inner):
     if isinstance(bounds, dict):
         kept = chosen(bounds, "bounds")
         bounds = {key: bounds[key] for key, keep in zip(bounds, kept, strict=True) if keep}
-    if not isinstance(snap, bool | np.bool_):
+    if not isinstance(snap, bool | np.bool_ | str):
         listed = np.asarray(snap).ravel().tolist()
         snap = [key for key, keep in zip(listed, chosen(listed, "snap"), strict=True) if keep]
     return {"bounds": bounds, "snap": snap}

@@ -1,6 +1,8 @@
 """Formulas of columns, such as ``weight / height ** 2``, as text that can be saved and read."""
 
 import ast
+import functools
+import math
 import operator
 import re
 
@@ -23,18 +25,32 @@ _OPERATORS = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+
+
+def _of_all(of_two):
+    """The function of any number of arguments: a third one of NumPy's is where it writes to."""
+    return lambda *arguments: functools.reduce(of_two, arguments)
+
+
+def _round(number, decimals=0):
+    if np.ndim(decimals) or int(decimals) != decimals:
+        raise TypeError("round takes a whole number of decimals")
+    return np.round(number, int(decimals))
+
+
+# With the least and the largest number of arguments.
 FUNCTIONS = {
-    "abs": np.abs,
-    "ceil": np.ceil,
-    "exp": np.exp,
-    "floor": np.floor,
-    "log": np.log,
-    "log10": np.log10,
-    "log2": np.log2,
-    "max": np.maximum,
-    "min": np.minimum,
-    "round": np.round,
-    "sqrt": np.sqrt,
+    "abs": (np.abs, 1, 1),
+    "ceil": (np.ceil, 1, 1),
+    "exp": (np.exp, 1, 1),
+    "floor": (np.floor, 1, 1),
+    "log": (np.log, 1, 1),
+    "log10": (np.log10, 1, 1),
+    "log2": (np.log2, 1, 1),
+    "max": (_of_all(np.maximum), 2, math.inf),
+    "min": (_of_all(np.minimum), 2, math.inf),
+    "round": (_round, 1, 2),
+    "sqrt": (np.sqrt, 1, 1),
 }
 _QUOTED = re.compile(r"`([^`]+)`")
 
@@ -90,6 +106,7 @@ class Formula:
             self._collect(node.left)
             self._collect(node.comparators[0])
         elif isinstance(node, ast.Call) and getattr(node.func, "id", None) in FUNCTIONS:
+            self._check_call(node)
             for argument in node.args:
                 self._collect(argument)
         elif not isinstance(node, ast.Constant) or not isinstance(node.value, int | float | str):
@@ -99,10 +116,27 @@ class Formula:
                 f"numbers, + - * / // % **, a comparison and the functions {known}."
             )
 
+    def _check_call(self, node):
+        """Raise unless a function has as many arguments as it takes."""
+        _, least, most = FUNCTIONS[node.func.id]
+        if node.keywords or not least <= len(node.args) <= most:
+            takes = f"{least}" if least == most else f"{least} or more"
+            takes = "1 or 2" if most == 2 else takes
+            raise ValueError(
+                f"The formula {self.text!r} holds {ast.unparse(node)!r}, but {node.func.id} takes "
+                f"{takes} argument{'s' if most > 1 else ''}, without names."
+            )
+
     def __call__(self, *columns):
         """Return the value for columns in the order of `names`."""
-        with np.errstate(all="ignore"):
-            return self._value(self._tree, dict(zip(self.names, columns, strict=True)))
+        try:
+            with np.errstate(all="ignore"):
+                return self._value(self._tree, dict(zip(self.names, columns, strict=True)))
+        except TypeError as error:  # such as text plus a number
+            raise TypeError(
+                f"The formula {self.text!r} cannot be computed from columns of these kinds: "
+                f"{error}."
+            ) from error
 
     def _value(self, node, columns):
         if isinstance(node, ast.Name):
@@ -112,7 +146,7 @@ class Formula:
         if isinstance(node, ast.UnaryOp):
             return _OPERATORS[type(node.op)](self._value(node.operand, columns))
         if isinstance(node, ast.Call):
-            return FUNCTIONS[node.func.id](*(self._value(a, columns) for a in node.args))
+            return FUNCTIONS[node.func.id][0](*(self._value(a, columns) for a in node.args))
         if isinstance(node, ast.Compare):
             operation, left, right = node.ops[0], node.left, node.comparators[0]
         else:

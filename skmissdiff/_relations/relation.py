@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from skmissdiff._support.unchanged import plain
 from skmissdiff._table.frames import column_index
 
 
@@ -10,10 +11,14 @@ class Relation(BaseEstimator):
     """Something that holds in every row."""
 
     def __eq__(self, other):
-        return type(self) is type(other) and self.get_params() == other.get_params()
+        return type(self) is type(other) and plain(self) == plain(other)
 
     def __hash__(self):
         return hash((type(self).__name__, repr(self)))
+
+    def _as_saved(self):
+        """Return the same relation with parameters that a saved model can hold."""
+        return self
 
     def _fit_table(self, table):
         """Find the columns in a table, and learn what the relation needs to know of them.

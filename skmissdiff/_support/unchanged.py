@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import narwhals.stable.v2 as nw
 import numpy as np
 
 
@@ -11,8 +12,9 @@ def plain(value):
     Parameters
     ----------
     value : object
-        Arrays become lists, what is no number ``["NaN"]``, and a generator of random numbers,
-        which changes while it is used, becomes None as an unknown seed is.
+        Arrays become lists, frames lists of their rows, what is no number ``["NaN"]``, functions
+        their names and what they compute, and a generator of random numbers, which changes
+        while it is used, becomes None as an unknown seed is.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -26,14 +28,28 @@ def plain(value):
         return None
     if hasattr(value, "get_params"):  # relations
         return [type(value).__name__, plain(value.get_params(deep=False))]
+    if nw.dependencies.is_into_dataframe(value):
+        value = nw.from_native(value, eager_only=True).rows()
     if hasattr(value, "__len__"):
         return [plain(item) for item in value]
     if isinstance(value, dt.timedelta):
         return ["timedelta", value // dt.timedelta(microseconds=1)]
     if isinstance(value, dt.datetime):
         return ["datetime", value.isoformat(timespec="microseconds")]
+    if callable(value):
+        return ["function", *_in_words(value)]
     text = str(value)  # a date, a decimal, or the null of pandas
     return ["NaN"] if text == "<NA>" else [type(value).__name__, text]
+
+
+def _in_words(function):
+    """A function in words that are the same in another process, as its address is not."""
+    code = getattr(function, "__code__", None)
+    words = [getattr(function, "__module__", None), getattr(function, "__qualname__", None)]
+    if code is None:
+        return words
+    constants = [repr(constant) for constant in code.co_consts if not hasattr(constant, "co_code")]
+    return [*words, code.co_code.hex(), *code.co_names, *constants]
 
 
 def parameters(estimator):
