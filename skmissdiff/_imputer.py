@@ -747,7 +747,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         # Behind the numbers that `_settle` takes.
         first = 2 * n_columns + getattr(self.encoder_, "n_blocks", 0)
         uniforms = noise.uniform(first + donors.n_uniforms)
-        drawn = donors.draw(drawn, ~np.isnan(codes), numbers, uniforms[:, first:])
+        known, layout = ~np.isnan(codes), self.encoder_.layout_
+        # A number that does not apply beside a drawn or observed value is none to lend.
+        known[:, layout.spiked_numbers] |= drawn[:, layout.spike_codes] > 0.5
+        drawn = donors.draw(drawn, known, numbers, uniforms[:, first:])
         return drawn, uniforms[:, :n_columns]
 
     def _draws(self, table, asked, numbers, seed, labels=None, like=None):
