@@ -164,9 +164,15 @@ def test_layout_of_a_spiked_column():
 def test_what_a_spike_is():
     others = np.arange(1.0, 101)
     bounds = (-np.inf, np.inf)
-    assert find_spike(np.r_[np.zeros(50), others], None, bounds) == Spike(0, -np.inf, np.inf)
-    assert find_spike(np.r_[np.zeros(50), others], None, (0, 100)) == Spike(0, 1, 100)
-    assert find_spike(np.r_[np.full(50, 100.0), others[:-1]], None, (1, 100)) == Spike(100, 1, 99)
+    spike = find_spike(np.r_[np.zeros(50), others], None, bounds)
+    assert (spike.value, spike.low, spike.high) == (0, -np.inf, np.inf)
+    spike = find_spike(np.r_[np.zeros(50), others], None, (0, 100))
+    assert (spike.value, spike.low, spike.high) == (0, 1, 100)
+    assert_allclose(spike.ways, np.linspace(1 / 50.5, 1, 11))
+    spike = find_spike(np.r_[np.full(50, 100.0), others[:-1]], None, (1, 100))
+    assert (spike.value, spike.low, spike.high) == (100, 1, 99)
+    assert_allclose(spike.ways, np.linspace(1 / 50, 1, 11))
+    assert find_spike(np.r_[np.full(50, 40.0), others], None, bounds).ways == Spike(0, 0, 0).ways
     assert find_spike(np.r_[np.zeros(20), others], None, bounds) is None  # too rare
     assert find_spike(np.r_[np.zeros(50), others], None, (1, 100)) is None  # not wanted
     assert find_spike(np.r_[np.zeros(50), np.ones(50)], None, bounds) is None  # yes and no
@@ -185,7 +191,10 @@ def test_both_kinds_become_one_number():
     assert_allclose(spike.decode(codes, others, "mode"), [10, 10, 0, 0, np.nan])
     # Of 0 with a quarter and an exponential beside it: the third that half of all is above.
     median = -np.log(0.5 / 0.75) / np.log(2) * 10
-    assert_allclose(spike.decode(codes, others, "median"), [10, median, 0, 0, np.nan])
+    assert_allclose(spike.decode(codes, others, "median"), [10, median, 0, 0, np.nan], atol=0.02)
+    # Others far from the value, and close to each other, hardly move.
+    far = find_spike(np.r_[np.zeros(30), np.linspace(9, 11, 70)], None, (0, 50))
+    assert far.decode(codes[1:2], others[:1], "median")[0] > 9.5
     assert_allclose(spike.decode(codes[:1], np.array([-3.0]), "mode"), [1])
 
 

@@ -13,6 +13,8 @@ LEAST_SHARE = 0.2  # of the observed cells that hold the value
 FEWEST_OTHERS = 30  # cells that hold another one
 FEWEST_VALUES = 5  # different ones of these
 CERTAIN = 0.95  # probability of the value from which on it is the mean, too
+# Quantiles of the others, from the side of the value, that a median of both kinds may be.
+QUANTILES = np.linspace(0, 0.5, 11)
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,14 @@ class Spike:
         The one that occurs very often.
     low, high : float
         Range of the other numbers.
+    ways : tuple of float
+        How far the others' `QUANTILES` are from the value, where their median is 1 away.
     """
 
     value: float
     low: float
     high: float
+    ways: tuple[float, ...] = tuple((-np.log2(1 - QUANTILES)).tolist())  # of an exponential
 
     def encode(self, values, out):
         """Write the codes of "the value" and "another one", NaN where there is none."""
@@ -59,9 +64,10 @@ class Spike:
             mixed = share * self.value + (1 - share) * others
             return np.where(share > CERTAIN, self.value, mixed)
         if how == "median":
-            # Between the value and the median of the others, as far as this quantile of an
-            # exponential distribution is: with no share of the value 1, with half of it 0.
-            way = 1 + np.log2(np.maximum(1 - share, 0.5))
+            # Half of all is this share of the others, from the side of the value: between it and
+            # their median, as far as in the table. With half a share of the value it is its own.
+            least = np.maximum(0.5 - share, 0) / np.maximum(1 - share, 0.5)
+            way = np.interp(least, QUANTILES, self.ways)
             others = self.value + way * (others - self.value)
         return np.where(share >= 0.5, self.value, others + 0 * share)
 
@@ -91,4 +97,16 @@ def find_spike(values, weight, bounds):
     # Where the value is the end of the range, others begin beside it: 0.3 is not to become 0.
     low = others.min() if value == low else low
     high = others.max() if value == high else high
-    return Spike(float(value), float(low), float(high)) if low <= high else None
+    if low > high:
+        return None
+    ways = _ways(values[values != value], value)
+    return Spike(float(value), float(low), float(high), *([ways] if ways else []))
+
+
+def _ways(others, value):
+    """How far quantiles are from the value, relative to the median; None if it is among them."""
+    low, high = np.quantile(others, [0.05, 0.95])
+    if low <= value <= high:
+        return None
+    away = np.quantile(np.abs(others - value), QUANTILES)
+    return tuple((away / away[-1]).tolist())
