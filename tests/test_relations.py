@@ -307,6 +307,15 @@ def test_the_papers_method_keeps_them():
     assert_kept(MissDiffSampler(relations=RELATIONS, **params).fit(gaps).sample(30))
 
 
+def test_a_solution_beyond_what_was_seen_is_found():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.uniform(50, 60, 60), rng.uniform(1.6, 1.7, 60)])
+    X = np.column_stack([X, X[:, 0] / X[:, 1] ** 2])
+    sampler = MissDiffSampler(relations=[Computed(2, "x0 / x1 ** 2")], **QUICK).fit(X)
+    rows = sampler.sample(20, given={2: 40.0})
+    np.testing.assert_allclose(rows[:, 0] / rows[:, 1] ** 2, 40, rtol=1e-5)
+
+
 def test_a_function_of_categories():
     def band(age):
         return np.where(age >= 18, "adult", "child")
@@ -463,6 +472,18 @@ def test_nothing_is_found_where_nothing_is(seed):
         clinic(20),  # too few rows
     ):
         assert find_relations(X) == []
+
+
+def test_relations_that_share_columns_do_not_undo_each_other():
+    """An end of which the start is solved for may lie beyond the starts that were seen."""
+    rng = np.random.default_rng(0)
+    start, stay = rng.integers(0, 5, (2, 200)).astype(float)
+    X = np.column_stack([start, start + stay, stay])
+    relations = [Order([0, 1]), Computed(2, "x1 - x0")]
+    for order in (relations, relations[::-1]):
+        rows = MissDiffSampler(relations=order, **QUICK).fit(X).sample(200, given={2: 0})
+        np.testing.assert_array_equal(rows[:, 1] - rows[:, 0], 0)
+        assert (rows[:, 0] > 4).any()
 
 
 # Any table.

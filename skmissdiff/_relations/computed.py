@@ -12,6 +12,7 @@ from skmissdiff._table.ticks import INTEGER
 _DAY = 86400  # seconds
 _CHUNK_ROWS = 2048  # that are solved at a time
 _GRID_POINTS = 129  # where a solution is looked for
+_FAR = 10  # times the range of a column: how far from it
 _BISECTIONS = 60
 _RELATIVE_ERROR = 1e-6
 
@@ -291,9 +292,14 @@ class FittedComputed(FittedRelation):
         n_rows = len(target)
         low, high = self._ranges[self.columns[k]]
         span = (high - low) or abs(high) or 1.0
-        first = low - span if low < 0 else max(low - span, 0.0)
-        grid = np.linspace(first, high + span, _GRID_POINTS)
-        many = [np.repeat(column, _GRID_POINTS) for column in inputs]
+        least = -np.inf if low < 0 else 0.0
+        # Close to what was seen, and less closely far from it.
+        near, far = (
+            np.linspace(max(low - reach, least), high + reach, _GRID_POINTS)
+            for reach in (span, _FAR * span)
+        )
+        grid = np.unique(np.concatenate([near, far]))
+        many = [np.repeat(column, len(grid)) for column in inputs]
         many[k] = np.tile(grid, n_rows)
         above = self._value(many).astype(np.float64).reshape(n_rows, -1) - target[:, None]
         finite = np.isfinite(above[:, 1:]) & np.isfinite(above[:, :-1])

@@ -121,23 +121,21 @@ class FittedOrder(FittedRelation):
         for k, j in enumerate(self.columns):
             free = ~known[:, k]
             cells.columns[j][free] = axis.back(j, places[free, k])
+        # Back to whole days and the like, and into the ranges of the columns.
+        self._place(axis, cells, places, known, np.flatnonzero(~known.all(axis=1)))
 
     def keep(self, cells, limits):
         axis = Axis(cells.table, self.columns, limits.ranges, limits.allowed, limits.is_draw)
         places, known = self._places(axis, cells.columns, cells.known)
         wrong = self._falls(axis, places).any(axis=1) & ~known.all(axis=1)
-        if limits.is_draw:  # what was rebuilt has left the grid of its column
-            wrong |= ~known.all(axis=1)
-        rows = np.flatnonzero(wrong)
+        # Only these: others may have been moved by another relation, out of their range.
+        self._place(axis, cells, places, known, np.flatnonzero(wrong))
+
+    def _place(self, axis, cells, places, known, rows):
+        """Place the free cells of rows, from the first column to the last."""
         if not len(rows):
             return
-        part = cells.take(rows)
-        self._place(axis, part, places[rows], known[rows])
-        for j in self.columns:
-            cells.columns[j][rows] = part.columns[j]
-
-    def _place(self, axis, part, places, known):
-        """Place the free cells of rows, from the first column to the last."""
+        part, places, known = cells.take(rows), places[rows], known[rows]
         wanted = _in_order(places, known)
         low_end, high_end = axis.ends
         n_rows, n_columns = places.shape
@@ -163,6 +161,8 @@ class FittedOrder(FittedRelation):
                 part.columns[j][free] = values
                 at[free] = axis.of(j, values)
             below = np.maximum(below, axis.beyond(at, self.strict))
+        for j in self.columns:
+            cells.columns[j][rows] = part.columns[j]
 
     def _falls(self, axis, places):
         """Where a column is not above the one before."""
