@@ -24,7 +24,7 @@ from .loss import masked_loss
 from .networks import Dropout, bin_edges
 from .optimiser import OptimiserSettings
 from .processes import ALONE, Processes
-from .recipe import FACTOR_SHARE, MAX_DONOR_ROWS, MAX_FACTOR_ROWS, Options, Recipe, recipe_for
+from .recipe import FACTOR_SHARE, MAX_DONOR_ROWS, Options, Recipe, factor_rows, recipe_for
 from .sampling import draw, draw_sigmas
 from .shrinkage import Validation, choose_donors, judge, leave_out, nothing, validation_checks
 from .stochastic_em import StochasticEM
@@ -204,7 +204,7 @@ def start_from_factors(
     factors: FactorModel | None = None,
 ) -> PreconditionedDenoiser:
     """The denoiser before any training: the linear-Gaussian imputer."""
-    chosen = torch.randperm(len(rows.x), generator=generator)[:MAX_FACTOR_ROWS]
+    chosen = torch.randperm(len(rows.x), generator=generator)[: factor_rows(layout.n_codes)]
     seen = rows.mask[chosen].any(0)
     # A code that only the other rows observe needs all of them.
     some = rows if not seen.all() or len(chosen) == len(rows.x) else rows.at(chosen)

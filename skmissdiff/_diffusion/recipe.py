@@ -16,7 +16,7 @@ import torch
 RANKS = (2, 4, 8, 16, 32)  # tried by held-out likelihood
 MIN_RANK_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
 MAX_RANK_ROWS = 1500  # enough rows to choose a rank
-MAX_FACTOR_ROWS = 20_000  # bounds its seconds
+MAX_FACTOR_ROWS, MAX_FACTOR_CODES = 20_000, 2_000_000  # rows, and their codes: bound its seconds
 RIDGE = 2.0  # precision of the prior of loadings, in specific variances
 MIN_PSI = 1e-4  # of a variance of 1: columns that repeat others stay invertible
 FACTOR_SHARE = 0.4  # of max_time, at most
@@ -179,6 +179,11 @@ def n_networks(n_rows: int, n_codes: int) -> int:
     """Networks that are averaged: as many as the rows are few."""
     by_rows, by_codes = round(NETWORK_ROWS / max(n_rows, 1)), NETWORK_CODES // n_codes
     return max(1, min(MOST_NETWORKS, by_rows, by_codes))
+
+
+def factor_rows(n_codes: int) -> int:
+    """Rows that the factor analysis looks at: fewer of wide tables, whose steps are dear."""
+    return min(MAX_FACTOR_ROWS, MAX_FACTOR_CODES // n_codes)
 
 
 def n_steps(n_rows: int, n_columns: int, options: Options) -> int:

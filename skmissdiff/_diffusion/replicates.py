@@ -24,13 +24,13 @@ from .factor_analysis import FactorModel, posterior_covariance
 from .masked import fit_factors, fit_masked
 from .recipe import (
     CHECKPOINTS,
-    MAX_FACTOR_ROWS,
     MIN_PSI,
     REPLICATE_CHANGE,
     REPLICATE_MAX_ITER,
     REPLICATE_RIDGE,
     Options,
     Recipe,
+    factor_rows,
     recipe_for,
 )
 from .training import Clock
@@ -60,7 +60,7 @@ def replicates(
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     weights = torch.stack([bootstrap_weights(len(rows.x), g) for g in generators])
-    few = slice(MAX_FACTOR_ROWS)  # of rows in an order that means nothing
+    few = slice(factor_rows(fitted.layout.n_codes))  # of rows in an order that means nothing
     models = refit_factors(fitted.factors, rows.x[few], rows.mask[few], weights[:, few])
     recipe = short_recipe(recipe_of(rows, fitted.layout, options, device), curve)
     is_linear = recipe.max_iter == 0 or not (fitted.alpha_mean.any() or fitted.alpha_noised.any())
@@ -88,7 +88,7 @@ def refits(
         generator = torch.Generator().manual_seed(seed)
         weights = bootstrap_weights(len(rows.x), generator)
         weighted = rows._replace(weight=weights)
-        some = weighted.at(torch.arange(min(len(rows.x), MAX_FACTOR_ROWS)))
+        some = weighted.at(torch.arange(min(len(rows.x), factor_rows(layout.n_codes))))
         start = fit_factors(some, recipe, generator, Clock(1))
         models = refit_factors(start, some.x, some.mask, weights[None, : len(some.x)])
         factors = FactorModel(*(part[0] for part in models))

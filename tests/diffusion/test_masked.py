@@ -206,7 +206,7 @@ def test_the_shrinkage_of_the_best_checkpoint_is_kept(monkeypatch):
 
 
 def test_many_rows_are_not_needed_for_the_factor_analysis(monkeypatch):
-    monkeypatch.setattr(masked, "MAX_FACTOR_ROWS", 50)
+    monkeypatch.setattr(masked, "factor_rows", lambda n_codes: 50)
     spy = Spy(monkeypatch, "fit_factor_analysis")
     rows = some_table()
     fitted(rows, some_recipe(max_iter=0))

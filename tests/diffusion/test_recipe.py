@@ -20,6 +20,7 @@ from skmissdiff._diffusion.recipe import (
     Mixture,
     Options,
     between,
+    factor_rows,
     largeness,
     n_networks,
     n_steps,
@@ -179,3 +180,8 @@ def test_bfloat16_is_for_processors_that_have_it(monkeypatch):
 def test_fast_bfloat16_is_asked_of_torch(monkeypatch, found, fast):
     monkeypatch.setattr(recipe.torch.cpu, "get_capabilities", lambda: found, raising=False)
     assert recipe.has_fast_bfloat16() is fast
+
+
+def test_wide_tables_have_fewer_rows_for_the_factor_analysis():
+    assert factor_rows(10) == factor_rows(100) == 20_000
+    assert factor_rows(500) == 4000
