@@ -353,6 +353,7 @@ class BaseMissDiff(BaseEstimator):
 
     def _read(self, X):
         """A table to be completed, checked against the one that was fitted."""
+        self._refuse_stream(X)
         table = validate_table(
             self,
             X,
@@ -363,6 +364,16 @@ class BaseMissDiff(BaseEstimator):
         )
         self.encoder_.warn_unseen(table)
         return table
+
+    def _refuse_stream(self, X):
+        """Raise if a table comes batch by batch, where it has to be in memory."""
+        if is_stream(X):
+            completes = hasattr(self, "transform_batches")
+            raise TypeError(
+                f"X comes batch by batch, as a {type(X).__name__}, and has to be in memory here. "
+                f"{'Use fit and transform_batches, or read' if completes else 'Read'} it into a "
+                "frame or an array."
+            )
 
     def _model(self):
         """The network where it is to compute, for one use."""

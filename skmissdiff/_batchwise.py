@@ -4,6 +4,8 @@ import copy
 import importlib
 from numbers import Integral
 
+import numpy as np
+
 from skmissdiff._draws.labels import NumberLabels, RowLabels
 from skmissdiff._stream.parts import (
     as_record_batches,
@@ -102,9 +104,9 @@ class Completion:
             Of the same library, columns, order and index.
         """
         self.check_names(column_names(native))
-        if native.shape[0] == 0:
-            return native
         imputer = self._imputer
+        if native.shape[0] == 0:
+            return imputer._with_indicator(native, np.zeros((0, len(self._names)), dtype=bool))
         table = validate_table(
             imputer,
             chosen_columns(native, self._names),

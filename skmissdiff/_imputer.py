@@ -341,6 +341,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         X_completed : ndarray or dataframe of shape (n_samples, n_features_out)
             What ``fit(X).transform(X)`` gives.
         """
+        self._refuse_stream(X)  # before it is learnt from
         fitted = self.fit(X, sample_weight=sample_weight)
         return fitted.transform(X, impute_columns=impute_columns, where=where)
 
@@ -800,12 +801,15 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             # Fitted without names: a frame's own ones would not be those that
             # `get_feature_names_out` tells.
             completed = to_array(completed)
+        self._check_indicator_names(table.schema.names)
+        return self._with_indicator(completed, table.missing)
+
+    def _with_indicator(self, completed, missing):
+        """The table and, if that is asked for, where the columns of `indicator_` had gaps."""
         if not self.add_indicator:
             return completed
-        self._check_indicator_names(table.schema.names)
         names = check_feature_names_in(self, None)[self._has_missing]
-        flags = self.indicator_.transform(np.where(table.missing, np.nan, 0.0))
-        return append_columns(completed, indicator_names(names), flags)
+        return append_columns(completed, indicator_names(names), missing[:, self._has_missing])
 
 
 class Gaps:

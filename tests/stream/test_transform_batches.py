@@ -313,6 +313,29 @@ def test_empty_sources(imputer, table):
     assert empty.empty
 
 
+@pytest.mark.parametrize("convert", [pa.Table.to_pandas, pl.from_arrow])
+def test_parts_without_rows_have_the_columns_of_the_others(table, convert):
+    imputer = MissDiffImputer(add_indicator=True, max_iter=0, random_state=0).fit(table)
+    complete = imputer.for_partitions()
+    some, none = complete(convert(table.slice(0, 9))), complete(convert(table.slice(0, 0)))
+    assert list(none.columns) == list(some.columns)
+    assert "missingindicator_" in none.columns[-1]
+    assert len(none) == 0
+    assert none[none.columns[-1]].dtype == some[some.columns[-1]].dtype
+
+
+def test_what_takes_no_stream_says_so_at_once(imputer, table, monkeypatch):
+    stream = table.to_batches()
+    for use in (imputer.transform, imputer.multiple_impute, imputer.score):
+        with pytest.raises(TypeError, match=r"batch by batch.*transform_batches"):
+            use(stream)
+    monkeypatch.setattr("skmissdiff._base.train_denoiser", None)
+    with pytest.raises(TypeError, match=r"batch by batch.*transform_batches"):
+        MissDiffImputer().fit_transform(stream)
+    with pytest.raises(TypeError, match="Read it into a frame"):
+        imputer.to_sampler().score_samples(stream)
+
+
 def test_a_saved_model_travels_once(imputer, keyed, tmp_path):
     complete = imputer.for_partitions(key="key", draw=0, path=tmp_path / "model.npz")
     sent = pickle.dumps(complete)
