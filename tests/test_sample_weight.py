@@ -84,6 +84,20 @@ def test_only_ratios_matter_and_zero_is_not_there():
     assert imputer.encoder_.schema_.columns[0].maximum < 100
 
 
+@pytest.mark.parametrize("factor", [0.5, 3, 1 / 3])
+def test_only_ratios_matter_to_ranks(factor):
+    table, weight, _ = survey(80)
+    rows = weight > 0
+    imputer = MissDiffImputer(max_iter=0, scaling="quantile", random_state=0)
+    for own in (np.rint(weight), np.full(len(table), 1.0), weight + 0.123):
+        one = imputer.fit(table[rows], sample_weight=own[rows]).transform(table)
+        other = imputer.fit(table[rows], sample_weight=factor * own[rows]).transform(table)
+        assert_allclose(one[["x", "y"]], other[["x", "y"]], rtol=1e-9, atol=1e-9)
+    plain = imputer.fit(table).transform(table)
+    alike = imputer.fit(table, sample_weight=np.full(len(table), 2.0)).transform(table)
+    pd.testing.assert_frame_equal(alike, plain, rtol=0, atol=0)
+
+
 def test_frames_of_polars_lose_rows_of_weight_zero_too():
     table, weight, _ = survey(40)
     weight[::2] = 0

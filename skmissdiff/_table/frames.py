@@ -15,7 +15,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from skmissdiff._support.sklearn_private import safe_indexing
-from skmissdiff._support.weights import check_weights
+from skmissdiff._support.weights import check_weights, in_least_terms
 from skmissdiff._table.clock import LARGEST_WHOLE
 from skmissdiff._table.columns import is_nan_like, read_column
 from skmissdiff._table.schema import Kind, TableSchema
@@ -231,7 +231,7 @@ def declared_kinds(categorical_features, names):
 
 
 def weighed_rows(X, sample_weight):
-    """Return the rows of `X` that count, and how often each does, None without weights.
+    """Return the rows of `X` that count, and how often each does, None if all do alike.
 
     Parameters
     ----------
@@ -240,13 +240,17 @@ def weighed_rows(X, sample_weight):
         A row of weight 0 is as if it were not there.
     """
     weight = check_weights(sample_weight, X)
-    if weight is None or (weight > 0).all():
-        return X, weight
+    if weight is None:
+        return X, None
+    counts = weight > 0
+    least = in_least_terms(weight[counts])
+    if counts.all():
+        return X, least
     if is_frame(X):
-        X = nw.to_native(nw.from_native(X, eager_only=True).filter((weight > 0).tolist()))
+        X = nw.to_native(nw.from_native(X, eager_only=True).filter(counts.tolist()))
     else:
-        X = safe_indexing(X, np.flatnonzero(weight > 0))
-    return X, weight[weight > 0]
+        X = safe_indexing(X, np.flatnonzero(counts))
+    return X, least
 
 
 def _prepared(table, categorical_features):
