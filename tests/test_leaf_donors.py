@@ -7,6 +7,7 @@ from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
 from skmissdiff._draws import leaf_donors
 from skmissdiff._draws.leaf_donors import (
     CHOICES,
+    LARGEST_LINEAR_ERROR,
     N_SETS,
     SHARE,
     LeafDonors,
@@ -77,6 +78,20 @@ def test_a_line_asks_for_a_linear_prediction_and_a_step_does_not():
     assert leaf_rows is None
     is_linear, _ = choose(features, np.round(2 * np.abs(features[:, 0])) % 3, rng())
     assert not is_linear
+
+
+def test_a_linear_prediction_has_to_be_clearly_better(monkeypatch):
+    features = rng(1).normal(size=(400, 3))
+    values = features.sum(axis=1) + 0.3 * rng(2).normal(size=400)
+    errors = []
+    for choice in (CHOICES[0], CHOICES[-1]):
+        tree = grow(features[::2], values[::2], *choice, rng())
+        errors.append(tree.crps(features[1::2], values[1::2]))
+    ratio = errors[1] / errors[0]
+    assert ratio < LARGEST_LINEAR_ERROR
+    for largest, expected in ((ratio + 0.1, True), (ratio - 0.1, False)):
+        monkeypatch.setattr(leaf_donors, "LARGEST_LINEAR_ERROR", largest)
+        assert choose(features, values, rng())[0] == expected
 
 
 def fitted(table, gaps):
