@@ -261,6 +261,9 @@ def test_combinations_of_a_frame_are_saved_and_compared_by_their_rows(tmp_path):
     allowed = pd.DataFrame({"city": ["Ulm", "Wien"], "land": ["D", "A"]})
     X = pd.concat([allowed, allowed.assign(land=None)] * 20, ignore_index=True)
     relation = Combinations(["city", "land"], allowed=allowed)
+    turned = Combinations(["city", "land"], allowed=allowed[["land", "city"]])
+    completed = MissDiffImputer(relations=[turned], **QUICK).fit_transform(X)
+    assert completed.drop_duplicates().values.tolist() == [["Ulm", "D"], ["Wien", "A"]]
     assert relation == Combinations(["city", "land"], allowed=allowed.copy())
     assert relation != Combinations(["city", "land"], allowed=allowed[::-1])
     imputer = MissDiffImputer(relations=[relation], **QUICK).fit(X)
@@ -327,9 +330,29 @@ def test_a_function_of_categories():
     relations = [Computed("band", band, inputs=["age"]), Computed("old", "age > 60")]
     imputer = MissDiffImputer(relations=relations, **QUICK).fit(gaps)
     completed = imputer.transform(gaps)
-    known = gaps["age"].notna()
-    assert (completed["band"] == band(completed["age"]))[known].all()
-    assert (completed["old"] == (completed["age"] > 60))[known].all()
+    for table in (completed, *imputer.multiple_impute(gaps, 2)):
+        assert (table["band"] == band(table["age"])).all()
+        assert (table["old"] == (table["age"] > 60)).all()
+
+
+@pytest.mark.parametrize("decimals", [0, 2, 17])
+def test_a_known_comparison_moves_what_it_compares(decimals):
+    rng = np.random.default_rng(0)
+    age = rng.uniform(0, 80, 120).round(decimals)
+    X = pd.DataFrame({"age": age, "old": (age >= 60) * 1.0, "day": pd.Timestamp("2024-01-01")})
+    X["day"] += pd.to_timedelta(rng.integers(0, 100, 120), "D")
+    X["late"] = X["day"] > pd.Timestamp("2024-03-01")
+    gaps = X.assign(age=X["age"].where(rng.random(120) < 0.6))
+    gaps["day"] = X["day"].where(rng.random(120) < 0.6)
+
+    def late(day):
+        return day > 19783  # days since 1970, of 2024-03-01
+
+    relations = [Computed("old", "age >= 60"), Computed("late", late, inputs=["day"])]
+    imputer = MissDiffImputer(relations=relations, **QUICK).fit(gaps)
+    for table in (imputer.transform(gaps), *imputer.multiple_impute(gaps, 2)):
+        assert ((table["age"] >= 60) == table["old"]).all()
+        assert ((table["day"] > pd.Timestamp("2024-03-01")) == table["late"]).all()
 
 
 # What cannot be.
@@ -392,6 +415,12 @@ def test_given_cells_may_not_break_them(fitted, given, message):
         (Computed("bmi", "__import__('os')"), ValueError, "It may hold columns"),
         (Computed("bmi", "bmi + kg"), ValueError, "as an input of itself"),
         (Computed("bmi", "3"), ValueError, "names no column"),
+        (
+            FixedSum(["p1", "p2"], total="100"),
+            TypeError,
+            "total of FixedSum must be a finite number",
+        ),
+        (FixedSum(["p1", "p2"], total=np.nan), TypeError, "must be a finite number"),
         (Computed("bmi", "max(kg)"), ValueError, "takes 2 or more arguments"),
         (Computed("bmi", "abs(kg, m)"), ValueError, "takes 1 argument,"),
         (Computed("bmi", "round(kg, decimals=1)"), ValueError, "without names"),

@@ -136,6 +136,11 @@ class Combinations(Relation):
 def _read_allowed(allowed, table, columns):
     """The combinations of the user as a table of the columns, on their clocks."""
     schema = replace(table.schema, columns=tuple(table.schema.columns[j] for j in columns))
+    if is_frame(allowed) and schema.names is not None:
+        frame = nw.from_native(allowed, eager_only=True)
+        names = names_of(table.schema, columns)
+        if set(frame.columns) == set(names):  # whatever their order
+            allowed = nw.to_native(frame.select(names))
     if not hasattr(allowed, "shape"):
         items = [tuple(item) for item in allowed]
         wrong = [item for item in items if len(item) != len(columns)]

@@ -233,6 +233,8 @@ class FittedComputed(FittedRelation):
             if len(rows):
                 *inputs, target = self._numbers(cells, rows)
                 self._solve(cells, rows[~self._agrees(cells.table, inputs, target)], k)
+                *inputs, target = self._numbers(cells, rows)
+                self._move_in(cells, rows[~self._agrees(cells.table, inputs, target)], k)
 
     def _compute(self, cells, rows, *, is_certain):
         """Fill the target of rows; take it for known if its inputs are."""
@@ -271,6 +273,59 @@ class FittedComputed(FittedRelation):
             if is_certain:
                 cells.known[part[found], j] = True
 
+    def _move_in(self, cells, rows, k):
+        """Move one input of rows to the nearest place where the target is what is computed.
+
+        For what has no root: the ages above 60 begin somewhere, and all of them will do.
+        """
+        table, j = cells.table, self.columns[k]
+        if table.schema.columns[j].is_categorical:
+            return
+        grid = self._grid(k)
+        for start in range(0, len(rows), _CHUNK_ROWS):
+            part = rows[start : start + _CHUNK_ROWS]
+            *inputs, target = self._numbers(cells, part)
+            wanted = inputs[k].astype(np.float64)
+
+            def agrees(places, inputs=inputs, target=target):
+                return self._agrees(table, [*inputs[:k], places, *inputs[k + 1 :]], target)
+
+            distance = np.full((len(part), len(grid)), np.inf)
+            for column, place in zip(distance.T, grid, strict=True):
+                own = agrees(np.full(len(part), place))
+                column[own] = np.abs(place - wanted[own])
+            found = grid[distance.argmin(axis=1)]
+            inside, outside = found, wanted
+            for _ in range(_BISECTIONS):
+                middle = (inside + outside) / 2
+                is_in = agrees(middle)
+                inside, outside = np.where(is_in, middle, inside), np.where(is_in, outside, middle)
+            further = inside + self._step(table, j) * np.sign(found - wanted)
+            left = np.ones(len(part), dtype=bool)
+            for places in (inside, further, found):  # rounding may lead out of the first
+                values, fits = self._written(table, j, places)
+                moved = left & fits & agrees(self._natural(table, j, values))
+                cells.columns[j][part[moved]] = values[moved]
+                left &= ~moved
+
+    def _step(self, table, j):
+        """How far apart the numbers of a column are, in natural units, 0 where they are dense."""
+        if table.schema.columns[j].clock is not None:
+            return np.diff(self._natural(table, j, np.array([0.0, 1.0])))[0]
+        decimals = self._decimals[j]
+        return 0.0 if decimals is None else 10.0**-decimals
+
+    def _grid(self, k):
+        """Places for an input: close to each other where some were seen, less so far away."""
+        low, high = self._ranges[self.columns[k]]
+        span = (high - low) or abs(high) or 1.0
+        least = -np.inf if low < 0 else 0.0
+        near, far = (
+            np.linspace(max(low - reach, least), high + reach, _GRID_POINTS)
+            for reach in (span, _FAR * span)
+        )
+        return np.unique(np.concatenate([near, far]))
+
     def _root(self, inputs, target, k, wanted):
         """Where the function is the target, as an input varies: the only place, or the nearest.
 
@@ -290,15 +345,7 @@ class FittedComputed(FittedRelation):
         found : ndarray of bool, shape (n_rows,)
         """
         n_rows = len(target)
-        low, high = self._ranges[self.columns[k]]
-        span = (high - low) or abs(high) or 1.0
-        least = -np.inf if low < 0 else 0.0
-        # Close to what was seen, and less closely far from it.
-        near, far = (
-            np.linspace(max(low - reach, least), high + reach, _GRID_POINTS)
-            for reach in (span, _FAR * span)
-        )
-        grid = np.unique(np.concatenate([near, far]))
+        grid = self._grid(k)
         many = [np.repeat(column, len(grid)) for column in inputs]
         many[k] = np.tile(grid, n_rows)
         above = self._value(many).astype(np.float64).reshape(n_rows, -1) - target[:, None]

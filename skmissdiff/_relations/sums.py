@@ -1,5 +1,6 @@
 """Parts that add up: percentages to 100, amounts to a total."""
 
+from decimal import Decimal
 from numbers import Real
 
 import numpy as np
@@ -62,6 +63,9 @@ class FixedSum(Relation):
             raise ValueError("FixedSum takes either total, a number, or column, the name of one.")
         if not isinstance(self.tolerance, Real) or not self.tolerance >= 0:
             raise ValueError(f"tolerance of FixedSum must be 0 or more, got {self.tolerance!r}.")
+        is_number = isinstance(self.total, Real | Decimal) and np.isfinite(float(self.total))
+        if self.column is None and not is_number:
+            raise TypeError(f"total of FixedSum must be a finite number, got {self.total!r}.")
         columns = find_columns(schema, self.columns, "FixedSum")
         names = " + ".join(map(str, names_of(schema, columns)))
         if self.column is None:
