@@ -220,3 +220,11 @@ def test_best_guesses_are_whole_if_asked(how):
     assert (plain["n"] % 1 != 0).any()
     assert_array_equal(done["n"], np.rint(plain["n"]))
     pd.testing.assert_series_equal(done["half"], plain["half"])
+
+
+def test_marks_on_a_scale_have_no_spike():
+    marks = np.random.default_rng(0).integers(1, 11, size=500).astype(float)
+    marks[:250] = 1.0
+    assert find_spike(marks, None, (1.0, 10.0)) is None
+    amounts = np.where(marks > 1, marks + np.random.default_rng(1).random(500), 0.0)
+    assert find_spike(amounts, None, (0.0, 11.0)).value == 0.0

@@ -74,7 +74,7 @@ class Clock:
 
     def share_done(self, n_steps: int) -> float:
         """From 0 at the start of the loop to 1 at its end."""
-        by_steps = n_steps / self.max_iter
+        by_steps = n_steps / self.max_iter if self.max_iter else 1.0
         if self.max_time is None:
             return by_steps
         whole = self.started + self.max_time - self.loop_started
