@@ -380,8 +380,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             Shifts of what is drawn, by column: ``{"bmi": -2}`` says that missing values of bmi
             are 2 lower than those that are observed beside equal cells. In the units of the
             column, durations for dates. The other missing cells of a row are then drawn given
-            the shifted ones. These keep to no `bounds` and no `snap`. It tells how much of a
-            conclusion rests on cells being missing at random; see
+            the shifted ones. These keep to no `bounds`, `snap` or `relations`. It tells how much
+            of a conclusion rests on cells being missing at random; see
             `skmissdiff.inference.tipping_point`.
         impute_columns : array-like or None, default=None
             Which columns are filled, as in `transform`.

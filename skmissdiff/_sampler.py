@@ -322,7 +322,7 @@ class MissDiffSampler(BaseMissDiff):
             return tables
         # Its types are those of a row without gaps.
         (row,) = fitted._batches(1, None, None, False, random_state)
-        return record_batches(tables, row, fitted._get_names())
+        return record_batches(tables, row, fitted._get_names(), fitted.missing_values)
 
     def score_samples(self, X):
         """How likely each row is: a bound on the log density of its observed cells.

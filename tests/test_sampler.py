@@ -344,6 +344,21 @@ def test_arrow_batches_with_gaps_keep_their_types():
     assert table["m"].null_count > 0
 
 
+@pytest.mark.parametrize("library", ["array", "pandas"])
+def test_text_for_missing_numbers_is_null_in_arrow(library):
+    frame = pd.DataFrame({"m": np.arange(200.0), "c": ["u", "v"] * 100}).astype(object)
+    frame.loc[::20, :] = "?"
+    table = frame if library == "pandas" else frame.to_numpy()
+    sampler = MissDiffSampler(max_iter=0, missing_values="?", random_state=0).fit(table)
+    reader = sampler.sample_batches(100, 9, keep_missing=True, as_arrow=True)
+    drawn = reader.read_all()
+    assert drawn.schema.types[0] == pa.float64()
+    assert drawn.column(0).null_count > 0
+    assert "?" in drawn.column(1).to_pylist()
+    plain = pd.DataFrame(sampler.sample(100, keep_missing=True)).iloc[:, 0]
+    assert drawn.column(0).to_pylist() == [None if v == "?" else v for v in plain]
+
+
 def test_parts_of_a_sample_are_made_apart():
     frame = pd.DataFrame({"a": np.arange(100.0), "b": np.arange(100.0) ** 2})
     sampler = MissDiffSampler(max_iter=0, random_state=0).fit(frame)
