@@ -173,3 +173,18 @@ def test_plot(imputer, X):
     _, own = plt.subplots()
     assert found.plot(ax=own) is own
     plt.close("all")
+
+
+def test_a_cell_that_stays_empty_moves_no_other():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=120), "c": rng.choice(["u", "v"], 120)})
+    X["b"] = X["a"] + 0.1 * rng.normal(size=120)
+    X.loc[:59, ["a", "b"]] = np.nan
+    imputer = MissDiffImputer(max_iter=0, bounds=None, random_state=0).fit(X)
+    where = {"a": ("c", "u")}
+    (small,) = imputer.multiple_impute(X, 1, delta={"a": 1e-9}, where=where)
+    (large,) = imputer.multiple_impute(X, 1, delta={"a": 50}, where=where)
+    empty = large["a"].isna()
+    assert empty.equals(X["a"].isna() & (X["c"] == "v"))
+    assert np.allclose(small["b"][empty], large["b"][empty])
+    assert (large["b"] - small["b"])[X["a"].isna() & ~empty].min() > 20

@@ -42,7 +42,7 @@ class ChosenCells:
     Attributes
     ----------
     asked : ndarray of bool, shape (n_rows, n_columns)
-        Missing cells that need a value, before the rules that look at values.
+        Missing cells that need a value, before the rules that look at imputed values.
     """
 
     def __init__(self, table, kept, categories, impute_columns=None, where=None):
@@ -58,6 +58,12 @@ class ChosenCells:
         elif where is not None:
             self.asked &= self._read_mask(where, names)
         self._order = self._in_order()
+        for j, rule in self._rules.items():
+            if isinstance(rule, tuple):
+                # What observed cells rule out is not drawn: shifts of it must not move others.
+                seen = ~table.missing[:, rule[0]]
+                none = np.zeros_like(self.asked)
+                self.asked[:, j] &= ~seen | self._fulfils(rule, none, table.columns)
 
     def _add(self, j, rule):
         """Take the rule of a column."""
