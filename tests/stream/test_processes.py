@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -74,8 +75,9 @@ def test_a_process_that_dies_makes_the_others_fail(tmp_path):
     files(tmp_path / "parts", mixed_table().select(["a", "b", "c"]), 7, 100)
     statuses, errors = run_together("dies", tmp_path / "parts", tmp_path / "model")
     assert statuses[1] == 9
-    assert statuses[0] == 1
-    assert "Connection closed by peer" in errors[0] or "Timed out" in errors[0]
+    assert statuses[0] != 0
+    # gloo has several words for it.
+    assert re.search("Connection (closed|reset)|remote worker|Timed out", errors[0]), errors[0]
     assert not list(tmp_path.glob("model*"))
 
 
