@@ -18,10 +18,9 @@ from skmissdiff.displays._figure import (
     OBSERVED,
     SMALL,
     SMALLEST,
+    Panels,
     any_name,
-    new_axes,
     short,
-    split_axes,
     tidy,
 )
 from skmissdiff.displays._imputed_tables import read_imputations, reading_of
@@ -33,7 +32,7 @@ _FEWEST_NAMED = 30  # cells of a column that is named for being off
 _TWO_SIDES = 1.96  # standard errors
 
 
-class ImputationCalibrationDisplay:
+class ImputationCalibrationDisplay(Panels):
     """Rank histogram and coverage of cells that were hidden on purpose.
 
     It is recommended to use `from_estimator` or `from_imputations` to make it.
@@ -239,10 +238,7 @@ class ImputationCalibrationDisplay:
         display : ImputationCalibrationDisplay
             Itself.
         """
-        if ax is None:
-            ax = new_axes(self.size)
-        self.axes_, self.ax_ = split_axes(ax, 2, 2)
-        self.figure_ = self.axes_[0].figure
+        self._open(ax, 2, 2)
         with any_name():
             self._draw_ranks(self.axes_[0])
             self._draw_coverage(self.axes_[1])

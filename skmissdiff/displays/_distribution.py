@@ -15,12 +15,11 @@ from skmissdiff.displays._figure import (
     OBSERVED,
     SMALL,
     SMALLEST,
+    Panels,
     add_legend,
     any_name,
     fills_figure,
-    new_axes,
     short,
-    split_axes,
     tidy,
 )
 from skmissdiff.displays._imputed_tables import chosen_columns, imputations_of, read_imputations
@@ -58,7 +57,7 @@ class ColumnCells:
     share_imputed: float
 
 
-class ImputedDistributionDisplay:
+class ImputedDistributionDisplay(Panels):
     """Imputed values of each column, beside the observed ones.
 
     It is recommended to use `from_estimator` or `from_imputations` to make it.
@@ -225,11 +224,7 @@ class ImputedDistributionDisplay:
             Itself.
         """
         is_new = fills_figure(ax)
-        if ax is None:
-            ax = new_axes(self.size)
-        n_across = min(PANELS_IN_A_ROW, len(self.cells))
-        self.axes_, self.ax_ = split_axes(ax, len(self.cells), n_across)
-        self.figure_ = self.axes_[0].figure
+        self._open(ax, len(self.cells), min(PANELS_IN_A_ROW, len(self.cells)))
         with any_name():
             for panel, cells in zip(self.axes_, self.cells, strict=True):
                 _draw(panel, cells, kind)

@@ -101,6 +101,16 @@ def split_axes(ax, n_panels, n_across):
     return np.array(panels, dtype=object), ax
 
 
+class Panels:
+    """A display of several panels, `size` inches large where it makes its own figure."""
+
+    def _open(self, ax, n_panels, n_across):
+        """Make the panels in an axes, each in one that is given, or all in a new figure."""
+        place = new_axes(self.size) if ax is None else ax
+        self.axes_, self.ax_ = split_axes(place, n_panels, n_across)
+        self.figure_ = self.axes_[0].figure
+
+
 def tidy(ax):
     """Small labels, a faint grid and no frame where nothing is read off."""
     ax.tick_params(labelsize=SMALLEST)

@@ -16,12 +16,11 @@ from skmissdiff.displays._figure import (
     SMALL,
     SMALLEST,
     TRUTH,
+    Panels,
     add_legend,
     any_name,
     fills_figure,
-    new_axes,
     short,
-    split_axes,
     tidy,
 )
 from skmissdiff.displays._imputed_tables import (
@@ -71,7 +70,7 @@ class ColumnOfRows:
     truth: np.ndarray | None = None
 
 
-class RowImputationsDisplay:
+class RowImputationsDisplay(Panels):
     """Imputations of single rows: intervals and point estimates of their missing cells.
 
     It is recommended to use `from_estimator` or `from_imputations` to make it.
@@ -248,10 +247,7 @@ class RowImputationsDisplay:
         """
         is_new = fills_figure(ax)
         n_across = min(_PANELS_IN_A_ROW, len(self.columns))
-        if ax is None:
-            ax = new_axes(self.size)
-        self.axes_, self.ax_ = split_axes(ax, len(self.columns), n_across)
-        self.figure_ = self.axes_[0].figure
+        self._open(ax, len(self.columns), n_across)
         with any_name():
             for k, (panel, column) in enumerate(zip(self.axes_, self.columns, strict=True)):
                 self._draw(panel, column, with_labels=k % n_across == 0 or self.ax_ is None)

@@ -10,8 +10,7 @@ from skmissdiff.displays._figure import (
     PALE,
     SMALL,
     SMALLEST,
-    new_axes,
-    split_axes,
+    Panels,
     tidy,
 )
 
@@ -19,7 +18,7 @@ from skmissdiff.displays._figure import (
 _SMOOTHED_OVER = 0.05
 
 
-class TrainingDisplay:
+class TrainingDisplay(Panels):
     """The loss of a training, and the error of held-out cells meanwhile.
 
     It is recommended to use `from_estimator` to make it.
@@ -100,10 +99,7 @@ class TrainingDisplay:
             Itself.
         """
         n_panels = 1 + (len(self.validation_loss_curve) > 0)
-        if ax is None:
-            ax = new_axes(self.size)
-        self.axes_, self.ax_ = split_axes(ax, n_panels, n_panels)
-        self.figure_ = self.axes_[0].figure
+        self._open(ax, n_panels, n_panels)
         _draw_loss(self.axes_[0], np.asarray(self.loss_curve, dtype=float))
         if n_panels == 2:
             errors = np.asarray(self.validation_loss_curve, dtype=float)
