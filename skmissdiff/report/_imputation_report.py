@@ -5,17 +5,17 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skmissdiff._support.files import atomic_output
 from skmissdiff._support.sklearn_private import Interval, validate_params
 from skmissdiff.displays._imputed_tables import imputations_of, read_imputations, reading_of
 from skmissdiff.displays._row_imputations import take_rows
 from skmissdiff.report._held_out import judge_held_out
 from skmissdiff.report._imputation_html import render
+from skmissdiff.report._page import HtmlReport
 
 _N_IMPUTATIONS = 5
 
 
-class ImputationReport:
+class ImputationReport(HtmlReport):
     """What was imputed in a table and how good it is, as figures and as one HTML file.
 
     All is computed when the report is made.
@@ -134,22 +134,5 @@ class ImputationReport:
         schema = self._tables.whole.schema
         return imputations_of(self._imputer, part, _N_IMPUTATIONS, drawing, schema)
 
-    def to_html(self, path=None):
-        """Write the report as one HTML file, which needs no other file and no network.
-
-        Parameters
-        ----------
-        path : str, path-like or None, default=None
-            Where to write it; None returns it.
-
-        Returns
-        -------
-        html : str or None
-            The text of the file, if there is no `path`.
-        """
-        html = render(self)
-        if path is None:
-            return html
-        with atomic_output(path) as temporary, open(temporary, "w", encoding="utf-8") as stream:
-            stream.write(html)
-        return None
+    def _html(self):
+        return render(self)

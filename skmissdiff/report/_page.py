@@ -7,6 +7,7 @@ import numpy as np
 
 from skmissdiff import __version__
 from skmissdiff._encoding.categories import count_categories
+from skmissdiff._support.files import atomic_output
 from skmissdiff._support.numbers import standard_deviation
 from skmissdiff._table.schema import TIMES, Element
 
@@ -33,6 +34,30 @@ td.hint { color: #5c636a; min-width: 13rem; }
 img { width: 100%; height: auto; }
 img.narrow { max-width: 44rem; display: block; }
 """
+
+
+class HtmlReport:
+    """A report that is one HTML file."""
+
+    def to_html(self, path=None):
+        """Write the report as one HTML file, which needs no other file and no network.
+
+        Parameters
+        ----------
+        path : str, path-like or None, default=None
+            Where to write it; None returns it.
+
+        Returns
+        -------
+        html : str or None
+            The text of the file, if there is no `path`.
+        """
+        html = self._html()
+        if path is None:
+            return html
+        with atomic_output(path) as temporary, open(temporary, "w", encoding="utf-8") as stream:
+            stream.write(html)
+        return None
 
 
 def page(title, parts):

@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skmissdiff._support.files import atomic_output
 from skmissdiff._support.sklearn_private import validate_params
 from skmissdiff.metrics import (
     alpha_precision_beta_recall,
@@ -15,13 +14,14 @@ from skmissdiff.metrics import (
 from skmissdiff.metrics._inputs import nan_mean, read_alike
 from skmissdiff.metrics._options import MAX_ROWS, RANDOM_STATE, ROWS
 from skmissdiff.report._html import render
+from skmissdiff.report._page import HtmlReport
 from skmissdiff.report._plots import draw_all
 
 _FEWEST_ROWS = 10
 _FOLDS = 5
 
 
-class SyntheticReport:
+class SyntheticReport(HtmlReport):
     """Generated rows beside real ones, as figures, as a plot and as one HTML file.
 
     All is computed when the report is made. Real rows may have missing cells: columns are
@@ -157,22 +157,5 @@ class SyntheticReport:
         """
         return draw_all(self, figure)
 
-    def to_html(self, path=None):
-        """Write the report as one HTML file, which needs no other file and no network.
-
-        Parameters
-        ----------
-        path : str, path-like or None, default=None
-            Where to write it; None returns it.
-
-        Returns
-        -------
-        html : str or None
-            The text of the file, if there is no `path`.
-        """
-        html = render(self)
-        if path is None:
-            return html
-        with atomic_output(path) as temporary, open(temporary, "w", encoding="utf-8") as stream:
-            stream.write(html)
-        return None
+    def _html(self):
+        return render(self)
