@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import hashlib
 import os
 import sys
 
@@ -12,6 +11,7 @@ import skmissdiff
 from skmissdiff._base import USED_LATER
 from skmissdiff._batchwise import Completion
 from skmissdiff._diffusion.inference import to_arrays, use_one_thread
+from skmissdiff._support.files import digest_of
 from skmissdiff._table.frames import is_frame
 
 
@@ -80,12 +80,6 @@ class PartitionFunction:
         if self._imputer is not None:
             return self._imputer
         return copy.copy(_load_once(self._path, self._digest)).set_params(**self._parameters)
-
-
-def digest_of(path):
-    """What tells a file from one of other content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @functools.lru_cache(maxsize=4)  # a worker process may serve several models

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import hashlib
 import os
 import shutil
 import tempfile
@@ -34,6 +35,12 @@ def import_pandas():
             'reading tables takes pandas, which is not installed: pip install "skmissdiff[cli]"'
         ) from None
     return pandas
+
+
+def digest_of(path):
+    """What tells a file from one of other content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_bytes(path):

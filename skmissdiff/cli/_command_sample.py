@@ -172,8 +172,9 @@ def sample_into_folder(args, new_seed):
     """Generate rows by a saved model into files, those that are not there yet."""
     import skmissdiff
     from skmissdiff._stream.source import block_rows
+    from skmissdiff._support.files import digest_of
     from skmissdiff.cli._model_table import as_pandas
-    from skmissdiff.cli._parts import Journal, digest_of
+    from skmissdiff.cli._parts import Journal
 
     sampler, table, given = open_sampler(args)
     sampler.set_params(verbose=0)

@@ -6,12 +6,11 @@ import os
 import time
 
 from skmissdiff import __version__
-from skmissdiff._support.files import TableError, atomic_output, file_kind
+from skmissdiff._support.files import TableError, atomic_output, digest_of, file_kind
 from skmissdiff.cli._messages import say
 from skmissdiff.cli._parquet_parts import complete_parquet
 from skmissdiff.cli._parts import (
     Journal,
-    digest_of,
     input_parts,
     is_folder,
     stands_for_many,

@@ -7,7 +7,6 @@ of another model or of other options are never taken for this work's.
 
 import contextlib
 import glob
-import hashlib
 import json
 import os
 
@@ -83,12 +82,6 @@ def _expand(pattern):
     if not paths:
         raise TableError(f"{pattern}: there is no such file")
     return [(path, os.path.basename(path)) for path in paths]
-
-
-def digest_of(path):
-    """What tells a file from one of other content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Journal:
