@@ -63,8 +63,22 @@ def test_the_other_missing_cells_of_the_row_know(imputer, X):
     for plain, moved in pairs:
         change = moved["b"] - plain["b"]
         assert 0.7 < change[both].mean() < 1.3  # of a slope of 2
+        assert change[both].std() < 0.2  # with the same noise, or it were .4
         assert (change[only_b] == 0).all()  # the noise is the same
         assert (moved["count"] == plain["count"]).mean() > 0.8
+
+
+def test_later_columns_have_the_same_noise_whatever_the_first_shift(imputer, X):
+    both = X["a"].isna() & X["count"].isna()
+    tables = [impute(imputer, X, {"a": d, "count": 0}, n=10) for d in (0, 0.5)]
+    same = [(one["count"] == other["count"])[both] for one, other in zip(*tables, strict=True)]
+    assert np.mean(same) > 0.8  # counts tell little of a
+
+
+def test_others_are_drawn_beside_what_is_written(imputer, X):
+    """A whole number is shifted to a whole one, also where the other cells look at it."""
+    plain, moved = (impute(imputer, X, {"count": d}, n=1)[0] for d in (0, 0.4))
+    pd.testing.assert_frame_equal(plain, moved)
 
 
 def test_each_column_has_its_units(imputer, X):

@@ -155,6 +155,19 @@ def test_bars_are_shares_with_the_range_of_the_imputations():
     assert [tick.get_text() for tick in visits.get_xticklabels()] == ["0", "1", "2", "3"]
 
 
+def test_rare_categories_share_a_bar():
+    names = [f"c{k}" for k in range(10)]
+    table = pd.DataFrame({"kind": np.repeat(names, np.arange(20, 0, -2)), "x": 1.0})
+    table.loc[::3, "kind"] = None
+    tables = Chance().multiple_impute(table, 2, 0)
+    [ax] = displays.ImputedDistributionDisplay.from_imputations(table, tables).axes_
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == [*names[:7], "3 others"]
+    observed = [bar.get_width() for bar in ax.patches[: len(labels)]]
+    assert observed[-1] == pytest.approx(table["kind"].dropna().isin(names[7:]).mean())
+    assert sum(observed) == pytest.approx(1)
+
+
 def test_dates_are_drawn_as_dates():
     table = make_table()
     display = displays.ImputedDistributionDisplay.from_imputations(
@@ -322,6 +335,11 @@ def test_intervals_and_estimates_of_rows():
         np.testing.assert_allclose([s[:, 0] for s in lines.get_segments()], ends.T)
     assert inner.get_linewidth() > outer.get_linewidth()
     np.testing.assert_array_equal(display.columns[0].estimates, np.median(draws, axis=0))
+    alone = displays.RowImputationsDisplay.from_imputations(
+        table, tables, rows, columns=["x"], levels=(0.5,)
+    )
+    [only] = [c for c in alone.axes_[0].collections if c.get_alpha() == 0.55]
+    assert only.get_linewidth() == inner.get_linewidth()
     assert display.row_labels == [str(row) for row in rows]
     [marked] = [c for c in ax.collections if c.get_zorder() == 4]
     np.testing.assert_allclose(marked.get_offsets()[:, 0], 0.25)
@@ -513,6 +531,8 @@ def test_training_curves():
     np.testing.assert_array_equal(held_out.lines[1].get_ydata(), imputer.validation_loss_curve_)
     best = held_out.lines[2].get_ydata()
     assert best == [min(imputer.validation_loss_curve_)]
+    display = displays.TrainingDisplay(loss_curve=[2, 1], validation_loss_curve=[1, 0.7, 0.9])
+    assert display.plot().axes_[1].lines[2].get_ydata() == [0.7]
 
 
 def test_training_without_held_out_rows_or_without_steps():
