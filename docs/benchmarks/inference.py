@@ -33,24 +33,31 @@ from skmissdiff.inference import pool_estimates
 FOLDER = Path(__file__).parent
 N_IMPUTATIONS = 20
 FITTED = {}  # the imputer of the repeat that is being made
-OURS = ("none", "bootstrap", "refit")
+# What `proper` is, and whether training rows lend numbers to draws.
+OURS = {
+    "none": ("none", True),
+    "bootstrap": ("bootstrap", True),
+    "refit": ("refit", True),
+    "none-alone": ("none", False),
+    "bootstrap-alone": ("bootstrap", False),
+}
 MICE = ("mice-norm", "mice-cart", "mice-rf")
 
 
-def fitted(table, seed):
+def fitted(table, seed, donors):
     """The imputer of a repeat, made once for all of its ways, and the seconds of its fit."""
-    key = seed, int(pd.util.hash_pandas_object(table).sum())
+    key = seed, donors, int(pd.util.hash_pandas_object(table).sum())
     if key not in FITTED:
         FITTED.clear()
         started = time.process_time()
-        imputer = MissDiffImputer(random_state=seed).fit(table)
+        imputer = MissDiffImputer(donors=donors, random_state=seed).fit(table)
         FITTED[key] = imputer, time.process_time() - started
     return FITTED[key]
 
 
-def ours(table, seed, proper):
+def ours(table, seed, proper, donors):
     """Completed by MissDiffImputer."""
-    imputer, _ = fitted(table, seed)
+    imputer, _ = fitted(table, seed, donors)
     return imputer.multiple_impute(table, N_IMPUTATIONS, proper=proper)
 
 
@@ -131,7 +138,7 @@ def one_hot(table):
 
 
 METHODS = {
-    **{name: partial(ours, proper=name) for name in OURS},
+    **{name: partial(ours, proper=way, donors=donors) for name, (way, donors) in OURS.items()},
     "iterative": iterative,
     "chain": chain,
     **{name: partial(mice, method=name.removeprefix("mice-")) for name in MICE},
@@ -140,6 +147,8 @@ NAMES = {
     "none": "MissDiff, one fit",
     "bootstrap": 'MissDiff, proper="bootstrap"',
     "refit": 'MissDiff, proper="refit"',
+    "none-alone": "MissDiff, one fit, donors=False",
+    "bootstrap-alone": 'MissDiff, proper="bootstrap", donors=False',
     "iterative": "scikit-learn's posterior imputer",
     "chain": "Bayesian chained regressions",
     "mice-norm": "mice, norm",
@@ -153,12 +162,13 @@ def run(case, method, repeat):
     complete, holed = case.make(np.random.default_rng([repeat, 1]))
     truth, variance = case.analyse(complete)
     if method in OURS:
-        fitted(holed, repeat)  # before the clock: it is made once for all ways
+        _, donors = OURS[method]
+        fitted(holed, repeat, donors)  # before the clock: it is made once for all ways
     started = time.process_time()
     tables = METHODS[method](holed, repeat)
     seconds = time.process_time() - started
     if method in OURS:
-        seconds += fitted(holed, repeat)[1]
+        seconds += fitted(holed, repeat, donors)[1]
     estimates, variances = zip(*(case.analyse(t) for t in tables), strict=True)
     pooled = pool_estimates(estimates, variances, dfcom=case.dfcom)
     found = {"complete": truth, "variance": variance, "estimate": pooled.estimate}

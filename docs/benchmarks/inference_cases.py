@@ -18,7 +18,17 @@ class Gaussian:
 
     mar: bool
     n_rows: int = 300
-    methods = ("none", "bootstrap", "refit", "iterative", "chain", "mice-norm", "mice-cart")
+    methods = (
+        "none",
+        "bootstrap",
+        "refit",
+        "none-alone",
+        "bootstrap-alone",
+        "iterative",
+        "chain",
+        "mice-norm",
+        "mice-cart",
+    )
     names = ("mean of y", "mean of x1", "x1", "x2", "x3", "correlation", "quantile")
     header = ("bias / se, largest", "coverage implied, mean (least)", "covered, mean (least)")
     truth = np.array(
@@ -71,7 +81,16 @@ class Curved:
     """y = x1^2 + x1 x2 + x3 / 2 + group effect + noise; x2 is complete, the others MAR by it."""
 
     n_rows: int = 300
-    methods = ("none", "bootstrap", "refit", "iterative", "mice-cart", "mice-rf")
+    methods = (
+        "none",
+        "bootstrap",
+        "refit",
+        "none-alone",
+        "bootstrap-alone",
+        "iterative",
+        "mice-cart",
+        "mice-rf",
+    )
     names = ("x1^2", "x1 x2", "x3", "b", "c", "mean a", "mean b", "mean c")
     header = tuple(f"{name}: bias %, covered" for name in ("x1^2", "x1 x2", "x3")) + (
         "groups, worst",

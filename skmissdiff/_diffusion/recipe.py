@@ -89,12 +89,8 @@ MAX_ASKED_ROWS, MAX_ASKED_CODES = 4096, 400_000  # held out from all networks to
 MIN_DONOR_GAIN = 0.02  # a column that gains less does without donors
 MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
 
-# --- Replicates of a fit, for inference. Four correlated Gaussian columns, 30 % of three missing at
-# random by the fourth. 300 rows, 60 repeats: the variance between imputations is .54 of what it is
-# to be by one fit, .91 by replicates with either ridge; a quantile is biased by .09 standard
-# errors with the fit's own (2), by .02 with this one. 40 rows, 80 repeats: .58, .76 and, with the
-# degrees of freedom that loadings take, .82.
-REPLICATE_RIDGE = 0.5
+# --- Replicates of a fit, for inference; docs.benchmarks.inference measures them.
+REPLICATE_RIDGE = 0.5  # weaker than that of a fit, whose bias would count where variances do
 REPLICATE_MAX_ITER = 300  # steps of EM
 REPLICATE_CHANGE = 2e-4  # of any parameter, in standard deviations of a code, at which EM ends
 
