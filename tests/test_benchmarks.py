@@ -15,7 +15,7 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.datasets import load_wine
 
-from docs.benchmarks import cost, generation, imputation, pages, pinned, sizes, speed
+from docs.benchmarks import cost, device, generation, imputation, pages, pinned, sizes, speed
 from docs.benchmarks.command import run_table
 from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
 from docs.benchmarks.error_plots import error_against_seconds, of_one_machine
@@ -637,3 +637,17 @@ def test_lines_of_the_speed_table_are_kept(monkeypatch, tmp_path, capsys):
 def test_operations_of_the_quick_speed_test_run():
     ratios = speed.quick_ratios(n_times=1)
     assert all(0 < ratio < 1000 for ratio in ratios.values())
+
+
+def test_rates_of_a_device_are_stored_once(tmp_path):
+    out = tmp_path / "results" / "device.csv"
+    command = ["--rows", "300", "--steps", "12", "--tables", "california", "--out", str(out)]
+    device.main(command)
+    device.main(command)
+    with out.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["what"] for line in lines] == device.OPERATIONS
+    assert all(float(line["rows_per_second"]) > 0 for line in lines)
+    assert all(0 < float(line["share"]) <= 1 for line in lines)
+    ((_, text),) = pages.device_pages(out.parent)
+    assert text.count("best guesses") == 1

@@ -55,6 +55,8 @@ def read(path, order=()):
     results = pd.read_csv(path, dtype={"status": str, "train_status": str})
     key = list(results.columns[: results.columns.get_loc("status")])
     results = results.drop_duplicates(key, keep="last")
+    if "method" not in results:
+        return results
     rank = {name: place for place, name in enumerate(order)}
     return results.sort_values("method", key=lambda names: names.map(rank), kind="stable")
 
@@ -274,6 +276,30 @@ def speed_pages(results_folder):
     yield "speed", list_table(["", "measured", "goal", "status"], rows)
 
 
+def device_pages(results_folder):
+    """(name, text): rows a second on the CPU and on another device."""
+    results = read(results_folder / "device.csv")
+    if results.empty:
+        yield "device", empty("python -m docs.benchmarks.device --device cuda")
+        return
+    rows = []
+    for (table, what), runs in results.groupby(["table", "what"], sort=False):
+        on_cpu, other = (runs[runs["device"].eq("cpu") == side] for side in (True, False))
+        name = f"{table} ({runs['columns'].iloc[0]} columns, {runs['codes'].iloc[0]} codes)"
+        cells = ["", "", ""]
+        if len(other) and len(on_cpu):
+            ratio = other["rows_per_second"].iloc[0] / on_cpu["rows_per_second"].iloc[0]
+            rate, share = other[["rows_per_second", "share"]].iloc[0]
+            cells = [f"{rate:,.0f}", f"{ratio:.1f}", f"{share:.2f}"]
+        cpu = f"{on_cpu['rows_per_second'].iloc[0]:,.0f}" if len(on_cpu) else ""
+        rows.append([name, what, cpu, *cells])
+    first = results.iloc[0]
+    cards = [name for name in results["hardware"].dropna().unique() if name]
+    header = ["table", "rows a second", f"CPU, {first['threads']} threads"]
+    header += [", ".join(cards) or "other device", "ratio", "share of the device"]
+    yield "device", list_table(header, rows)
+
+
 def mixture_pages(results_folder):
     """(name, text): methods against mechanisms."""
     path = results_folder / "mixture.csv"
@@ -292,6 +318,7 @@ PAGES = (
     variants_pages,
     profile_pages,
     speed_pages,
+    device_pages,
     generation_pages,
     mixture_pages,
 )
