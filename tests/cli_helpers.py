@@ -27,7 +27,7 @@ class MedianEstimator:
         self.frame = frame
         return self
 
-    def transform(self, frame, pick=0):
+    def transform(self, frame, pick=0, impute_columns=None):
         filled = frame.copy()
         for name in filled:
             values = filled[name].array.copy()
@@ -36,7 +36,7 @@ class MedianEstimator:
             filled[name] = values
         return filled
 
-    def multiple_impute(self, frame, n_imputations, random_state):
+    def multiple_impute(self, frame, n_imputations, random_state, impute_columns=None):
         return [self.transform(frame, pick=draw) for draw in range(n_imputations)]
 
     def sample_batches(self, n_samples, random_state, **wishes):

@@ -100,6 +100,7 @@ class TestImpute:
         source.write_text("name,a\n,\n" + rows)
         _, err = run(capsys, "impute", source, "-o", tmp_path / "out.csv")
         assert "skmissdiff: note: column 'name' has 30 levels in 30 cells" in err
+        assert "carried through untouched: 'name'" in err
         assert "skmissdiff: note: column 'a' is mostly numbers" in err
 
     def test_options_reach_the_estimator(self, table, tmp_path, capsys, monkeypatch):

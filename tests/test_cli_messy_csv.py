@@ -19,7 +19,10 @@ def blocks():
 
 FILES = {caption: text for language, caption, text in blocks() if caption}
 COMMANDS = [text for language, _, text in blocks() if language == "console"]
-OUTPUTS = {"complete.csv", "income_complete.csv", "prices.csv", "february_complete.csv"}
+OUTPUTS = {
+    *("complete.csv", "income_complete.csv", "prices.csv", "february_complete.csv"),
+    "visits_complete.csv",
+}
 
 
 def shape(text):
@@ -41,7 +44,7 @@ def folder(tmp_path_factory):
 def test_the_page_is_what_the_command_does(folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     said = []
-    assert len(COMMANDS) == 5
+    assert len(COMMANDS) == 6
     for text in COMMANDS:
         lines = text.splitlines()
         commands = [line for line in lines if line.startswith("$ skmissdiff ")]
@@ -56,6 +59,8 @@ def test_the_page_is_what_the_command_does(folder, capsys, monkeypatch):
             if expected:
                 assert err.splitlines() == expected
     assert said[0].startswith(FILES["standard error"])
+    *_, last = FILES["standard error of --where"].splitlines()
+    assert any(last in lines for lines in said)
 
     for name in {*OUTPUTS, "synthetic.csv"}:
         encoding = "cp1252" if "stock" in name or name in STOCK_LIKE else "utf-8"

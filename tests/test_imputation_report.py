@@ -223,7 +223,7 @@ def test_the_command_hides_no_cell_if_told_so(people, capsys):
 
 def test_notes_and_warnings_of_the_command_stand_in_the_report(tmp_path, capsys):
     path = tmp_path / "in.csv"
-    path.write_text("id,x\n" + "".join(f"person {i},{i % 5}\n" for i in range(30)) + ",3\n")
+    path.write_text("id,x\n" + "".join(f"person {i},{i % 5}\n" for i in range(30)) + ",\n")
     args = ["impute", path, "-o", tmp_path / "out.csv", "--report", tmp_path / "page.html"]
     status, err = run(capsys, *args, "--holdout", 0, "--max-iter", 0)
     assert status == 0, err

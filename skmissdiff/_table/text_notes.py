@@ -81,11 +81,15 @@ def keys_of(table, columns):
     """
     found = []
     for j in columns:
-        n_values, n_distinct = _count_values(table, j)
-        if n_values > MOST_KEYS and n_distinct > KEY_SHARE * n_values:
+        if tells_rows_apart(*_count_values(table, j)):
             found.append(j)
     n_observed = sum(column.n_observed > 0 for column in table.schema.columns)
     return found if len(found) < n_observed else []
+
+
+def tells_rows_apart(n_values, n_distinct):
+    """Whether a text column of so many values, and different ones, names its rows."""
+    return n_values > MOST_KEYS and n_distinct > KEY_SHARE * n_values
 
 
 def _count_values(table, j):

@@ -100,6 +100,16 @@ def dates(text):
     return name, pattern
 
 
+def rule(text):
+    """Which column is which is seen from their names."""
+    column, colon, condition = text.partition(":")
+    if not (colon and column and "=" in condition.lstrip("=")):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form COL:OTHER=VALUE, as week:pregnant=yes is"
+        )
+    return text
+
+
 def bounds(text):
     """What the ends mean depends on the column."""
     name, equals, ends = text.partition("=")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from skmissdiff._table.disguise import Style
 from skmissdiff.cli._csv_text import quote
 from skmissdiff.cli._dates import DateStyle
+from skmissdiff.cli._times import TimeStyle
 
 _MOST_DECIMALS = 15
 
@@ -16,7 +17,7 @@ class CellStyle:
 
     Attributes
     ----------
-    kind : {"number", "category", "date"}
+    kind : {"number", "category", "date", "time", "duration"}
     quoted : bool
         Whether the column puts its cells in quotation marks.
     gap : str
@@ -29,6 +30,8 @@ class CellStyle:
         How it writes numbers that Python itself does not read, such as 12,5 %.
     dates : DateStyle or None
         How it writes its dates.
+    times : TimeStyle or None
+        How it writes its times of day or durations.
     """
 
     kind: str
@@ -38,6 +41,7 @@ class CellStyle:
     decimals: tuple[int, int] | None = None
     numbers: Style | None = None
     dates: DateStyle | None = None
+    times: TimeStyle | None = None
 
     def read_number(self, text):
         """The number that a cell holds, or raise ValueError."""
@@ -58,6 +62,8 @@ class CellStyle:
         """Write a value as a raw cell."""
         if self.kind == "date":
             text = self.dates.format(value)
+        elif self.times is not None:
+            text = self.times.format(value)
         elif self.kind != "number":
             text = str(value)
         elif self.numbers is not None:

@@ -39,6 +39,16 @@ def add_impute(commands, **parser):
         help="fill the cells of these columns; missing cells of others inform them, and stay",
     )
     add(
+        "--where",
+        type=arguments.rule,
+        action="append",
+        default=[],
+        metavar="COL:OTHER=VALUE,..",
+        help="fill the cells of COL only in rows whose OTHER has this value, or one of these, "
+        "known or imputed: --where week:pregnant=yes leaves the week empty where nobody is "
+        "pregnant; may be repeated for other columns",
+    )
+    add(
         "--key",
         type=arguments.names,
         action="extend",
@@ -97,6 +107,7 @@ def run_impute(args):
     table, seed = open_table(args, model), choose_seed(args)
     if args.only:
         table.complete_only(args.only)
+    chosen = _chosen(args, table, model)
     if args.report is not None:
         check_report(args.report, table)
         if table.n_missing == 0:
@@ -112,7 +123,7 @@ def run_impute(args):
         frames = [table.frame] * args.draws
         table.write(args.output, frames, draws=True)
     else:
-        frames = _complete_and_write(args, table, model, seed)
+        frames = _complete_and_write(args, table, model, seed, chosen)
     if args.quiet:
         return
     from skmissdiff.cli._summary import summarize_imputation
@@ -146,7 +157,21 @@ def _open_model(args):
     return load_model(args.model, "MissDiffImputer")
 
 
-def _complete_and_write(args, table, model, seed):
+def _chosen(args, table, model):
+    """Which gaps are to be filled, as `transform` takes it: nothing where all are."""
+    from skmissdiff.cli._where import check_rules, read_rules
+
+    if model is None:
+        rules = read_rules(args.where, table.names, table.value_of)
+        if rules is not None:
+            check_rules(rules, table.frame)
+    else:
+        rules = read_rules(args.where, list(model.styles), model.value_of)
+    chosen = {"impute_columns": args.only or None, "where": rules}
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _complete_and_write(args, table, model, seed, chosen):
     """Write the completed tables, one of best guesses or several draws, and the report."""
     from skmissdiff.cli._estimators import fitted_estimator, make_estimator
 
@@ -157,10 +182,10 @@ def _complete_and_write(args, table, model, seed):
         else:
             imputer = fitted_estimator(model, args)
         if args.draws is None:
-            frames = [imputer.transform(table.frame)]
+            frames = [imputer.transform(table.frame, **chosen)]
         else:
             frames = imputer.multiple_impute(
-                table.frame, n_imputations=args.draws, random_state=seed
+                table.frame, n_imputations=args.draws, random_state=seed, **chosen
             )
     frames = [table.with_gaps(frame) for frame in frames]
     with atomic_output(args.output) as path:

@@ -1,4 +1,4 @@
-"""What a column of a CSV file holds: numbers, dates or categories.
+"""What a column of a CSV file holds: numbers, dates, times or categories.
 
 The usual readers turn "007" into 7 and "1.10" into 1.1, and write 3 as 3.0. Here new values are
 written as the column writes its own.
@@ -14,6 +14,7 @@ from skmissdiff.cli._cell_style import CellStyle
 from skmissdiff.cli._csv_text import unquote
 from skmissdiff.cli._dates import named_dates, recognise_dates
 from skmissdiff.cli._numbers import Marks, as_numbers
+from skmissdiff.cli._times import recognise_times
 
 
 @dataclass
@@ -33,6 +34,8 @@ class CsvColumn:
         Something that the user may want to change, or empty.
     levels : dict of str to object or None
         What is written for each category, where a model knows them as something else than text.
+    are_most_numbers : bool
+        Whether it is one of categories for a few cells among numbers.
     """
 
     name: str
@@ -41,6 +44,7 @@ class CsvColumn:
     style: CellStyle | None = None
     remark: str = ""
     levels: Mapping[str, object] | None = None
+    are_most_numbers: bool = False
 
     @property
     def kind(self):
@@ -52,7 +56,7 @@ class CsvColumn:
         return [c.strip() for c, gone in zip(self.contents, self.missing, strict=True) if not gone]
 
     def series(self):
-        """The column in pandas: category, Int64, float64 or datetime64."""
+        """The column in pandas: category, Int64, float64, datetime64, timedelta64 or times."""
         pandas = import_pandas()
         cells = zip(self.contents, self.missing, strict=True)
         if self.kind == "category" and self.levels is not None:
@@ -63,6 +67,12 @@ class CsvColumn:
         if self.kind == "date":
             texts = [None if gone else cell.strip() for cell, gone in cells]
             return pandas.Series(self.style.dates.parse(texts))
+        if self.style.times is not None:
+            read = self.style.times.parse
+            dtype = "object" if self.kind == "time" else "timedelta64[us]"
+            return pandas.Series(
+                [None if gone else read(cell) for cell, gone in cells], dtype=dtype
+            )
         read = self.style.read_number
         numbers = pandas.Series([np.nan if gone else read(cell) for cell, gone in cells])
         return numbers.astype("Int64") if self.style.whole else numbers
@@ -113,11 +123,21 @@ def parse_column(name, raw, reading, marks=None):
     elif kind != "category":
         marks = marks or Marks(reading.decimal, reading.thousands)
         numbers = as_numbers(name, texts, marks, kind == "number")
-        column.remark = numbers.remark
+        column.remark, column.are_most_numbers = numbers.remark, numbers.are_most
         if numbers.style:
             column.style = replace(plain, **numbers.style)
         elif not column.remark:
-            dates, column.remark = recognise_dates(name, texts)
-            if dates:
-                column.style = replace(plain, kind="date", dates=dates)
+            column.style, column.remark = _on_the_clock(name, texts, plain)
     return column
+
+
+def _on_the_clock(name, texts, plain):
+    """The style of a column of dates or times, ``plain`` for others, and what is to be said."""
+    dates, remark = recognise_dates(name, texts)
+    if dates:
+        return replace(plain, kind="date", dates=dates), ""
+    times, odd = recognise_times(name, texts)
+    if times:
+        kind = "time" if times.is_daytime else "duration"
+        return replace(plain, kind=kind, times=times), ""
+    return plain, remark or odd

@@ -40,7 +40,14 @@ class CsvTable(FileTable):
             self.remarks.append("the column without a name is carried through untouched")
         series = {name: column.series() for name, column in self._columns.items()}
         self.frame = pandas.DataFrame(series, index=range(len(self._text.columns[0])))
-        self._finish()
+        named = [name for name, kind in reading.kinds.items() if kind == "category"]
+        self._finish(named if reading.model is None else None)
+        for name in self.keys:
+            del self._columns[name]
+
+    def _is_text(self, name):
+        column = self._columns[name]
+        return column.kind == "category" and not column.are_most_numbers
 
     def _read_columns(self, reading):
         """Find out what the columns hold."""
@@ -50,6 +57,9 @@ class CsvTable(FileTable):
             if name and name not in reading.ignore
         }
         settle_marks(self._columns, self._raw, reading, self._text.delimiter)
+
+    def kind_of(self, name):
+        return self._columns[name].kind
 
     def cells(self, name):
         """The cells of a column as text, None where there is none."""
@@ -82,6 +92,12 @@ class CsvTable(FileTable):
             return self._columns[name].style.dates.parse([text])[0]
         except ValueError:
             return super().read_date(name, text)
+
+    def read_time(self, name, text, kind):
+        try:
+            return self._columns[name].style.times.parse(text)
+        except ValueError:
+            return super().read_time(name, text, kind)
 
     @property
     def notes(self):
@@ -124,13 +140,14 @@ class CsvTable(FileTable):
         column = self._columns[name]
         raw = list(raw)
         values = values.astype(object).to_numpy()
+        lacking = import_pandas().isna(values)
         if not completed:
-            lacking = import_pandas().isna(values)
             return [
                 column.style.gap if lacks else column.style.format(value, delimiter)
                 for value, lacks in zip(values, lacking, strict=True)
             ]
-        for row in np.flatnonzero(self.missing[name]):
+        # Those that a rule leaves empty have no value.
+        for row in np.flatnonzero(self.missing[name] & ~lacking):
             raw[row] = column.style.format(values[row], delimiter)
         return raw
 

@@ -3,6 +3,8 @@
 import math
 import re
 import shutil
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 
@@ -13,7 +15,10 @@ from skmissdiff._support.files import (
     file_kind,
     import_pandas,
 )
+from skmissdiff._table.text_notes import tells_rows_apart
+from skmissdiff.cli._column_kinds import kind_of
 from skmissdiff.cli._parquet import write_parquet
+from skmissdiff.cli._times import TimeStyle, recognise_times
 
 # Stacked completed tables are numbered in the column that R's mice uses for it.
 DRAW_COLUMN = ".imp"
@@ -28,6 +33,8 @@ class FileTable:
         All columns, in the file's order.
     ignored : list of str
         Columns that the model does not see.
+    keys : list of str
+        Those of them that are text which tells the rows apart.
     empty : list of str
         Columns with no value at all; the model does not see them either.
     frame : pandas.DataFrame
@@ -40,7 +47,7 @@ class FileTable:
 
     def __init__(self, path, names, asked_for):
         self.path, self.names = path, names
-        self.ignored, self.empty, self.remarks = [], [], []
+        self.ignored, self.keys, self.empty, self.remarks = [], [], [], []
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise TableError(f"{path}: two columns are named {min(twice)!r}")
@@ -56,6 +63,14 @@ class FileTable:
             if name not in names:
                 self.missing[name] = np.zeros(self.n_rows, dtype=bool)
 
+    def n_filled(self, frames):
+        """Number of cells that completed frames have values in."""
+        return sum(
+            int((frame[name].notna().to_numpy() & gaps).sum())
+            for frame in frames
+            for name, gaps in self.missing.items()
+        )
+
     def with_gaps(self, frame):
         """A completed frame, with the gaps that are to stay."""
         frame = frame.copy()
@@ -64,6 +79,10 @@ class FileTable:
             if stays.any():
                 frame[name] = frame[name].mask(stays)
         return frame
+
+    def kind_of(self, name):
+        """What a column of ``frame`` holds, see `kind_of`."""
+        return kind_of(self.frame[name])
 
     def require_columns(self, asked_for):
         """Refuse a name in an option that no column has."""
@@ -86,16 +105,38 @@ class FileTable:
         self.require_columns([name])
         if name not in self.frame:
             raise TableError(f"column {name!r} cannot be given: the model does not see it")
-        column = rows[name].dropna()
-        if column.dtype.kind == "M":
+        held_out = "" if len(rows) >= self.n_rows else " in the rows not held out"
+        return self.read_value(name, text, rows[name], held_out)
+
+    def value_of(self, name, text):
+        """The value that a text says in a column, for a rule."""
+        self.require_columns([name])
+        if name not in self.frame:
+            raise TableError(f"column {name!r} decides nothing: the model does not see it")
+        return self.read_value(name, text, self.frame[name])
+
+    def read_value(self, name, text, column, where=""):
+        """The value that a text says, as a column of ``frame`` holds it.
+
+        Parameters
+        ----------
+        name, text : str
+        column : pandas.Series
+            The cells by which the levels of categories are known.
+        where : str
+            What an error says of these.
+        """
+        kind = self.kind_of(name)
+        if kind == "date":
             return self.read_date(name, text)
-        if column.dtype.kind in "iuf":
+        if kind in ("time", "duration"):
+            return self.read_time(name, text, kind)
+        if kind == "number":
             return self.read_number(name, text)
-        levels = {str(level): level for level in self.known_levels(name, column)}
+        levels = {str(level): level for level in self.known_levels(name, column.dropna())}
         if text not in levels:
             found = ", ".join(sorted(levels)[:10]) + (", ..." if len(levels) > 10 else "")
-            held_out = "" if len(rows) >= self.n_rows else " in the rows not held out"
-            raise TableError(f"column {name!r} has no level {text!r}{held_out}; there are {found}")
+            raise TableError(f"column {name!r} has no level {text!r}{where}; there are {found}")
         return levels[text]
 
     def known_levels(self, name, observed):
@@ -111,12 +152,20 @@ class FileTable:
 
     def read_number(self, name, text):
         """A number that a column of numbers can hold."""
+        if self.frame[name].dtype == object:
+            return self._read_decimal(name, text)
         number = self.parse_number(name, text)
         if isinstance(number, float) and not math.isfinite(number):
             raise TableError(f"column {name!r} holds numbers, not {text!r}")
         if self.frame[name].dtype.kind in "iu" and number != int(number):
             raise TableError(f"column {name!r} holds whole numbers, not {text!r}")
         return number
+
+    def _read_decimal(self, name, text):
+        try:
+            return Decimal(text.strip())
+        except InvalidOperation:
+            raise TableError(f"column {name!r} holds numbers, not {text!r}") from None
 
     def read_date(self, name, text):
         """A date with the time zone of a column of dates."""
@@ -128,10 +177,23 @@ class FileTable:
                 f"column {name!r} holds dates, and {text!r} is none; write it as the column does, "
                 "or as 2024-12-31"
             ) from None
+        if self.frame[name].dtype == object:
+            return date
         zone = self.frame[name].dt.tz
         if zone is None:
             return date.tz_localize(None)
         return date.tz_convert(zone) if date.tzinfo else date.tz_localize(zone)
+
+    def read_time(self, name, text, kind):
+        """A time of day or a duration, however it is written."""
+        style, _ = recognise_times(name, [text.strip()])
+        try:
+            return replace(style or TimeStyle(), is_daytime=kind == "time").parse(text)
+        except ValueError:
+            what = "times of day" if kind == "time" else "durations"
+            raise TableError(
+                f"column {name!r} holds {what}, and {text!r} is none; write it as 08:30 or 08:30:15"
+            ) from None
 
     def read_bounds(self, name, text):
         """Both ends of the range LOW:HIGH of a column; an end may be left out.
@@ -141,10 +203,10 @@ class FileTable:
         TableError
             If an end is not what the column holds.
         """
-        is_date = self.frame[name].dtype.kind == "M"
+        is_clock = self.kind_of(name) in ("date", "time", "duration")
         # A time of day has colons of its own.
         splits = (
-            [match.start() for match in re.finditer(":", text)] if is_date else [text.find(":")]
+            [match.start() for match in re.finditer(":", text)] if is_clock else [text.find(":")]
         )
         for at in splits:
             try:
@@ -153,7 +215,7 @@ class FileTable:
             except TableError:
                 if at == splits[-1]:
                     raise
-        if is_date:
+        if is_clock:
             return low, high
         low, high = -math.inf if low is None else low, math.inf if high is None else high
         if low > high:
@@ -163,8 +225,11 @@ class FileTable:
     def _read_end(self, name, text):
         if not text.strip():
             return None
-        if self.frame[name].dtype.kind == "M":
+        kind = self.kind_of(name)
+        if kind == "date":
             return self.read_date(name, text.strip())
+        if kind in ("time", "duration"):
+            return self.read_time(name, text.strip(), kind)
         end = float(self.parse_number(name, text))
         if math.isnan(end):
             raise TableError(f"--bounds of column {name!r}: {text!r} is not a number")
@@ -176,8 +241,8 @@ class FileTable:
 
     @property
     def numeric(self):
-        """Names of the columns of numbers and dates."""
-        return [name for name, column in self.frame.items() if column.dtype.kind in "iufM"]
+        """Names of the columns of numbers, dates and times."""
+        return [name for name in self.frame if self.kind_of(name) != "category"]
 
     @property
     def notes(self):
@@ -199,19 +264,44 @@ class FileTable:
         """Number of missing cells that can be filled."""
         return int(sum(gaps.sum() for gaps in self.missing.values()))
 
-    def _finish(self):
-        """Check that there is something to learn from and look for columns of identifiers."""
+    def _finish(self, named=()):
+        """Check that there is something to learn from, and leave out what names the rows.
+
+        Parameters
+        ----------
+        named : collection of str or None
+            Columns that the user has named categorical, which are learnt from whatever they
+            hold; None where a model says what is.
+        """
         if self.frame.shape[1] == 0:
             reason = "every cell is missing" if self.empty else "every column is ignored"
             raise TableError(f"{self.path}: {reason}; there is nothing to learn from")
+        self.keys = [] if named is None else self._keys(named)
+        self.frame = self.frame.drop(columns=self.keys)
+        self.ignored = [name for name in self.names if name in {*self.ignored, *self.keys}]
         self.missing = {name: column.isna().to_numpy() for name, column in self.frame.items()}
+
+    def _keys(self, named):
+        """Columns of text that tell the rows apart, none if there would be no other column."""
+        found = {}
         for name, column in self.frame.items():
+            if name in named or not self._is_text(name):
+                continue
             n_levels, n_cells = column.nunique(), int(column.count())
-            if column.dtype.kind not in "iufbM" and n_levels > 20 and n_levels > 0.9 * n_cells:
-                self.remarks.append(
-                    f"column {name!r} has {n_levels} levels in {n_cells} cells; "
-                    "if it names the rows, use --ignore"
-                )
+            if tells_rows_apart(n_cells, n_levels):
+                found[name] = (n_levels, n_cells)
+        if len(found) == self.frame.shape[1]:
+            return []
+        for name, (n_levels, n_cells) in found.items():
+            self.remarks.append(
+                f"column {name!r} has {n_levels} levels in {n_cells} cells, as names, notes and "
+                f"identifiers do, and is left out of the model; --categorical={name} has it learnt"
+            )
+        return list(found)
+
+    def _is_text(self, name):
+        """Whether a column holds text that nobody has declared to be categories."""
+        return self.kind_of(name) == "category" and self.frame[name].dtype.kind != "b"
 
     def as_written(self, frame):
         """Numbers as they will stand in the file."""
@@ -261,7 +351,8 @@ class FileTable:
         mark = "\t" if path.removesuffix(".gz").endswith(".tsv") else ","
         with binary_output(temporary, path.endswith(".gz")) as stream:
             for number, part in enumerate(parts):
-                stream.write(part.to_csv(sep=mark, index=False, header=number == 0).encode())
+                text = _with_clocks(part).to_csv(sep=mark, index=False, header=number == 0)
+                stream.write(text.encode())
 
     def _parts(self, frames, draws, completed):
         """The tables to write, one after another."""
@@ -270,3 +361,13 @@ class FileTable:
             if draws:
                 part.insert(0, DRAW_COLUMN, number)
             yield part
+
+
+def _with_clocks(frame):
+    """A frame for a text file: durations as 36:15:00, not as pandas has them, in days and hours."""
+    durations = {name: column for name, column in frame.items() if column.dtype.kind == "m"}
+    for name, column in durations.items():
+        is_whole = bool((column.dropna().dt.microseconds == 0).all())
+        style = TimeStyle(is_daytime=False, has_seconds=True, digits=0 if is_whole else 6)
+        frame = frame.assign(**{name: column.map(style.format, na_action="ignore")})
+    return frame

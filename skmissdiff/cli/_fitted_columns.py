@@ -6,7 +6,13 @@ from skmissdiff._support.files import TableError
 from skmissdiff.cli._csv_column import parse_column
 from skmissdiff.cli._numbers import Marks
 
-_WORDS = {"number": "numbers", "date": "dates", "category": "categories"}
+_WORDS = {
+    "number": "numbers",
+    "date": "dates",
+    "time": "times of day",
+    "duration": "durations",
+    "category": "categories",
+}
 
 
 def require_fitted_columns(path, names, model):
@@ -49,9 +55,9 @@ def parse_as_fitted(name, raw, reading, model):
         If the column holds something else now.
     """
     fitted = model.styles[name]
-    if fitted.kind != "date":
+    if fitted.kind in ("number", "category"):
         reading = replace(reading, kinds={name: fitted.kind})
-    elif not fitted.dates.is_iso:
+    elif fitted.kind == "date" and not fitted.dates.is_iso:
         reading = replace(reading, dates={name: fitted.dates.pattern} | dict(reading.dates))
     column = parse_column(name, raw, reading)
     own = fitted.numbers
@@ -61,6 +67,8 @@ def parse_as_fitted(name, raw, reading, model):
         column = parse_column(name, raw, reading, marks)
     if column.style is None:
         column.style = replace(fitted, gap=raw[0])
+    elif fitted.times is not None and column.style.times is not None:
+        column.style = _on_the_clock_of(column, fitted)
     elif column.kind != fitted.kind:
         text = column.observed()[0]
         raise TableError(
@@ -71,6 +79,20 @@ def parse_as_fitted(name, raw, reading, model):
         column.style = _with_decimals_of(column.style, fitted)
     column.levels = model.levels.get(name)
     return column
+
+
+def _on_the_clock_of(column, fitted):
+    """A style of times as the fitted table wrote them: a few rows need not show all of it."""
+    style = replace(column.style, kind=fitted.kind, times=fitted.times)
+    for text in column.observed():
+        try:
+            style.times.parse(text)
+        except ValueError:
+            raise TableError(
+                f"column {column.name!r} held {_WORDS[fitted.kind]} in the fit and holds {text!r} "
+                "now; write it as then"
+            ) from None
+    return style
 
 
 def _with_decimals_of(style, fitted):

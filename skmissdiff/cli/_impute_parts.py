@@ -16,10 +16,11 @@ from skmissdiff.cli._parts import (
     stands_for_many,
     state_of,
 )
+from skmissdiff.cli._where import read_rules
 
 # What of the arguments changes the files that are written.
 _OPTIONS = (
-    *("draws", "only", "n_steps", "key", "delimiter", "encoding", "decimal", "thousands"),
+    *("draws", "only", "where", "n_steps", "key", "delimiter", "encoding", "decimal", "thousands"),
     *("missing_values", "no_na_spellings", "dates"),
 )
 
@@ -87,6 +88,7 @@ def complete_file(args, model, imputer, seed, source, target, name):
         key=args.key or None,
         partition=name,
         impute_columns=args.only or None,
+        where=read_rules(args.where, list(model.styles), model.value_of),
     )
     # The point estimates of a model that draws for them have the seed of its fit.
     draws = [{}]
@@ -117,7 +119,7 @@ def _complete_whole(args, model, complete, draws, source, target):
             for draw in draws
         ]
     table.write(target, frames, draws=args.draws is not None)
-    return table.n_missing * len(draws)
+    return table.n_filled(frames)
 
 
 def goes_into_folder(args):

@@ -59,15 +59,19 @@ def settle_marks(columns, raw, reading, delimiter):
 
 
 def describe_styles(columns):
-    """What was recognised, for the summary: numbers in disguise and dates, column by column."""
-    numbers, dates = [], []
+    """What was recognised, for the summary: numbers in disguise, dates and times by column."""
+    numbers, dates, times, durations = [], [], [], []
     for name, column in columns.items():
         if not column.observed():
             continue  # known to a model alone
         if column.kind == "date":
             dates.append(f"{name!r} ({column.style.dates.pattern})")
+        elif column.style.times is not None:
+            found = times if column.kind == "time" else durations
+            found.append(f"{name!r} ({column.observed()[0]})")
         elif column.kind == "number" and column.style.numbers:
             example = max(column.observed(), key=len)
             numbers.append(f"{name!r} ({example!r} is {column.style.read_number(example):.15g})")
     lines = [("numbers", numbers), ("dates", dates)]
+    lines += [("times of day", times), ("durations", durations)]
     return [f"read as {kind}: {', '.join(found)}" for kind, found in lines if found]

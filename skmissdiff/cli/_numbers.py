@@ -50,10 +50,13 @@ class Numbers:
         Of a `CellStyle`, how it writes numbers; None if it holds none.
     remark : str
         What the user may want to change, or empty.
+    are_most : bool
+        Whether most cells are numbers, though not all.
     """
 
     style: Mapping | None = None
     remark: str = ""
+    are_most: bool = False
 
 
 def as_numbers(name, texts, marks, is_asked=False):
@@ -106,7 +109,7 @@ def as_numbers(name, texts, marks, is_asked=False):
         raise TableError(f"column {name!r} holds {odd[0]!r}, which is not a number")
     if sum(plain[text] is not None for text in texts) / len(texts) < 0.5:
         return Numbers()
-    return Numbers(None, _mostly(name, odd[0]))
+    return Numbers(None, _mostly(name, odd[0]), are_most=True)
 
 
 def _plain(name, matches, is_asked):
@@ -148,7 +151,7 @@ def _disguised(name, texts, style, is_asked):
         except ValueError:
             if is_asked:
                 raise TableError(f"column {name!r} holds {text!r}, which is not a number") from None
-            return Numbers(None, _mostly(name, text))
+            return Numbers(None, _mostly(name, text), are_most=True)
     big = [text for text, value in values.items() if abs(value) >= _LARGEST_WHOLE]
     if big and not is_asked and "e" not in big[0].lower():
         return Numbers(None, _too_long(name, big[0]))

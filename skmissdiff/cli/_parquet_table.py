@@ -38,7 +38,13 @@ class ParquetTable(FileTable):
         for name, kind in kinds.items():
             if name in self.frame:
                 self._set_kind(name, kind)
-        self._finish()
+        named = [name for name, kind in reading.kinds.items() if kind == "category"]
+        self._finish(named if reading.model is None else None)
+
+    def _is_text(self, name):
+        # A dictionary of categories is a declaration.
+        is_declared = str(self.frame[name].dtype) == "category"
+        return super()._is_text(name) and not is_declared
 
     def cells(self, name):
         """The cells of a column."""
@@ -55,6 +61,8 @@ class ParquetTable(FileTable):
             column = self.frame[name].astype("category").cat
             self._levels[name] = {str(level): level for level in column.categories}
             self.frame[name] = column.rename_categories(list(self._levels[name]))
+        elif kind == "category" and super()._is_text(name):
+            self.frame[name] = self.frame[name].astype("category")
 
     def _restore(self, frame):
         """Give columns that were taken for categories their own dtype back."""
@@ -62,6 +70,9 @@ class ParquetTable(FileTable):
         for name, levels in self._levels.items():
             values = frame[name].astype(object).map(levels)
             frame[name] = values.astype(self._whole[name].dtype)
+        for name in frame:
+            if frame[name].dtype != self._whole[name].dtype:
+                frame[name] = frame[name].astype(self._whole[name].dtype)
         return frame
 
     def _merge(self, frame):
@@ -91,5 +102,11 @@ class ParquetTable(FileTable):
             return own
         style = self._fitted[name]
         number = pyarrow.int64() if style.whole else pyarrow.float64()
-        types = {"number": number, "category": pyarrow.string(), "date": pyarrow.timestamp("us")}
+        types = {
+            "number": number,
+            "category": pyarrow.string(),
+            "date": pyarrow.timestamp("us"),
+            "time": pyarrow.time64("us"),
+            "duration": pyarrow.duration("us"),
+        }
         return pyarrow.field(name, types[style.kind])

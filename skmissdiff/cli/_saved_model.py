@@ -15,6 +15,7 @@ from skmissdiff._table.disguise import Style
 from skmissdiff._table.schema import Element, Kind
 from skmissdiff.cli._cell_style import CellStyle
 from skmissdiff.cli._dates import DateStyle
+from skmissdiff.cli._times import TimeStyle
 
 _MEMBER = "command.json"
 _VERSION = 1
@@ -41,6 +42,26 @@ class SavedModel:
     styles: Mapping[str, CellStyle]
     levels: Mapping[str, Mapping[str, object]]
     file: Mapping[str, str] = field(default_factory=dict)
+
+    def value_of(self, name, text):
+        """The value that a text says in a column, for a rule.
+
+        Raises
+        ------
+        TableError
+            If the column holds something else.
+        """
+        style = self.styles[name]
+        if style.kind == "category":
+            return self.levels.get(name, {}).get(text, text)
+        read = {"number": style.read_number, "date": lambda text: style.dates.parse([text])[0]}
+        try:
+            value = read.get(style.kind, lambda text: style.times.parse(text))(text)
+        except ValueError:
+            raise TableError(
+                f"column {name!r} holds nothing like {text!r}; write it as the column does"
+            ) from None
+        return int(value) if style.whole else value
 
 
 def save_model(estimator, table, path):
@@ -133,6 +154,8 @@ def _style(fields):
         parts["numbers"] = Style(**numbers)
     if parts["dates"] is not None:
         parts["dates"] = DateStyle(**parts["dates"])
+    if parts.get("times") is not None:
+        parts["times"] = TimeStyle(**parts["times"])
     return CellStyle(**parts)
 
 
@@ -147,6 +170,15 @@ def _plain_style(column):
         zone = "+00:00" if "," in column.dtype else None
         seconds = DateStyle("%Y-%m-%d %H:%M:%S", "s", zone=zone, is_iso=True)
         return CellStyle("date", dates=seconds)
+    if column.element in (Element.DAYTIME, Element.DURATION):
+        is_daytime = column.element is Element.DAYTIME
+        finest = column.clock.step_size if column.clock else 1.0
+        times = TimeStyle(
+            is_daytime=is_daytime,
+            has_seconds=finest % 60 != 0,
+            digits=0 if finest % 1 == 0 else 3 if finest * 1000 % 1 == 0 else 6,
+        )
+        return CellStyle("time" if is_daytime else "duration", times=times)
     return CellStyle("number", whole=column.is_integer)
 
 

@@ -1,8 +1,12 @@
 """What the command says of its work: which cells were missing, and what they were given."""
 
+import datetime as dt
+
 import numpy as np
 
 from skmissdiff._support.files import import_pandas
+from skmissdiff.cli._column_kinds import kind_of
+from skmissdiff.cli._times import TimeStyle
 
 
 def summarize_imputation(table, frames):
@@ -24,12 +28,13 @@ def summarize_imputation(table, frames):
     for name, gaps in table.missing.items():
         if not gaps.any():
             continue
-        filled = pandas.concat([frame[name][gaps] for frame in frames])
+        filled = pandas.concat([frame[name][gaps] for frame in frames]).dropna()
         observed = table.frame[name][~gaps]
         rows.append(
             (name, str(gaps.sum()), f"{gaps.mean():.1%}", _describe(observed), _describe(filled))
         )
-    return "\n".join(lines + _aligned(rows) + _left_out(table) + _left_as_they_are(table))
+    lines += _aligned(rows) + _left_out(table) + _left_as_they_are(table)
+    return "\n".join(lines + _ruled_out(table, frames))
 
 
 def summarize_fit(table):
@@ -50,13 +55,23 @@ def _head(table):
 
 
 def _left_as_they_are(table):
-    """Name the columns with gaps that were not to be filled."""
+    """Name the columns with gaps that were not to be filled, and those filled in some rows."""
     names = [
         repr(name)
         for name, gaps in table.missing.items()
         if not gaps.any() and table.frame[name].isna().any()
     ]
     return [f"  gaps left as they are: {', '.join(names)}"] * bool(names)
+
+
+def _ruled_out(table, frames):
+    """Name the columns in which a rule has left gaps."""
+    found = []
+    for name, gaps in table.missing.items():
+        n_left = sum(int(frame[name][gaps].isna().sum()) for frame in frames)
+        if n_left:
+            found.append(f"{name!r} ({n_left} of {len(frames) * int(gaps.sum())} gaps)")
+    return [f"  left empty where the rule says so: {', '.join(found)}"] * bool(found)
 
 
 def summarize_sample(table, frame, n_samples):
@@ -103,12 +118,22 @@ def _left_out(table, fate="carried through untouched"):
 
 def _describe(values):
     """A range with its mean, or the most frequent levels."""
+    if len(values) == 0:
+        return "nothing"
+    kind = kind_of(values)
+    if kind == "time":
+        return f"{_clock(values.min())} .. {_clock(values.max())}, mean {_mean_time(values)}"
+    if kind == "duration":
+        low, high, mean = values.min(), values.max(), values.mean()
+        return f"{_clock(low)} .. {_clock(high)}, mean {_clock(mean)}"
     if values.dtype.kind == "M":
         low, high, mean = values.min(), values.max(), values.mean()
         if {low, high} == {low.normalize(), high.normalize()}:  # days
             mean = mean.round("D")
         return f"{_date(low)} .. {_date(high)}, mean {_date(mean)}"
-    if values.dtype.kind in "iuf":
+    if kind in ("date", "period"):
+        return f"{values.min()} .. {values.max()}"
+    if kind == "number":
         values = values.astype(float)
         low, high, mean = map(_number, (values.min(), values.max(), values.mean()))
         return f"{low} .. {high}, mean {mean}"
@@ -121,6 +146,17 @@ def _describe(values):
 
 def _date(value):
     return str(value).removesuffix(" 00:00:00").partition(".")[0]
+
+
+def _clock(value):
+    """A time of day or a duration, in whole seconds."""
+    return TimeStyle(is_daytime=isinstance(value, dt.time), has_seconds=True).format(value)
+
+
+def _mean_time(values):
+    """The mean of times of day."""
+    seconds = [(v.hour * 60 + v.minute) * 60 + v.second for v in values]
+    return _clock((dt.datetime(1970, 1, 1) + dt.timedelta(seconds=np.mean(seconds))).time())
 
 
 def _number(value):
