@@ -729,7 +729,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             completed[rows] = model.draw(codes[rows], self._noise(model, keys[rows]).normal)
         rng = np.random.default_rng(self._seed)
         numeric = self.encoder_.layout_.numeric_codes
-        return LeafDonors(completed, ~np.isnan(codes), numeric, rng, weight, **options)
+        belief = self.denoiser_.alpha_noised.cpu().numpy()[numeric]
+        known = ~np.isnan(codes)
+        return LeafDonors(completed, known, numeric, rng, weight, belief=belief, **options)
 
     def _has_donors(self):
         """Whether training rows may have a say."""

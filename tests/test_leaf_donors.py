@@ -6,6 +6,7 @@ import pytest
 from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
 from skmissdiff._draws import leaf_donors
 from skmissdiff._draws.leaf_donors import (
+    BELIEVED,
     CHOICES,
     LARGEST_LINEAR_ERROR,
     N_SETS,
@@ -14,6 +15,7 @@ from skmissdiff._draws.leaf_donors import (
     Tree,
     choose,
     chosen_rows,
+    gaussian_crps,
     grow,
     linear,
     ridge,
@@ -73,11 +75,10 @@ def test_the_crps_of_leaves():
 def test_a_line_asks_for_a_linear_prediction_and_a_step_does_not():
     features = rng(1).normal(size=(400, 3))
     noise = 0.3 * rng(2).normal(size=400)
-    is_linear, leaf_rows = choose(features, features.sum(axis=1) + noise, rng())
-    assert is_linear
-    assert leaf_rows is None
-    is_linear, _ = choose(features, np.round(2 * np.abs(features[:, 0])) % 3, rng())
-    assert not is_linear
+    choice, _ = choose(features, features.sum(axis=1) + noise, 1.0, rng())
+    assert choice == (True, None)
+    choice, _ = choose(features, np.round(2 * np.abs(features[:, 0])) % 3, 1.0, rng())
+    assert choice == (False, 5)
 
 
 def test_a_linear_prediction_has_to_be_clearly_better(monkeypatch):
@@ -91,13 +92,45 @@ def test_a_linear_prediction_has_to_be_clearly_better(monkeypatch):
     assert ratio < LARGEST_LINEAR_ERROR
     for largest, expected in ((ratio + 0.1, True), (ratio - 0.1, False)):
         monkeypatch.setattr(leaf_donors, "LARGEST_LINEAR_ERROR", largest)
-        assert choose(features, values, rng())[0] == expected
+        choice, _ = choose(features, values, 1.0, rng())
+        assert choice[0] == expected
+
+
+def test_the_crps_of_a_normal_prediction():
+    drawn, errors = 2.0 * rng().normal(size=(200_000, 2)), np.array([0.5, -3.0])
+    expected = np.abs(errors - drawn[:, :1]).mean(axis=0) - np.abs(np.diff(drawn)).mean() / 2
+    assert gaussian_crps(errors[:1], 2.0) == pytest.approx(expected[0], abs=0.01)
+    assert gaussian_crps(errors, 2.0) == pytest.approx(expected.sum(), abs=0.02)
+
+
+def test_a_linear_column_is_left_to_the_model_as_far_as_its_networks_are_not_believed():
+    features = rng(1).normal(size=(400, 3))
+    values = features.sum(axis=1) + rng(2).normal(size=400)
+    shares = [choose(features, values, belief, rng())[1] for belief in (0.0, 0.1, BELIEVED, 1.0)]
+    assert shares[0] == 0
+    assert 0 < shares[1] < SHARE
+    assert shares[2] == shares[3] == SHARE
+    # A step is none that a normal prediction could follow.
+    assert choose(features, np.sign(features[:, 0]), 0.0, rng())[1] == SHARE
+
+
+def test_the_model_alone_draws_linear_columns():
+    z = rng().normal(size=(300, 3))
+    table = np.column_stack([z[:, 0], z[:, 0] + z[:, 1], z[:, 0] - z[:, 1] + z[:, 2]])
+    known = np.ones(table.shape, bool)
+    donors = LeafDonors(table, known, [0, 1, 2], rng(), belief=np.array([0.0, 1.0, 0.0]))
+    assert donors.shares == pytest.approx([0, SHARE, 0])
+    uniforms = rng(4).random((300, donors.n_uniforms))
+    drawn = donors.draw(table + 9, np.zeros(table.shape, bool), np.zeros(300, int), uniforms)
+    assert np.array_equal(drawn[:, [0, 2]], table[:, [0, 2]] + 9)
+    assert (drawn[:, 1] != table[:, 1] + 9).mean() == pytest.approx(SHARE, abs=0.08)
 
 
 def fitted(table, gaps):
     """Donors of a table whose gaps the model fills with noise."""
     known = ~gaps
-    return LeafDonors(np.where(known, table, rng(7).normal(size=table.shape)), known, [0, 1], rng())
+    codes = np.where(known, table, rng(7).normal(size=table.shape))
+    return LeafDonors(codes, known, [0, 1], rng(), belief=np.ones(2))
 
 
 def asked(donors, table, n_draws=1, seed=3):
@@ -141,7 +174,7 @@ def test_columns_of_few_or_equal_values_have_no_tree(monkeypatch):
     table = np.column_stack([np.ones(50), rng().normal(size=50), rng(1).normal(size=50)])
     known = np.ones(table.shape, bool)
     known[19:, 1] = False
-    donors = LeafDonors(table, known, [0, 1, 2], rng())
+    donors = LeafDonors(table, known, [0, 1, 2], rng(), belief=np.ones(3))
     for trees in donors.sets:
         assert [tree is None for tree in trees] == [True, True, False]
 
@@ -153,7 +186,7 @@ def test_codes_that_trees_read(monkeypatch):
     assert np.array_equal(strongest(codes, 1), [0, 2, 3, 4, 5])
     monkeypatch.setattr(leaf_donors, "MOST_FEATURES", 2)
     assert np.array_equal(strongest(codes, 1), [0, 4])
-    donors = LeafDonors(codes, np.ones(codes.shape, bool), [1], rng())
+    donors = LeafDonors(codes, np.ones(codes.shape, bool), [1], rng(), belief=np.ones(1))
     assert np.array_equal(donors.features[0], [0, 4])
     # What is not read changes nothing.
     known, uniforms = np.arange(6)[None] != np.ones((9, 1)), rng(2).random((9, donors.n_uniforms))
