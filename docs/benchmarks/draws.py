@@ -28,6 +28,7 @@ FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results" / "draws.csv"
 MISSING_RATE = 0.3
 N_SINGLE = 3  # tables whose energy distance and correlations are averaged
+N_JUDGED = 20  # tables whose CRPS is taken; intervals take all that there are
 FEWEST_VALUES = 20  # of a column whose intervals are looked at: draws of others tie with the truth
 LEVELS = (0.5, 0.95)
 FIELDS = [
@@ -103,7 +104,7 @@ def figures(true, holed, hidden, tables):
                 for table in tables[:N_SINGLE]
             ]
         ),
-        "crps": metrics.imputation_crps(true, tables, hidden, scale=scale),
+        "crps": metrics.imputation_crps(true, tables[:N_JUDGED], hidden, scale=scale),
         "correlations": np.mean([correlation_error(true, table) for table in tables[:N_SINGLE]]),
     }
     for level in LEVELS:
