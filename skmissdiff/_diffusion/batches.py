@@ -121,10 +121,13 @@ def corrupt(
     row_sigma: Tensor,
     generator: torch.Generator,
     dtype: torch.dtype = torch.float32,
+    *,
+    of_categories: bool = False,
 ) -> Batch:
     """Give hidden codes the noise level of their row, missing ones infinity, the rest zero.
 
-    The batch is where the denoiser and the factors are; features are in ``dtype``.
+    The batch is where the denoiser and the factors are; features are in ``dtype``. ``s`` is told
+    of numbers, and ``of_categories`` if that is asked for.
     """
     x, mask = rows.x, rows.mask
     device = factors.mu.device
@@ -133,9 +136,9 @@ def corrupt(
     noise = torch.randn(x.shape, generator=generator)
     noised = torch.where(finite, x + torch.where(finite, sigma, 0.0) * noise, 0.0)
     noised, sigma, hidden, x = (part.to(device) for part in (noised, sigma, hidden, x))
-    g, variance = gaussian_posterior(
-        factors, noised.to(factors.mu.dtype), sigma.to(factors.mu.dtype)
-    )
+    levels = noised.to(factors.mu.dtype), sigma.to(factors.mu.dtype)
+    columns = None if of_categories else denoiser.columns
+    g, variance = gaussian_posterior(factors, *levels, columns)
     inputs = network_inputs(noised, sigma, g, variance)
     features = denoiser.features(inputs).to(dtype)
     noised_rows = ((inputs.w > 0) & (inputs.w < 1)).any(-1, keepdim=True)

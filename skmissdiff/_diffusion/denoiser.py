@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from skmissdiff._support.layout import CodeLayout
 
+from .columns import Columns, block, pick
 from .factor_analysis import FactorModel, gaussian_posterior, row_product
 from .kernel import KernelRegression
 from .networks import BatchedLinear, Dropout, ResidualBlock, piecewise_linear
@@ -27,9 +28,6 @@ MIN_PROBABILITY = 1e-4
 MIN_VARIANCE = 1e-12
 # Of logits below the largest one of their row: float32 has no smaller exponentials to sum.
 LEAST_EXPONENT = -80.0
-
-# Some codes of a row: a slice where they lie side by side, which costs nothing to pick.
-Codes = slice | Tensor
 
 
 class Inputs(NamedTuple):
@@ -47,7 +45,7 @@ class Estimate(NamedTuple):
     mean: Tensor  # (n_rows, n_codes)
     median: Tensor  # (n_rows, n_codes)
     g: Tensor  # (n_rows, n_codes), mean of the factor analysis, in double precision
-    variance: Tensor  # and its variance
+    variance: Tensor  # and its variance, 0 for categories
 
 
 class Shrinkage(NamedTuple):
@@ -92,6 +90,7 @@ class PreconditionedDenoiser(Denoiser):
     numeric_codes: Tensor
     first_codes: Tensor
     members: Tensor
+    column_of_category: Tensor
 
     def __init__(
         self,
@@ -126,6 +125,8 @@ class PreconditionedDenoiser(Denoiser):
         # Codes of one column share their noise level, and one tells it, but for spiked ones.
         self.first_of_column = block(layout.level_codes)
         self.first_categories = block(layout.first_categories)
+        own = np.cumsum(np.isin(layout.categorical_codes, layout.first_categories)) - 1
+        self.register_buffer("column_of_category", torch.from_numpy(own), persistent=False)
         members = layout.column_of_code[layout.categorical_codes, None]
         members = members == layout.column_of_code[layout.first_categories]
         self.register_buffer("members", torch.from_numpy(members).float(), persistent=False)
@@ -147,6 +148,13 @@ class PreconditionedDenoiser(Denoiser):
     @property
     def factors(self) -> FactorModel:
         return FactorModel(self.mu, self.W, self.psi)
+
+    @property
+    def columns(self) -> Columns:
+        """Which codes share a noise level."""
+        return Columns(
+            self.numbers, self.categories, self.first_categories, self.column_of_category
+        )
 
     def set_factors(self, factors: FactorModel) -> None:
         """Start from a fitted factor analysis."""
@@ -189,8 +197,8 @@ class PreconditionedDenoiser(Denoiser):
         Features (K, n_rows, n_in); F (K, n_rows, n_codes), F' (K, n_rows, n_numeric).
         """
         hidden = self.first(features)
-        for block in self.blocks:
-            hidden = block(hidden, dropout)
+        for layer in self.blocks:
+            hidden = layer(hidden, dropout)
         F = self.last(hidden).float()
         return F[..., : len(self.mu)], F[..., len(self.mu) :]
 
@@ -205,7 +213,9 @@ class PreconditionedDenoiser(Denoiser):
 
         ``sigma`` may be one row (1, n_codes) for all, and then so is the variance.
         """
-        gaussian, variance = gaussian_posterior(self.factors, x.double(), sigma.double())
+        gaussian, variance = gaussian_posterior(
+            self.factors, x.double(), sigma.double(), self.columns
+        )
         inputs = network_inputs(x, sigma, gaussian, variance)
         F, F_median = self.mean_correction(inputs)
         absent = sigma.isinf()
@@ -235,21 +245,6 @@ class PreconditionedDenoiser(Denoiser):
 def category_logits(g: Tensor, F: Tensor) -> Tensor:
     """The sum log g + F: how the factor analysis and the networks speak of categories together."""
     return g.clamp_min(MIN_PROBABILITY).log() + F
-
-
-def block(codes: np.ndarray) -> Codes:
-    """Codes as a slice if they follow one another."""
-    first = codes[0] if len(codes) else 0
-    if np.array_equal(codes, np.arange(first, first + len(codes))):
-        return slice(int(first), int(first) + len(codes))
-    return torch.from_numpy(codes)
-
-
-def pick(values: Tensor, codes: Codes) -> Tensor:
-    """Some codes of the last axis."""
-    if isinstance(codes, slice):
-        return values[..., codes]
-    return values.index_select(-1, codes.to(values.device))
 
 
 def log_sums(logits: Tensor, members: Tensor) -> Tensor:

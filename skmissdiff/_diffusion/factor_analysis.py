@@ -15,9 +15,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .columns import Columns, pick
+from .patterns import Patterns, patterns_of
 from .recipe import MAX_RANK_ROWS, MIN_PSI, MIN_RANK_GAIN, RANKS, RIDGE
 
-CHUNK_ROWS = 4096  # bounds the memory of one E step
+CHUNK_ROWS = 256  # whose matrices stay in the cache: inverses are then twice as fast
 # Matrix products whose result has this many columns, or a multiple, treat all rows alike; at
 # other widths the last bits of a row can depend on its place in the batch.
 WHOLE_WIDTH = 16
@@ -96,26 +98,74 @@ def posterior_covariance(M: Tensor) -> Tensor:
     return torch.cholesky_inverse(torch.linalg.cholesky(M))
 
 
-def gaussian_posterior(model: FactorModel, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
+def information(
+    model: FactorModel, sigma: Tensor, columns: Columns | None = None
+) -> tuple[Tensor, Tensor]:
+    """What M = I + W'AW of each row is made of, for `latent_precision`: W W' of codes, and A.
+
+    With ``columns`` the categories of one count as one: they are known or absent together.
+    """
+    told, outer = noise_precision(model.psi, sigma), outer_products(model.W)
+    if columns is not None:
+        known = (pick(sigma, columns.first_categories) == 0).to(outer)
+        of_categories = pick((outer / model.psi[:, None]).T, columns.categories).T
+        outer = torch.cat([pick(outer.T, columns.numbers).T, columns.grouped(of_categories)])
+        told = torch.cat([pick(told, columns.numbers), known], dim=1)
+    return outer, told
+
+
+def latent_moments(
+    outer: Tensor, told: Tensor, projected: Tensor, W: Tensor
+) -> tuple[Tensor, Tensor]:
+    """E[z | x] of each row, (n_rows, r), and w'M^-1 w for each row of ``W``, (n_rows, len(W)).
+
+    M comes from ``outer`` and ``told``, see `information`; E[z | x] = M^-1 ``projected``.
+    """
+    asked = outer_products(W).T
+    if len(told) == 1:
+        covariance = posterior_covariance(latent_precision(outer, told))
+        return row_product(projected, covariance[0]), row_product(covariance.flatten(1), asked)
+    size = CHUNK_ROWS if told.device.type == "cpu" else len(told)
+    z, spread = [], []
+    for part, p in zip(told.split(size), projected[:, :, None].split(size), strict=True):
+        M = latent_precision(outer, part)
+        if M.shape[1] <= SWEEP_RANK or len(W) > M.shape[1]:
+            covariance = posterior_covariance(M)
+            z.append(torch.bmm(covariance, p)[:, :, 0])
+            spread.append(row_product(covariance.flatten(1), asked))
+            continue
+        # Of few codes: L^-1 w for each, and no inverse.
+        cholesky = torch.linalg.cholesky(M)
+        sides = torch.cat([p, W.T.expand(len(M), *W.T.shape)], dim=2)
+        halves = torch.linalg.solve_triangular(cholesky, sides, upper=False)
+        whole = torch.linalg.solve_triangular(cholesky.mT, halves[:, :, :1], upper=True)
+        z.append(whole[:, :, 0])
+        spread.append(halves[:, :, 1:].square().sum(1))
+    return torch.cat(z), torch.cat(spread)
+
+
+def gaussian_posterior(
+    model: FactorModel, x: Tensor, sigma: Tensor, columns: Columns | None = None
+) -> tuple[Tensor, Tensor]:
     """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
 
     ``x`` may hold any finite value where sigma is infinite: it is not read.
-    M and diag(W M^-1 W') are two matrix products with the outer products of
-    the loadings: no (n_rows, r, n_codes) array is made. One row of ``sigma`` (1, n_codes) is that
-    of all rows: M is inverted once, and the variance has one row, too.
+    No (n_rows, r, n_codes) array is made, and of M few rows at a time. One row of ``sigma``
+    (1, n_codes) is that of all rows: M is inverted once, and the variance has one row, too. With
+    ``columns`` the variance of categories, which nobody asks for, is 0.
     """
-    outer = outer_products(model.W)
-    precision = noise_precision(model.psi, sigma)
-    covariance = posterior_covariance(latent_precision(outer, precision))
-    projected = row_product(precision * (x - model.mu), model.W)
-    if len(covariance) == 1:
-        z = row_product(projected, covariance[0])
-    else:
-        z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
-    common = model.mu + row_product(z, model.W.T)
-    k = model.psi * precision  # share of the specific part that is believed
+    mu, W, psi = model
+    numbers = slice(None) if columns is None else columns.numbers
+    precision = noise_precision(psi, sigma)
+    projected = row_product(precision * (x - mu), W)
+    asked = pick(W.T, numbers).T.contiguous()
+    z, spread = latent_moments(*information(model, sigma, columns), projected, asked)
+    common = mu + row_product(z, W.T)
+    k = psi * precision  # share of the specific part that is believed
     mean = common + k * (x - common)
-    variance = model.psi * (1 - k) + (1 - k).square() * row_product(covariance.flatten(1), outer.T)
+    left = 1 - pick(k, numbers)
+    variance = torch.zeros_like(k)
+    variance[:, numbers] = pick(psi, numbers) * left + left.square() * spread
     return mean, variance
 
 
@@ -136,6 +186,14 @@ def log_likelihood(
     return -0.5 * (quadratic + log_det + mask.sum(1) * math.log(2 * math.pi))
 
 
+class Sums(NamedTuple):
+    """What an EM update needs of the rows; the codes of a group are observed in the same ones."""
+
+    gram: Tensor  # (n_groups, r + 1, r + 1), of E[(z,1)(z,1)']
+    cross: Tensor  # (n_codes, r + 1), of x E[(z,1)']
+    likelihood: float  # of all rows
+
+
 def em_step(
     model: FactorModel,
     x: Tensor,
@@ -143,43 +201,60 @@ def em_step(
     ridge: float,
     min_psi: float,
     weight: Tensor | None = None,
+    patterns: Patterns | None = None,
 ) -> tuple[FactorModel, float]:
     """One exact EM update; also the log likelihood per row of the model it started from.
 
     Given z, every code is a linear regression of its own on the rows that
     observe it, so the M step is one small system per code. A row counts as often as it weighs.
+    ``x`` is 0 where the mask is False; ``patterns`` saves finding those of the mask.
     """
-    n_rows, n_codes = x.shape
+    patterns = patterns_of(mask) if patterns is None else patterns
+    sums = expected_sums(model, x, patterns, weight)
     rank = model.W.shape[1]
-    gram = x.new_zeros(n_codes, (rank + 1) ** 2)
-    cross = x.new_zeros(n_codes, rank + 1)
-    power = x.new_zeros(n_codes)
-    total = 0.0
-    for rows in torch.arange(n_rows).split(CHUNK_ROWS):
-        x_rows, mask_rows = x[rows], mask[rows].to(x.dtype)
-        z = latent_posterior(model, x_rows, mask_rows / model.psi)
-        second = x.new_ones(len(rows), rank + 1, rank + 1)  # E[(z,1)(z,1)']
-        second[:, :rank, :rank] = torch.cholesky_inverse(z.cholesky) + (
-            z.mean[:, :, None] * z.mean[:, None, :]
-        )
-        second[:, :rank, rank] = second[:, rank, :rank] = z.mean
-        likelihood = log_likelihood(model, x_rows, mask_rows, z)
-        if weight is not None:
-            mask_rows = weight[rows, None] * mask_rows
-            likelihood = weight[rows] * likelihood
-        gram += mask_rows.T @ second.flatten(1)
-        cross += (mask_rows * x_rows).T @ second[:, rank]
-        power += (mask_rows * x_rows.square()).sum(0)
-        total += likelihood.sum().item()
-    gram = gram.view(n_codes, rank + 1, rank + 1)
     # The ridge is a prior W_jk ~ N(0, psi_j / ridge); the mean is left free.
     penalty = torch.full((rank + 1,), ridge, dtype=x.dtype)
     penalty[rank] = 0
-    coef = torch.linalg.solve(gram + penalty.diag(), cross)
-    count = counts(mask, x.dtype, weight).sum(0)
-    residual = power - (coef * cross).sum(1)
-    psi = (residual / count).clamp_min(min_psi)
-    return FactorModel(coef[:, rank], coef[:, :rank], psi), total / n_rows
+    gram = (sums.gram + penalty.diag())[patterns.of_code]
+    coef = torch.linalg.solve(gram, sums.cross)
+    power = x.square().sum(0) if weight is None else weight @ x.square()
+    count = sums.gram[patterns.of_code, rank, rank]
+    psi = ((power - (coef * sums.cross).sum(1)) / count).clamp_min(min_psi)
+    return FactorModel(coef[:, rank], coef[:, :rank], psi), sums.likelihood / len(x)
+
+
+def expected_sums(model: FactorModel, x: Tensor, patterns: Patterns, weight: Tensor | None) -> Sums:
+    """The E step: M is inverted once for each pattern."""
+    mu, W, psi = model
+    n_codes, rank = W.shape
+    gram = x.new_zeros(patterns.seen.shape[1], (rank + 1) ** 2)
+    cross = x.new_zeros(n_codes, rank + 1)
+    outer = patterns.grouped(outer_products(W) / psi[:, None])
+    log_psi = patterns.grouped(psi.log() + math.log(2 * math.pi))
+    total = 0.0
+    for rows, which, of_row in patterns.chunks(CHUNK_ROWS):
+        seen, x_rows = patterns.seen[which].to(x.dtype), x[rows]
+        cholesky = torch.linalg.cholesky(latent_precision(outer, seen))
+        covariance = torch.cholesky_inverse(cholesky)
+        centred = x_rows - mu * seen[:, patterns.of_code][of_row]
+        projected = (centred / psi) @ W
+        z = torch.bmm(covariance[of_row], projected[:, :, None])[:, :, 0]
+        quadratic = (centred.square() / psi).sum(1) - (projected * z).sum(1)
+        log_det = 2 * cholesky.diagonal(dim1=1, dim2=2).log().sum(1) + seen @ log_psi
+        likelihood = -0.5 * (quadratic + log_det[of_row])
+        z = torch.cat([z, z.new_ones(len(z), 1)], dim=1)
+        weighted, count = z, z[:, rank]
+        if weight is not None:
+            count = weight[rows].to(x.dtype)
+            weighted, likelihood = count[:, None] * z, count * likelihood
+        second = x.new_zeros(len(seen), rank + 1, rank + 1)
+        second.index_add_(0, of_row, weighted[:, :, None] * z[:, None, :])
+        count = x.new_zeros(len(seen)).index_add_(0, of_row, count)
+        second[:, :rank, :rank] += count[:, None, None] * covariance
+        gram += seen.T @ second.flatten(1)
+        cross += x_rows.T @ weighted
+        total += likelihood.sum().item()
+    return Sums(gram.view(-1, rank + 1, rank + 1), cross, total)
 
 
 def counts(mask: Tensor, dtype: torch.dtype, weight: Tensor | None) -> Tensor:
@@ -242,9 +317,10 @@ def fit_factor_analysis(
     """
     x = torch.where(mask, x, 0.0)
     model = initial_model(moments(x, mask, weight) if start is None else start, rank, min_psi)
+    patterns = patterns_of(mask)
     curve: list[float] = []
     for _ in range(max_iter):
-        model, value = em_step(model, x, mask, ridge, min_psi, weight)
+        model, value = em_step(model, x, mask, ridge, min_psi, weight, patterns)
         curve.append(value)
         if len(curve) > 1 and curve[-1] - curve[-2] < tol * x.shape[1]:
             break

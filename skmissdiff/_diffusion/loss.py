@@ -3,7 +3,8 @@
 from torch import Tensor
 
 from .batches import Batch
-from .denoiser import PreconditionedDenoiser, category_logits, log_sums, pick
+from .columns import pick
+from .denoiser import PreconditionedDenoiser, category_logits, log_sums
 
 
 def number_loss(target: Tensor, F: Tensor, F_median: Tensor) -> Tensor:

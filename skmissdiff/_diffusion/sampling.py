@@ -34,13 +34,14 @@ from torch import Tensor
 from skmissdiff._support.layout import CodeLayout
 
 from .batches import not_applicable
+from .columns import Columns
 from .denoiser import PreconditionedDenoiser
 from .factor_analysis import (
     FactorModel,
     gaussian_posterior,
+    information,
     latent_precision,
     noise_precision,
-    outer_products,
     row_product,
 )
 from .schedule import sigma_steps
@@ -69,7 +70,13 @@ def levels(given: Tensor, absent: Tensor, sigma: float) -> Tensor:
     return torch.where(absent, math.inf, level)
 
 
-def gaussian_start(model: FactorModel, unknown: Tensor, sigma: float, noise: Tensor) -> Tensor:
+def gaussian_start(
+    model: FactorModel,
+    unknown: Tensor,
+    sigma: float,
+    noise: Tensor,
+    columns: Columns | None = None,
+) -> Tensor:
     """A draw of x_0 + sigma e - E[x_0 | x] from the Gaussian model, with its full covariance.
 
     (1 - k) W L^-T e + sqrt(psi (1 - k) + sigma^2) e', with LL' the precision of z | x.
@@ -77,18 +84,20 @@ def gaussian_start(model: FactorModel, unknown: Tensor, sigma: float, noise: Ten
     """
     rank = model.W.shape[1]
     precision = noise_precision(model.psi, unknown)
-    cholesky = torch.linalg.cholesky(latent_precision(outer_products(model.W), precision))
+    cholesky = torch.linalg.cholesky(latent_precision(*information(model, unknown, columns)))
     k = model.psi * precision
     latent = torch.linalg.solve_triangular(cholesky.mT, noise[:, :rank, None], upper=True)[:, :, 0]
     own = (model.psi * (1 - k) + sigma**2).sqrt()
     return (1 - k) * row_product(latent, model.W.T) + own * noise[:, rank:]
 
 
-def gaussian_draw(model: FactorModel, x: Tensor, given: Tensor, noise: Tensor) -> Tensor:
+def gaussian_draw(
+    model: FactorModel, x: Tensor, given: Tensor, noise: Tensor, columns: Columns | None = None
+) -> Tensor:
     """A draw of all codes that are not given, exact if the rows are Gaussian."""
     x, unknown = x.to(model.W), torch.where(given, 0.0, math.inf).to(model.W)
-    mean, _ = gaussian_posterior(model, x, unknown)
-    return mean + gaussian_start(model, unknown, 0.0, noise.to(model.W))
+    mean, _ = gaussian_posterior(model, x, unknown, columns)
+    return mean + gaussian_start(model, unknown, 0.0, noise.to(model.W), columns)
 
 
 def gaussian_flow(
@@ -98,11 +107,12 @@ def gaussian_flow(
     level_at: Callable[[float], Tensor],
     correction: Callable[[float], Tensor],
     sigmas: list[float],
+    columns: Columns | None = None,
 ) -> Tensor:
     """Follow (1) through ``sigmas`` with F(sigma) known: eq. 2, second order in m."""
     m_last = None
     for i, (now, later) in enumerate(pairwise(sigmas)):
-        g, v = gaussian_posterior(model, x, level_at(now))
+        g, v = gaussian_posterior(model, x, level_at(now), columns)
         D = g + v.clamp_min(0).sqrt() * correction(now)
         C = v * now**2 / (now**2 - v).clamp_min(1e-12)
         m = D - C / now**2 * (x - D)
@@ -130,11 +140,13 @@ def sample(
     noise: Tensor,
     sigmas: Tensor,
     absent: Tensor | None = None,
+    columns: Columns | None = None,
 ) -> Tensor:
     """Draw every code that is neither given nor absent, with len(sigmas) evaluations.
 
     ``noise`` (n_rows, r + n_codes) is standard normal. Absent codes are left out of the
-    draw and come back as 0. One-hot codes come back close to a vertex: take the argmax.
+    draw and come back as 0. One-hot codes come back close to a vertex: take the argmax; with
+    ``columns`` they have to be given or absent.
     """
     absent = torch.zeros_like(given) if absent is None else absent
     drawn = ~(given | absent)
@@ -142,7 +154,9 @@ def sample(
     steps = sigmas.tolist()
     x = torch.where(given, x, 0.0).to(model.W)
     unknown = level_at(math.inf)
-    start = denoise(x, unknown)[0] + gaussian_start(model, unknown, steps[0], noise.to(model.W))
+    start = denoise(x, unknown)[0] + gaussian_start(
+        model, unknown, steps[0], noise.to(model.W), columns
+    )
     x = torch.where(drawn, start, x)
     F_last = None
     for i, (now, later) in enumerate(pairwise(steps)):
@@ -152,7 +166,7 @@ def sample(
         if F_last is not None and later > 0:
             slope = (F - F_last) / math.log(now / steps[i - 1])
         correction = partial(extrapolated, F, slope, now)
-        x = gaussian_flow(model, x, drawn, level_at, correction, substeps(now, later))
+        x = gaussian_flow(model, x, drawn, level_at, correction, substeps(now, later), columns)
         F_last = F
     return x
 
@@ -203,14 +217,14 @@ def draw(
         return x
 
     if denoiser.is_linear:
-        drawn = gaussian_draw(denoiser.factors, x, given, noise)
+        drawn = gaussian_draw(denoiser.factors, x, given, noise, denoiser.columns)
         return torch.where(given | ~wanted, x, drawn.to(x))
 
     def denoise(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         estimate = denoiser.estimate(x.float(), sigma)
         return estimate.mean.double(), estimate.g, estimate.variance
 
-    drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas, absent)
+    drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas, absent, denoiser.columns)
     drawn = drawn.to(x) if absent is None else drawn.to(x).masked_fill(absent, 0.0)
     return torch.where(given, x, drawn)
 

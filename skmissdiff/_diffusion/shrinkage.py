@@ -95,14 +95,18 @@ def validation_checks(
         part = rows.at(held)
         hidden = hide_cells(part.mask, layout, torch.zeros(len(held), 1), generator)
         row_sigma = torch.full((len(held),), math.inf)
-        absent.append(corrupt(denoiser, factors, part, hidden, row_sigma, generator))
+        absent.append(
+            corrupt(denoiser, factors, part, hidden, row_sigma, generator, of_categories=True)
+        )
         row_sigma = random_sigma(len(held), generator)
         numbers = part.mask & is_numeric
         if not of_rows:
             numbers = hide_cells(
                 numbers, layout, torch.rand(len(held), 1, generator=generator), generator
             )
-        noised.append(corrupt(denoiser, factors, part, numbers, row_sigma, generator))
+        noised.append(
+            corrupt(denoiser, factors, part, numbers, row_sigma, generator, of_categories=True)
+        )
     return Checks(
         torch.stack(places).to(factors.mu.device),
         joined(absent, torch.stack),

@@ -99,7 +99,14 @@ def test_hidden_codes_get_the_noise_of_their_row_and_missing_ones_are_absent():
         noised[i, j] = x[i, j] + sigma[i, j] * noise[i, j] if sigma[i, j].isfinite() else 0.0
     g, variance = gaussian_posterior(factors, noised.double(), sigma.double())
     torch.testing.assert_close(batch.g, g.float())
-    torch.testing.assert_close(batch.s, variance.clamp_min(1e-12).sqrt().float())
+    s = variance.clamp_min(1e-12).sqrt().float()
+    torch.testing.assert_close(batch.s[:, IS_NUMBER], s[:, IS_NUMBER])
+    assert (batch.s[:, ~IS_NUMBER] < 1e-5).all()  # nobody asks for them, but held-out rows
+    whole = corrupt(
+        denoiser, factors, Rows(x, mask), hidden, row_sigma, seeded(4), of_categories=True
+    )
+    torch.testing.assert_close(whole.s, s)
+    torch.testing.assert_close(whole.features, batch.features)
     inputs = network_inputs(noised, sigma, g, variance)
     torch.testing.assert_close(batch.features, denoiser.features(inputs))
     assert torch.equal(batch.unknown, sigma > 0)

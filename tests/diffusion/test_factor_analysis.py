@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import FactorAnalysis
-from small_models import seeded, some_factors
+from small_models import seeded, some_denoiser, some_factors
 
 from skmissdiff._diffusion import factor_analysis
 from skmissdiff._diffusion.factor_analysis import (
@@ -22,6 +22,7 @@ from skmissdiff._diffusion.factor_analysis import (
     posterior_covariance,
     sweep_inverse,
 )
+from skmissdiff._support.layout import CodeLayout
 
 N_ROWS, N_CODES, RANK = 1500, 8, 2
 
@@ -284,3 +285,73 @@ def test_noise_levels_of_all_rows_may_be_one_row(rank):
     torch.testing.assert_close(mean, expected)
     assert variance.shape == (1, 6)
     torch.testing.assert_close(variance.expand(5, 6), of_each)
+
+
+def grouped_rows(n_rows=400):
+    """Rows of codes in three groups, which few patterns of gaps have."""
+    x = torch.randn(n_rows, 6, generator=seeded(2), dtype=torch.float64)
+    kinds = torch.rand(6, 3, generator=seeded(3)) < 0.7
+    kinds[0] = True
+    mask = kinds[torch.randint(6, (n_rows,), generator=seeded(4))][:, [0, 0, 1, 2, 1, 0]]
+    return torch.where(mask, x, 0.0), mask
+
+
+def test_one_step_of_rows_that_miss_the_same():
+    x, mask = grouped_rows()
+    start = initial_model(moments(x, mask), RANK, min_psi=1e-6)
+    model, value = em_step(start, x, mask, 1.0, 1e-6)
+    expected = one_em_step(start, x, mask, 1.0, 1e-6)
+    np.testing.assert_allclose(torch.cat([model.W, model.mu[:, None]], dim=1), expected[:, :-1])
+    np.testing.assert_allclose(model.psi, expected[:, -1])
+    assert value == pytest.approx(log_likelihood(start, x, mask).mean().item())
+
+
+def test_a_weighted_step_is_one_of_repeated_rows():
+    x, mask = grouped_rows(60)
+    times = torch.randint(4, (60,), generator=seeded(5))
+    start = initial_model(moments(x, mask), RANK, min_psi=1e-6)
+    again = x.repeat_interleave(times, 0), mask.repeat_interleave(times, 0)
+    expected, value = em_step(start, *again, 1.0, 1e-6)
+    model, weighted = em_step(start, x, mask, 1.0, 1e-6, times.double())
+    for found, wanted in zip(model, expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+    assert weighted * 60 == pytest.approx(value * times.sum().item())
+
+
+# Two numbers of rank 20 need no inverse; 21 of them, and small ranks, have one.
+@pytest.mark.parametrize(("n_numbers", "rank"), [(2, 20), (21, 20), (2, 3)])
+def test_categories_of_a_column_count_as_one(n_numbers, rank):
+    layout = CodeLayout((1,) * n_numbers + (4, 3), (False,) * n_numbers + (True, True))
+    columns = some_denoiser(layout).columns
+    n_codes = n_numbers + 7
+    model = some_factors(n_codes, rank)
+    x = torch.randn(50, n_codes, generator=seeded(6), dtype=torch.float64)
+    sigma = torch.rand(x.shape, generator=seeded(7), dtype=torch.float64)
+    sigma[sigma > 0.8] = math.inf
+    sigma[:20, :n_numbers] = 0
+    known = torch.rand(50, 2, generator=seeded(8)) < 0.5
+    known = known[:, [0] * 4 + [1] * 3]
+    sigma[:, n_numbers:] = torch.where(known, 0.0, math.inf)
+    mean, variance = gaussian_posterior(model, x, sigma, columns)
+    expected, of_all = gaussian_posterior(model, x, sigma)
+    torch.testing.assert_close(mean, expected)
+    torch.testing.assert_close(variance[:, :n_numbers], of_all[:, :n_numbers])
+    assert not variance[:, n_numbers:].any()
+    one, of_one = gaussian_posterior(model, x, sigma[:1], columns)
+    torch.testing.assert_close(one[0], mean[0])
+    torch.testing.assert_close(of_one, variance[:1])
+
+
+def test_a_posterior_does_not_depend_on_the_rows_beside_it(monkeypatch):
+    model = some_factors(30, 20)
+    x = torch.randn(40, 30, generator=seeded(), dtype=torch.float64)
+    sigma = torch.where(torch.rand(x.shape, generator=seeded(1)) < 0.4, 0.0, math.inf).double()
+    expected = gaussian_posterior(model, x, sigma)
+    order = torch.randperm(40, generator=seeded(2))
+    for found, wanted in zip(
+        gaussian_posterior(model, x[order], sigma[order]), expected, strict=True
+    ):
+        assert torch.equal(found, wanted[order])
+    monkeypatch.setattr(factor_analysis, "CHUNK_ROWS", 16)
+    for found, wanted in zip(gaussian_posterior(model, x, sigma), expected, strict=True):
+        torch.testing.assert_close(found, wanted)
