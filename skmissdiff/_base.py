@@ -247,15 +247,12 @@ class BaseMissDiff(BaseEstimator):
 
         Of several processes each has a share of the rows.
         """
-        rng = np.random.default_rng(seed)
-        if table.exact is None:
-            spread = (table.n_rows, encoder.layout_.n_columns)
-            return table, encoder.encode(table, rng.random(spread))
-        most = max(FEWEST_SAMPLE_ROWS, MOST_CODES // max(encoder.layout_.n_codes, 1))
-        rows = share_of(table, most, seed, processes)
-        if len(rows) < table.n_rows:
-            table = table.take(rows)
-        rng = np.random.default_rng([seed, processes.rank]) if processes.rank else rng
+        if table.exact is not None:
+            most = max(FEWEST_SAMPLE_ROWS, MOST_CODES // max(encoder.layout_.n_codes, 1))
+            rows = share_of(table, most, seed, processes)
+            if len(rows) < table.n_rows:
+                table = table.take(rows)
+        rng = np.random.default_rng([seed, processes.rank] if processes.rank else seed)
         # Part by part and in single precision, in which networks compute: most of the memory.
         codes = np.empty((table.n_rows, encoder.layout_.n_codes), dtype=np.float32)
         for start in range(0, table.n_rows, ENCODED_ROWS):
@@ -270,7 +267,7 @@ class BaseMissDiff(BaseEstimator):
 
         Parameters
         ----------
-        codes : ndarray of shape (n_rows, n_codes)
+        codes : ndarray of float32, shape (n_rows, n_codes)
         layout : CodeLayout
         seed : int
         weight : ndarray of shape (n_rows,) or None

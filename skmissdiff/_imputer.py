@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmissdiff._base import BaseMissDiff, as_it_was_on_failure, new_seed
 from skmissdiff._diffusion.inference import CALL_ROWS, Model, in_calls, resolve_device
 from skmissdiff._draws.aggregate import aggregate_draws
-from skmissdiff._draws.leaf_donors import LeafDonors
+from skmissdiff._draws.leaf_donors import MOST_ROWS, LeafDonors, chosen_rows
 from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._multiple import check_proper, drawing_imputers, read_delta, shifted_draws
@@ -287,7 +287,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
-            self._leaf_donors = self._fit_leaf_donors(codes, table.weight, started)
+            self._leaf_donors = self._fit_leaf_donors(table, started)
         return self
 
     def transform(self, X, *, impute_columns=None, where=None):
@@ -707,14 +707,19 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return gaps.filled(pieces)
 
-    def _fit_leaf_donors(self, codes, weight, started):
+    def _fit_leaf_donors(self, table, started):
         """Trees whose leaves lend numbers to draws, None where the networks draw alone."""
         out_of_time = self.max_time is not None and time.monotonic() - started > self.max_time
         if not self._has_donors() or self.n_iter_ == 0 or out_of_time:
             return None
         if not len(self.encoder_.layout_.numeric_codes):
             return None
-        return self._grown_leaf_donors(codes, weight)
+        weight = table.weight
+        if table.n_rows > MOST_ROWS:
+            rng = np.random.default_rng([self._seed, MOST_ROWS])
+            table, weight = table.take(chosen_rows(table.n_rows, weight, rng)), None
+        # In double precision: what is drawn is the number that a training row has.
+        return self._grown_leaf_donors(self.encoder_.encode(table), weight)
 
     def _grown_leaf_donors(self, codes, weight, **options):
         """Trees grown on rows whose gaps the networks fill with a draw."""

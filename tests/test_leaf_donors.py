@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
+from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod, _imputer
 from skmissdiff._draws import leaf_donors
 from skmissdiff._draws.leaf_donors import (
     BELIEVED,
@@ -298,3 +298,28 @@ def test_replicates_grow_trees_of_their_own(monkeypatch, proper):
         X, 2, proper=proper
     )
     assert grown == []
+
+
+def test_only_rows_that_trees_are_grown_on_are_completed(monkeypatch):
+    for module in (_imputer, leaf_donors):
+        monkeypatch.setattr(module, "MOST_ROWS", 50)
+    X = rng().normal(size=(120, 3))
+    X[::4, 1] = np.nan
+    grown, inner = [], MissDiffImputer._grown_leaf_donors
+
+    def spy(self, codes, weight, **options):
+        grown.append((codes, weight))
+        return inner(self, codes, weight, **options)
+
+    monkeypatch.setattr(MissDiffImputer, "_grown_leaf_donors", spy)
+    few = MissDiffImputer(max_iter=3, random_state=0)
+    few.fit(X[:50])
+    few.fit(X)
+    few.fit(X, sample_weight=np.repeat([0.0, 1.0, 2.0], 40))
+    for codes, weight in grown:
+        assert codes.shape == (50, 3)
+        assert codes.dtype == np.float64
+        assert weight is None
+    # Rows of weight 0 are none of them.
+    values = few.encoder_.decode(grown[-1][0])[0]
+    assert np.isclose(values[:, None], X[40:, 0]).any(axis=1).all()

@@ -20,7 +20,7 @@ import torch
 
 from docs.benchmarks.data import load
 from docs.benchmarks.results import FOLDER, Results, provenance
-from docs.benchmarks.streaming import made_up
+from docs.benchmarks.streaming_tables import made_up
 from skmissdiff import MissDiffImputer
 from skmissdiff._diffusion import batches, masked
 from skmissdiff._diffusion.inference import Model

@@ -73,15 +73,22 @@ def train_denoiser(
     A function of its arguments alone, so that a ``memory`` can cache it: ``made_by`` tells the
     version of the package and the precision of the machine, with others it trains another way.
     ``started`` is the `time.monotonic` from which ``max_time`` counts. Rows count as often as
-    their ``weight`` (n_rows,), of mean 1, says.
+    their ``weight`` (n_rows,), of mean 1, says. Codes in float32 are most of the memory of a fit:
+    they are not copied, but have 0 where they are missing until this returns.
     """
-    x, mask = (torch.from_numpy(part) for part in model_input(codes))
+    codes = codes.astype(np.float32, copy=False)
+    missing = np.isnan(codes)
+    x, mask = torch.from_numpy(codes), ~torch.from_numpy(missing)
     # Each process draws other rows and hides other cells.
     generator = torch.Generator().manual_seed(seed + _RANK_SEEDS * processes.rank)
     weights = None if weight is None else torch.from_numpy(weight)
-    denoiser, history = method.train(
-        x, mask, layout, options, generator, device, callback, started, weights, processes
-    )
+    try:
+        codes[missing] = 0
+        denoiser, history = method.train(
+            x, mask, layout, options, generator, device, callback, started, weights, processes
+        )
+    finally:
+        codes[missing] = np.nan
     return denoiser.to("cpu").eval().requires_grad_(False), history
 
 

@@ -126,7 +126,8 @@ def test_weights_go_through_arrays():
 
 @pytest.mark.parametrize("method", [MaskedMethod(), PaperMethod(3)])
 def test_training_comes_back_ready_for_use(method):
-    codes = some_codes(30)
+    codes = some_codes(30).astype(np.float32)
+    before = codes.copy()
 
     def trained(seed):
         return train_denoiser(codes, LAYOUT, method, Options(max_iter=2), seed, "cpu", "1", 0.0)
@@ -138,3 +139,20 @@ def test_training_comes_back_ready_for_use(method):
     weights = [to_arrays(m)["first.weight"] for m in (denoiser, trained(0)[0], trained(1)[0])]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert not np.array_equal(weights[0], weights[2])
+    np.testing.assert_array_equal(codes, before)  # though they are not copied
+
+
+def test_codes_are_as_they_were_after_a_training_that_fails():
+    codes = some_codes(30).astype(np.float32)
+    before = codes.copy()
+    assert np.isnan(before).any()
+
+    def stop(*_):
+        assert not np.isnan(codes).any()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_denoiser(
+            codes, LAYOUT, MaskedMethod(), Options(max_iter=2), 0, "cpu", "1", 0.0, callback=stop
+        )
+    np.testing.assert_array_equal(codes, before)
