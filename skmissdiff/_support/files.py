@@ -1,12 +1,18 @@
 """Files of the command: what may be read, what may be written, and how."""
 
 import contextlib
+import glob
 import gzip
 import hashlib
 import os
 import shutil
 import tempfile
 import zlib
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _TEXT_ENDINGS = [ending + packed for ending in (".csv", ".tsv", ".txt") for packed in ("", ".gz")]
 ENDINGS = dict.fromkeys(_TEXT_ENDINGS, "csv") | {".parquet": "parquet"}
@@ -89,12 +95,20 @@ def binary_output(path, gzipped):
 
 @contextlib.contextmanager
 def atomic_output(path):
-    """Give a temporary path beside ``path`` and move it there if all went well."""
+    """Give a temporary path beside ``path`` and move it there if all went well.
+
+    What a process that was killed has left beside it is removed.
+    """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
+    _remove_left(folder, name)
     handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
-    os.close(handle)
+    if fcntl is None:
+        os.close(handle)  # Windows moves no open file
+        handle = None
     try:
+        if handle is not None:
+            _is_nobodys(handle)  # from now on it is ours
         yield temporary
         if os.path.exists(target):
             shutil.copymode(target, temporary)
@@ -107,3 +121,32 @@ def atomic_output(path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _remove_left(folder, name):
+    """Remove temporary files of a target, and those of such ones, that no process writes."""
+    if fcntl is None:
+        return
+    own = f".{glob.escape(name)}.*.tmp"
+    for left in glob.glob(os.path.join(glob.escape(folder), own)) + glob.glob(
+        os.path.join(glob.escape(folder), f".{own}.*.tmp")
+    ):
+        with contextlib.suppress(OSError):  # another process may have been quicker
+            handle = os.open(left, os.O_RDWR)
+            try:
+                if _is_nobodys(handle):
+                    os.unlink(left)
+            finally:
+                os.close(handle)
+
+
+def _is_nobodys(handle):
+    """Take the lock of a file, if no process has it; the system frees it when a process dies."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_helpers import fails, run
 
+from skmissdiff import MissDiffImputer
 from skmissdiff.cli import _many_files, _parts
 
 JOURNAL = _parts.JOURNAL
@@ -343,3 +344,46 @@ def test_killing_it_leaves_no_damaged_file_and_it_goes_on(capsys, folder, tmp_pa
         if path in stamps:
             assert path.stat().st_mtime_ns == stamps[path]
     assert not list(out.glob(".*.tmp"))
+
+
+# The command in a process that kills itself at a chosen step of the training, or once the model
+# is written beside its place.
+SUICIDE = """
+import os, signal, sys
+from skmissdiff._diffusion import training
+from skmissdiff.cli import _main
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if sys.argv[1] == "training":
+    step, done = training.train_step, []
+
+    def train_step(*args):
+        done.append(1)
+        return die() if len(done) == 3 else step(*args)
+
+    training.train_step = train_step
+else:
+    os.replace = die
+sys.exit(_main.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("moment", ["training", "writing"])
+def test_a_killed_fit_leaves_the_model_as_it_was(capsys, folder, tmp_path, moment, there):
+    model = tmp_path / "model.npz"
+    command = ["fit", f"{folder}/part-*.parquet", "-o", model, "--ignore", "id"]
+    command += ["--max-iter", 5, "--seed", 0, "-q"]
+    if there:
+        model.write_bytes(b"an earlier one")
+    killed = [sys.executable, "-c", SUICIDE, moment, *map(str, command)]
+    assert subprocess.run(killed, check=False).returncode == -signal.SIGKILL
+    assert model.exists() == there
+    if there:
+        assert model.read_bytes() == b"an earlier one"
+    assert run(capsys, *command)[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+    assert MissDiffImputer.load(model).n_iter_ == 5
