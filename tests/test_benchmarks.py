@@ -15,7 +15,7 @@ import pytest
 from scipy.stats import wilcoxon
 from sklearn.datasets import load_wine
 
-from docs.benchmarks import cost, device, generation, imputation, pages, pinned, sizes, speed
+from docs.benchmarks import cost, device, draws, generation, imputation, pages, pinned, sizes, speed
 from docs.benchmarks.command import run_table
 from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
 from docs.benchmarks.error_plots import error_against_seconds, of_one_machine
@@ -151,6 +151,31 @@ def test_columns_that_training_does_not_see_are_left_out():
         assert list(task.truth) == list(task.test) == list(task.train)
         assert task.hidden.shape == task.truth.shape
         assert (task.test.isna() & task.truth.notna()).to_numpy().tolist() == task.hidden.tolist()
+
+
+def test_draws_of_the_truth_are_best_and_runs_are_not_made_again(monkeypatch, tmp_path, data_dir):
+    calls = []
+
+    def perfect(holed, n_draws, seed):
+        calls.append(seed)
+        return [load("california", data_dir).loc[holed.index]] * n_draws, 1.0
+
+    def column_means(holed, n_draws, seed):
+        filled = [holed[c].fillna(holed[c].mode()[0]) for c in holed]
+        return [pd.concat(filled, axis=1)] * n_draws, 1.0
+
+    monkeypatch.setattr(draws, "METHODS", {"skmissdiff": perfect, "means": column_means})
+    out = tmp_path / "draws.csv"
+    words = ["--tables", "california", "--seeds", "0", "1", "--n-draws", "40", "--max-rows", "500"]
+    for _ in range(2):
+        draws.main([*words, "--data-dir", str(data_dir), "--out", str(out)])
+    assert calls == [0, 1] * 2  # both mechanisms, once
+    runs = pd.read_csv(out).groupby("method")[["energy", "crps", "correlations", "inside_50"]]
+    assert runs.mean().loc["skmissdiff"].tolist() == pytest.approx([0, 0, 0, 1])
+    assert (runs.mean().loc["means"] > [0.01, 0.1, 0.01, -1]).all()
+    made = dict(pages.draws_pages(tmp_path))
+    assert "means" in made["draws_mcar_crps"]
+    assert "1.000" in made["draws_intervals"]
 
 
 def test_sizes_are_numbers_of_training_rows():

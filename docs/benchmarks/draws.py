@@ -3,38 +3,41 @@
     python -m docs.benchmarks.draws --tables concrete breast wine --seeds 0 1 2 3 4
 
 Complete rows of a table, at most ``--max-rows``, lose 30 % of their cells; every method fits the
-holed table and completes it several times. Writes results/draws.csv: the energy distance of
-single completed tables over the incomplete rows, the CRPS of all of them in standard deviations,
+holed table and completes it several times. Told are the energy distance of
+single completed tables over the incomplete rows, the CRPS of 20 of them in standard deviations,
 the error of the correlations of single tables, and how often intervals of the draws
 hold the truth, of columns of more than 20 values. Needs R with mice, rpart and ranger for its rows.
+Runs that are there are not made again, so that the work may be cut off anywhere.
 """
 
 import argparse
-import csv
 import resource
 import subprocess
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from docs.benchmarks.data import DEFAULT_DIR, load, subsample, without_gaps
+from docs.benchmarks.imputers import DEFAULT
 from docs.benchmarks.measures import hide
+from docs.benchmarks.results import Results, provenance
 from skmissdiff import MissDiffImputer, metrics
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results" / "draws.csv"
+DATASETS = ["concrete", "breast", "wine", "diabetes", "titanic", "census", "california", "letter"]
+MAX_ROWS = {"census": 1200}  # chained trees take minutes for each draw of its many levels
 MISSING_RATE = 0.3
 N_SINGLE = 3  # tables whose energy distance and correlations are averaged
 N_JUDGED = 20  # tables whose CRPS is taken; intervals take all that there are
 FEWEST_VALUES = 20  # of a column whose intervals are looked at: draws of others tie with the truth
 LEVELS = (0.5, 0.95)
-FIELDS = [
-    *("table", "mechanism", "seed", "method", "n_draws"),
-    *("energy", "crps", "correlations", "inside_50", "inside_95", "seconds"),
-]
+KEY = ["dataset", "mechanism", "rows", "seed", "method", "n_draws"]
+MEASURES = ["energy", "crps", "correlations", "inside_50", "inside_95", "seconds"]
 
 
 def of_skmissdiff(holed, n_draws, seed, **params):
@@ -79,8 +82,8 @@ def like(holed, table):
 
 
 METHODS = {
-    "skmissdiff": of_skmissdiff,
-    "skmissdiff, networks alone": of_networks,
+    DEFAULT: of_skmissdiff,
+    f"{DEFAULT}, networks alone": of_networks,
     **{f"mice {method}": of_mice(method) for method in ("cart", "rf", "pmm")},
 }
 
@@ -114,51 +117,38 @@ def figures(true, holed, hidden, tables):
     return {name: f"{value:.5g}" for name, value in row.items()}
 
 
-def run(name, mechanism, seed, methods, n_draws, max_rows, data_dir):
-    """A line for each method."""
-    true = without_gaps(load(name, data_dir))
-    true = subsample(true, name, max_rows, seed).reset_index(drop=True)
+def run(true, mechanism, seed, method, n_draws):
+    """What a line of the results has."""
     hidden = hide(true, mechanism, MISSING_RATE, seed)
     holed = true.mask(hidden)
-    for method in methods:
-        tables, seconds = METHODS[method](holed, n_draws, seed)
-        row = {"table": name, "mechanism": mechanism, "seed": seed, "method": method}
-        row |= {"n_draws": n_draws, **figures(true, holed, hidden, tables)}
-        yield row | {"seconds": f"{seconds:.1f}"}
+    tables, seconds = METHODS[method](holed, n_draws, seed)
+    return {**figures(true, holed, hidden, tables), "seconds": f"{seconds:.1f}"}
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tables", nargs="+", default=["concrete", "breast", "wine"])
+    parser.add_argument("--tables", nargs="+", default=DATASETS)
     parser.add_argument("--mechanisms", nargs="+", default=["mcar", "mar"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--seeds", nargs="+", type=int, default=range(5))
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--n-draws", type=int, default=20)
+    parser.add_argument("--n-draws", type=int, default=40)
     parser.add_argument("--max-rows", type=int, default=2500)
     parser.add_argument("--data-dir", type=Path, default=DEFAULT_DIR)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(argv)
-    is_new = not options.out.exists()
-    with options.out.open("a", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS)
-        if is_new:
-            writer.writeheader()
-        for name in options.tables:
-            for mechanism in options.mechanisms:
-                for seed in options.seeds:
-                    lines = run(
-                        name,
-                        mechanism,
-                        seed,
-                        options.methods,
-                        options.n_draws,
-                        options.max_rows,
-                        options.data_dir,
-                    )
-                    for row in lines:
-                        writer.writerow(row)
-                        file.flush()
-                        print(*row.values(), flush=True)
+    results = Results(options.out, KEY, MEASURES)
+    for name in options.tables:
+        table = without_gaps(load(name, options.data_dir))
+        most = min(options.max_rows, MAX_ROWS.get(name, options.max_rows))
+        for mechanism, seed in product(options.mechanisms, options.seeds):
+            true = subsample(table, name, most, seed).reset_index(drop=True)
+            for method in options.methods:
+                key = {"dataset": name, "mechanism": mechanism, "rows": len(true)}
+                key |= {"seed": seed, "method": method, "n_draws": options.n_draws}
+                if results.finished(key) is None:
+                    found = run(true, mechanism, seed, method, options.n_draws)
+                    results.add({**key, "status": "ok", **found, **provenance(0)})
+                    print(*key.values(), *found.values(), flush=True)
 
 
 if __name__ == "__main__":

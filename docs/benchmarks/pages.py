@@ -34,6 +34,7 @@ TITLES = {
     "S": "Small mixed tables, 20 % of the cells hidden",
     "D": "Larger tables, 30 % of the cells hidden in three ways",
 }
+INSIDE = {"inside_50": "in the 50 % interval", "inside_95": "in the 95 % interval"}
 UTILITY = {"census": ["auc"], "diabetes130": ["auc", "rmse"]}
 FIGURES = {
     "marginal": "marginals",
@@ -234,6 +235,30 @@ def sizes_pages(results_folder):
             yield f"sizes_{dataset.replace(' ', '_')}_{measure}", text
 
 
+def draws_pages(results_folder):
+    """(name, text): draws against chained equations, a table for each mechanism and measure."""
+    results = read(results_folder / "draws.csv")
+    command = "python -m docs.benchmarks.draws"
+    for mechanism in ["mcar", "mar"]:
+        here = results[results["mechanism"].eq(mechanism)] if len(results) else results
+        for measure in ["crps", "energy", "correlations"]:
+            text = empty(command)
+            if len(here):
+                runs = here.assign(column=labels(here, []))
+                text = comparison(runs[_has_values(runs, measure)], measure, DEFAULT)
+            yield f"draws_{mechanism}_{measure}", text
+    text = empty(command)
+    if len(results):
+        ours = results[results["method"].str.startswith(DEFAULT)]
+        rows = [
+            [f"{name}, {method}", *(f"{runs[inside].mean():.3f}" for inside in INSIDE)]
+            for (name, method), runs in ours.groupby(["dataset", "method"], sort=False)
+            if runs["inside_50"].notna().any()
+        ]
+        text = list_table(["", *INSIDE.values()], rows)
+    yield "draws_intervals", text
+
+
 def variants_pages(results_folder):
     """(name, text): variants of the default method against tables."""
     from docs.benchmarks.variants import TABLES
@@ -315,6 +340,7 @@ def mixture_pages(results_folder):
 PAGES = (
     imputation_pages,
     sizes_pages,
+    draws_pages,
     variants_pages,
     profile_pages,
     speed_pages,
