@@ -11,6 +11,7 @@ CONSTANTS = {
     "N_BINS": ("_diffusion.recipe", "N_BINS", "{:,}"),
     "NETWORK_ROWS": ("_diffusion.recipe", "NETWORK_ROWS", "{:,}"),
     "MOST_NETWORKS": ("_diffusion.recipe", "MOST_NETWORKS", "{:,}"),
+    "MOST_GENERATING_NETWORKS": ("_diffusion.recipe", "MOST_GENERATING_NETWORKS", "{:,}"),
     "MAX_DONOR_ROWS": ("_diffusion.recipe", "MAX_DONOR_ROWS", "{:,}"),
     "MIN_IMPROVEMENT": ("_diffusion.recipe", "MIN_IMPROVEMENT", "{:.0%}"),
     "MIN_DONOR_GAIN": ("_diffusion.recipe", "MIN_DONOR_GAIN", "{:.0%}"),

@@ -16,7 +16,8 @@ from torch import Tensor
 from skmissdiff._support.layout import CodeLayout
 
 from .denoiser import PreconditionedDenoiser, network_inputs
-from .factor_analysis import FactorModel, gaussian_posterior
+from .factor_analysis import FactorModel
+from .posterior import gaussian_posterior
 from .recipe import CHUNK_BYTES, LOG_SIGMA_MEAN, LOG_SIGMA_SD, Mixture
 
 
@@ -138,7 +139,7 @@ def corrupt(
     noised, sigma, hidden, x = (part.to(device) for part in (noised, sigma, hidden, x))
     levels = noised.to(factors.mu.dtype), sigma.to(factors.mu.dtype)
     columns = None if of_categories else denoiser.columns
-    g, variance = gaussian_posterior(factors, *levels, columns)
+    g, variance = gaussian_posterior(factors, *levels, columns, alike=False)
     inputs = network_inputs(noised, sigma, g, variance)
     features = denoiser.features(inputs).to(dtype)
     noised_rows = ((inputs.w > 0) & (inputs.w < 1)).any(-1, keepdim=True)

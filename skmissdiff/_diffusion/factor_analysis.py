@@ -15,7 +15,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .columns import Columns, pick
 from .patterns import Patterns, patterns_of
 from .recipe import MAX_RANK_ROWS, MIN_PSI, MIN_RANK_GAIN, RANKS, RIDGE
 
@@ -72,14 +71,12 @@ def latent_posterior(model: FactorModel, x: Tensor, precision: Tensor) -> Latent
     return LatentPosterior(torch.cholesky_solve(projected[:, :, None], cholesky)[:, :, 0], cholesky)
 
 
-def sweep_inverse(M: Tensor) -> Tensor:
-    """Inverses of symmetric positive definite (n_rows, r, r) by Gauss-Jordan.
+def sweep(A: Tensor) -> Tensor:
+    """Inverses of symmetric positive definite (r, r, n_rows) by Gauss-Jordan, in their place.
 
     The rows lie on the last axis, so that each of the r pivots is one pass of
     vector arithmetic; below r = 16 LAPACK spends its time in calls instead.
     """
-    # A clone: at rank 1 M lies like this already, and would be overwritten.
-    A = M.permute(1, 2, 0).clone(memory_format=torch.contiguous_format)
     for k in range(len(A)):
         pivot = A[k, k].reciprocal()
         row = A[k] * pivot
@@ -88,7 +85,13 @@ def sweep_inverse(M: Tensor) -> Tensor:
         A[k] = row
         A[:, k] = -column * pivot
         A[k, k] = pivot
-    return A.permute(2, 0, 1)
+    return A
+
+
+def sweep_inverse(M: Tensor) -> Tensor:
+    """Inverses of symmetric positive definite (n_rows, r, r)."""
+    # A clone: at rank 1 M lies like this already, and would be overwritten.
+    return sweep(M.permute(1, 2, 0).clone(memory_format=torch.contiguous_format)).permute(2, 0, 1)
 
 
 def posterior_covariance(M: Tensor) -> Tensor:
@@ -96,77 +99,6 @@ def posterior_covariance(M: Tensor) -> Tensor:
     if M.shape[1] <= SWEEP_RANK and len(M) > 1:
         return sweep_inverse(M)
     return torch.cholesky_inverse(torch.linalg.cholesky(M))
-
-
-def information(
-    model: FactorModel, sigma: Tensor, columns: Columns | None = None
-) -> tuple[Tensor, Tensor]:
-    """What M = I + W'AW of each row is made of, for `latent_precision`: W W' of codes, and A.
-
-    With ``columns`` the categories of one count as one: they are known or absent together.
-    """
-    told, outer = noise_precision(model.psi, sigma), outer_products(model.W)
-    if columns is not None:
-        known = (pick(sigma, columns.first_categories) == 0).to(outer)
-        of_categories = pick((outer / model.psi[:, None]).T, columns.categories).T
-        outer = torch.cat([pick(outer.T, columns.numbers).T, columns.grouped(of_categories)])
-        told = torch.cat([pick(told, columns.numbers), known], dim=1)
-    return outer, told
-
-
-def latent_moments(
-    outer: Tensor, told: Tensor, projected: Tensor, W: Tensor
-) -> tuple[Tensor, Tensor]:
-    """E[z | x] of each row, (n_rows, r), and w'M^-1 w for each row of ``W``, (n_rows, len(W)).
-
-    M comes from ``outer`` and ``told``, see `information`; E[z | x] = M^-1 ``projected``.
-    """
-    asked = outer_products(W).T
-    if len(told) == 1:
-        covariance = posterior_covariance(latent_precision(outer, told))
-        return row_product(projected, covariance[0]), row_product(covariance.flatten(1), asked)
-    size = CHUNK_ROWS if told.device.type == "cpu" else len(told)
-    z, spread = [], []
-    for part, p in zip(told.split(size), projected[:, :, None].split(size), strict=True):
-        M = latent_precision(outer, part)
-        if M.shape[1] <= SWEEP_RANK or len(W) > M.shape[1]:
-            covariance = posterior_covariance(M)
-            z.append(torch.bmm(covariance, p)[:, :, 0])
-            spread.append(row_product(covariance.flatten(1), asked))
-            continue
-        # Of few codes: L^-1 w for each, and no inverse.
-        cholesky = torch.linalg.cholesky(M)
-        sides = torch.cat([p, W.T.expand(len(M), *W.T.shape)], dim=2)
-        halves = torch.linalg.solve_triangular(cholesky, sides, upper=False)
-        whole = torch.linalg.solve_triangular(cholesky.mT, halves[:, :, :1], upper=True)
-        z.append(whole[:, :, 0])
-        spread.append(halves[:, :, 1:].square().sum(1))
-    return torch.cat(z), torch.cat(spread)
-
-
-def gaussian_posterior(
-    model: FactorModel, x: Tensor, sigma: Tensor, columns: Columns | None = None
-) -> tuple[Tensor, Tensor]:
-    """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
-
-    ``x`` may hold any finite value where sigma is infinite: it is not read.
-    No (n_rows, r, n_codes) array is made, and of M few rows at a time. One row of ``sigma``
-    (1, n_codes) is that of all rows: M is inverted once, and the variance has one row, too. With
-    ``columns`` the variance of categories, which nobody asks for, is 0.
-    """
-    mu, W, psi = model
-    numbers = slice(None) if columns is None else columns.numbers
-    precision = noise_precision(psi, sigma)
-    projected = row_product(precision * (x - mu), W)
-    asked = pick(W.T, numbers).T.contiguous()
-    z, spread = latent_moments(*information(model, sigma, columns), projected, asked)
-    common = mu + row_product(z, W.T)
-    k = psi * precision  # share of the specific part that is believed
-    mean = common + k * (x - common)
-    left = 1 - pick(k, numbers)
-    variance = torch.zeros_like(k)
-    variance[:, numbers] = pick(psi, numbers) * left + left.square() * spread
-    return mean, variance
 
 
 def log_likelihood(

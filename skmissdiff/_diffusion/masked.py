@@ -137,12 +137,12 @@ def fit_masked(
         return processes.first(lambda: (denoiser, History(too_late=not few)))
     denoiser.to(device)
     factors = FactorModel(*(value.float() for value in denoiser.factors))
+    dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
     checks = None
     if judged:
         checks = validation_checks(
             denoiser, factors, rows, held, generator, of_rows=recipe.for_generation
-        )
-    dtype = torch.bfloat16 if recipe.bfloat16 else torch.float32
+        ).to(dtype)
     source = RowSource(
         denoiser,
         factors,

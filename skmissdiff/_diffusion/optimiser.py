@@ -22,13 +22,18 @@ class Muon:
 
     @torch.no_grad()
     def step(self, learning_rate: float, weight_decay: float, dtype: torch.dtype) -> None:
-        for parameter, average in zip(self.parameters, self.averages, strict=True):
-            if parameter.grad is None:
-                continue
-            average.lerp_(parameter.grad, 1 - self.momentum)
-            update = parameter.grad.lerp(average, self.momentum)
-            direction = orthogonalised(update.to(dtype)).to(parameter.dtype)
-            parameter.mul_(1 - learning_rate * weight_decay).sub_(direction, alpha=learning_rate)
+        pairs = zip(self.parameters, self.averages, strict=True)
+        moved = [(p, average, p.grad) for p, average in pairs if p.grad is not None]
+        if not moved:
+            return
+        parameters, averages, gradients = (list(part) for part in zip(*moved, strict=True))
+        torch._foreach_lerp_(averages, gradients, 1 - self.momentum)
+        updates = torch._foreach_lerp(gradients, averages, self.momentum)
+        # All matrices at once: they are small, and a product of few has little to do.
+        directions = orthogonalised(torch.cat([update.to(dtype) for update in updates]))
+        directions = directions.to(parameters[0].dtype).split([len(p) for p in parameters])
+        torch._foreach_mul_(parameters, 1 - learning_rate * weight_decay)
+        torch._foreach_sub_(parameters, directions, alpha=learning_rate)
 
 
 def orthogonalised(matrices: Tensor, n_iter: int = 3) -> Tensor:

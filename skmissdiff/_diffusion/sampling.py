@@ -20,13 +20,15 @@ extrapolated to the middle of the substep (as in DPM-Solver++(2M), Lu et al. 202
 Shapes: ``x``, ``given``, ``absent`` (n_rows, n_codes); ``sigmas`` (n_steps + 1,), falling
 to 0. A denoiser gives E[x_0 | x] (n_rows, n_codes), and g and s^2 beside it. Where the same codes
 are given in every row, as in generation, ``given`` and ``absent`` are one row (1, n_codes), and so
-is s^2: what does not depend on values is then worked out once.
+is s^2: what does not depend on values is then worked out once; else once for each pattern of what
+is given, which the draws of a row have in common.
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,16 +40,15 @@ from .columns import Columns
 from .denoiser import PreconditionedDenoiser
 from .factor_analysis import (
     FactorModel,
-    gaussian_posterior,
-    information,
     latent_precision,
     noise_precision,
     row_product,
 )
+from .posterior import gaussian_posterior, information
 from .schedule import sigma_steps
 
-# (x, sigma) -> D, g and s^2
-Denoise = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+# (x, sigma of patterns, pattern of each row) -> D, g and s^2
+Denoise = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor, Tensor]]
 
 # Of the Gaussian part within one step of the network. On three tables, draws with 10 evaluations
 # end .002 to .02 standard deviations from where 160 lead the same noise, with 20 a third of that,
@@ -64,10 +65,35 @@ def draw_sigmas(n_evaluations: int) -> Tensor:
     return sigma_steps(max(1, n_evaluations - 1), SIGMA_MIN, SIGMA_MAX, RHO)
 
 
-def levels(given: Tensor, absent: Tensor, sigma: float) -> Tensor:
-    """Noise level per code: 0 given, inf absent, ``sigma`` drawn."""
-    level = torch.where(given, 0.0, sigma).double()
-    return torch.where(absent, math.inf, level)
+class Given(NamedTuple):
+    """Which codes of rows are given, and which absent: (n_patterns, n_codes) each.
+
+    ``rows`` (n_rows,) is the pattern of each row, None where all have the only one.
+    """
+
+    given: Tensor
+    absent: Tensor
+    rows: Tensor | None = None
+
+    def levels(self, sigma: float) -> Tensor:
+        """Noise level per code: 0 given, inf absent, ``sigma`` drawn."""
+        level = torch.where(self.given, 0.0, sigma).double()
+        return torch.where(self.absent, math.inf, level)
+
+    def of_rows(self, values: Tensor) -> Tensor:
+        """What rows have of what patterns have."""
+        return values if self.rows is None else values.index_select(0, self.rows)
+
+
+def given_in(given: Tensor, absent: Tensor | None = None) -> Given:
+    """The patterns of rows, each of them once."""
+    absent = torch.zeros_like(given) if absent is None else absent
+    if len(given) == 1 and len(absent) == 1:
+        return Given(given, absent)
+    given, absent = torch.broadcast_tensors(given, absent)
+    both, rows = torch.cat([given, absent], dim=1).unique(dim=0, return_inverse=True)
+    given, absent = both.tensor_split(2, dim=1)
+    return Given(given, absent, rows)
 
 
 def gaussian_start(
@@ -92,27 +118,39 @@ def gaussian_start(
 
 
 def gaussian_draw(
-    model: FactorModel, x: Tensor, given: Tensor, noise: Tensor, columns: Columns | None = None
+    model: FactorModel,
+    x: Tensor,
+    patterns: Given,
+    noise: Tensor,
+    columns: Columns | None = None,
 ) -> Tensor:
     """A draw of all codes that are not given, exact if the rows are Gaussian."""
-    x, unknown = x.to(model.W), torch.where(given, 0.0, math.inf).to(model.W)
-    mean, _ = gaussian_posterior(model, x, unknown, columns)
+    unknown = torch.where(patterns.given, 0.0, math.inf).to(model.W)
+    mean, _ = gaussian_posterior(model, x.to(model.W), unknown, columns, patterns.rows)
+    unknown = patterns.of_rows(unknown)
     return mean + gaussian_start(model, unknown, 0.0, noise.to(model.W), columns)
 
 
 def gaussian_flow(
     model: FactorModel,
     x: Tensor,
-    drawn: Tensor,
-    level_at: Callable[[float], Tensor],
+    patterns: Given,
     correction: Callable[[float], Tensor],
     sigmas: list[float],
+    first: tuple[Tensor, Tensor] | None = None,
     columns: Columns | None = None,
 ) -> Tensor:
-    """Follow (1) through ``sigmas`` with F(sigma) known: eq. 2, second order in m."""
+    """Follow (1) through ``sigmas`` with F(sigma) known: eq. 2, second order in m.
+
+    ``first`` are g and s^2 at the first of them, if they are known.
+    """
+    drawn = patterns.of_rows(~(patterns.given | patterns.absent))
     m_last = None
     for i, (now, later) in enumerate(pairwise(sigmas)):
-        g, v = gaussian_posterior(model, x, level_at(now), columns)
+        if first is None or i:
+            g, v = gaussian_posterior(model, x, patterns.levels(now), columns, patterns.rows)
+        else:
+            g, v = first
         D = g + v.clamp_min(0).sqrt() * correction(now)
         C = v * now**2 / (now**2 - v).clamp_min(1e-12)
         m = D - C / now**2 * (x - D)
@@ -136,10 +174,9 @@ def sample(
     denoise: Denoise,
     model: FactorModel,
     x: Tensor,
-    given: Tensor,
+    patterns: Given,
     noise: Tensor,
     sigmas: Tensor,
-    absent: Tensor | None = None,
     columns: Columns | None = None,
 ) -> Tensor:
     """Draw every code that is neither given nor absent, with len(sigmas) evaluations.
@@ -148,25 +185,23 @@ def sample(
     draw and come back as 0. One-hot codes come back close to a vertex: take the argmax; with
     ``columns`` they have to be given or absent.
     """
-    absent = torch.zeros_like(given) if absent is None else absent
-    drawn = ~(given | absent)
-    level_at = partial(levels, given, absent)
+    given, drawn = (
+        patterns.of_rows(codes) for codes in (patterns.given, ~(patterns.given | patterns.absent))
+    )
     steps = sigmas.tolist()
     x = torch.where(given, x, 0.0).to(model.W)
-    unknown = level_at(math.inf)
-    start = denoise(x, unknown)[0] + gaussian_start(
-        model, unknown, steps[0], noise.to(model.W), columns
-    )
-    x = torch.where(drawn, start, x)
+    unknown = patterns.levels(math.inf)
+    start = gaussian_start(model, patterns.of_rows(unknown), steps[0], noise.to(model.W), columns)
+    x = torch.where(drawn, denoise(x, unknown, patterns.rows)[0] + start, x)
     F_last = None
     for i, (now, later) in enumerate(pairwise(steps)):
-        D, g, v = denoise(x, level_at(now))
+        D, g, v = denoise(x, patterns.levels(now), patterns.rows)
         F = (D - g) / v.clamp_min(1e-12).sqrt()
         slope = torch.zeros_like(F)
         if F_last is not None and later > 0:
             slope = (F - F_last) / math.log(now / steps[i - 1])
         correction = partial(extrapolated, F, slope, now)
-        x = gaussian_flow(model, x, drawn, level_at, correction, substeps(now, later), columns)
+        x = gaussian_flow(model, x, patterns, correction, substeps(now, later), (g, v), columns)
         F_last = F
     return x
 
@@ -199,34 +234,38 @@ def draw(
     First one categorical column after another by its probabilities given what is known by
     then, p(c_1) p(c_2 | c_1) ...; then all numbers at once by `sample`.
     """
-    wanted = ~given if absent is None else ~(given | absent)
+    patterns = given_in(given, absent)
     own_noise = noise[:, denoiser.W.shape[1] :]
     for categories in denoiser.layout.categorical_slices:
-        rows = wanted[:, categories.start]
-        if rows.any():
-            estimate = denoiser.estimate(x, torch.where(given, 0.0, math.inf))
+        known = patterns.given[:, categories.start]
+        wanted = ~(known | patterns.absent[:, categories.start])
+        if wanted.any():
+            level = torch.where(patterns.given, 0.0, math.inf)
+            estimate = denoiser.estimate(x, level, patterns.rows)
             drawn = draw_category(estimate.mean[:, categories], own_noise[:, categories])
-            x, given = x.clone(), given.clone()
-            x[:, categories] = torch.where(rows[:, None], drawn, x[:, categories])
-            given[:, categories] |= rows[:, None]
+            rows = patterns.of_rows(wanted[:, None])
+            x, given = x.clone(), patterns.given.clone()
+            x[:, categories] = torch.where(rows, drawn, x[:, categories])
+            given[:, categories] |= wanted[:, None]
+            patterns = patterns._replace(given=given)
     if len(denoiser.layout.spike_codes):
         idle = not_applicable(x, denoiser.layout)
-        wanted = wanted & ~idle
-        absent = idle if absent is None else absent | idle
-    if not (wanted & ~given).any():
+        given, absent = (patterns.of_rows(codes) for codes in (patterns.given, patterns.absent))
+        patterns = given_in(given, absent | idle)
+    given, absent = (patterns.of_rows(codes) for codes in (patterns.given, patterns.absent))
+    if (given | absent).all():
         return x
 
     if denoiser.is_linear:
-        drawn = gaussian_draw(denoiser.factors, x, given, noise, denoiser.columns)
-        return torch.where(given | ~wanted, x, drawn.to(x))
+        drawn = gaussian_draw(denoiser.factors, x, patterns, noise, denoiser.columns)
+        return torch.where(given | absent, x, drawn.to(x))
 
-    def denoise(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        estimate = denoiser.estimate(x.float(), sigma)
+    def denoise(x: Tensor, sigma: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        estimate = denoiser.estimate(x.float(), sigma, rows)
         return estimate.mean.double(), estimate.g, estimate.variance
 
-    drawn = sample(denoise, denoiser.factors, x, given, noise, sigmas, absent, denoiser.columns)
-    drawn = drawn.to(x) if absent is None else drawn.to(x).masked_fill(absent, 0.0)
-    return torch.where(given, x, drawn)
+    drawn = sample(denoise, denoiser.factors, x, patterns, noise, sigmas, denoiser.columns)
+    return torch.where(given, x, drawn.to(x).masked_fill(absent, 0.0))
 
 
 def code_groups(mask: Tensor, layout: CodeLayout, max_groups: int) -> list[Tensor]:

@@ -51,6 +51,14 @@ class Checks(NamedTuple):
     absent: Batch
     noised: Batch | None  # None without numbers
 
+    def to(self, dtype: torch.dtype) -> "Checks":
+        """With features in the precision in which the networks are to compute."""
+
+        def cast(batch: Batch) -> Batch:
+            return batch._replace(features=batch.features.to(dtype))
+
+        return Checks(self.rows, cast(self.absent), self.noised and cast(self.noised))
+
 
 def leave_out(
     n_rows: int, n_networks: int, fraction: float, generator: torch.Generator

@@ -29,7 +29,7 @@ from skmissdiff._diffusion.batches import (
     training_batch,
 )
 from skmissdiff._diffusion.denoiser import network_inputs
-from skmissdiff._diffusion.factor_analysis import gaussian_posterior
+from skmissdiff._diffusion.posterior import gaussian_posterior
 from skmissdiff._diffusion.recipe import CHUNK_BYTES, LOG_SIGMA_MEAN, LOG_SIGMA_SD, Mixture
 from skmissdiff._support.layout import CodeLayout
 

@@ -27,9 +27,9 @@ from skmissdiff._diffusion.denoiser import (
     pick,
     shares,
 )
-from skmissdiff._diffusion.factor_analysis import gaussian_posterior
 from skmissdiff._diffusion.kernel import KernelRegression
 from skmissdiff._diffusion.networks import piecewise_linear
+from skmissdiff._diffusion.posterior import gaussian_posterior
 
 
 def some_question(n_rows=20):

@@ -9,19 +9,19 @@ import torch
 from sklearn.decomposition import FactorAnalysis
 from small_models import seeded, some_denoiser, some_factors
 
-from skmissdiff._diffusion import factor_analysis
+from skmissdiff._diffusion import factor_analysis, posterior
 from skmissdiff._diffusion.factor_analysis import (
     SWEEP_RANK,
     choose_rank,
     em_step,
     fit_factor_analysis,
-    gaussian_posterior,
     initial_model,
     log_likelihood,
     moments,
     posterior_covariance,
     sweep_inverse,
 )
+from skmissdiff._diffusion.posterior import gaussian_posterior
 from skmissdiff._support.layout import CodeLayout
 
 N_ROWS, N_CODES, RANK = 1500, 8, 2
@@ -352,6 +352,6 @@ def test_a_posterior_does_not_depend_on_the_rows_beside_it(monkeypatch):
         gaussian_posterior(model, x[order], sigma[order]), expected, strict=True
     ):
         assert torch.equal(found, wanted[order])
-    monkeypatch.setattr(factor_analysis, "CHUNK_ROWS", 16)
+    monkeypatch.setattr(posterior, "CHUNK_NUMBERS", 16 * 20**2)
     for found, wanted in zip(gaussian_posterior(model, x, sigma), expected, strict=True):
         torch.testing.assert_close(found, wanted)

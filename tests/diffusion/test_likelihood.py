@@ -20,13 +20,14 @@ from small_models import (
 )
 
 from skmissdiff._diffusion.denoiser import Estimate
-from skmissdiff._diffusion.factor_analysis import FactorModel, gaussian_posterior, log_likelihood
+from skmissdiff._diffusion.factor_analysis import FactorModel, log_likelihood
 from skmissdiff._diffusion.likelihood import (
     MIN_PROBABILITY,
     gain_of_numbers,
     score_rows,
     trapezoid_weights,
 )
+from skmissdiff._diffusion.posterior import gaussian_posterior
 from skmissdiff._support.layout import CodeLayout
 
 

@@ -8,15 +8,16 @@ import pytest
 
 from skmissdiff._diffusion import recipe
 from skmissdiff._diffusion.recipe import (
+    FEW_STEP_ROWS,
     FEWEST_STEPS,
     FOR_GENERATION,
+    MANY_STEP_ROWS,
     MAX_EPOCHS,
     MOST_BINS,
     MOST_HELD_ROWS,
     MOST_NETWORKS,
     N_BINS,
     NETWORK_CODES,
-    STEP_ROWS,
     Mixture,
     Options,
     between,
@@ -33,7 +34,7 @@ SIZES = [round(100 * 1.05**i) for i in range(142)]  # 100 to 100,000 rows
 @pytest.mark.parametrize("n_rows", [100, 1000, 3000])
 def test_few_rows_are_not_seen_too_often_in_generation(n_rows):
     steps = n_steps(n_rows, 15, Options(n_refreshes=4))
-    assert (steps - FEWEST_STEPS) * STEP_ROWS <= MAX_EPOCHS * n_rows + STEP_ROWS
+    assert (steps - FEWEST_STEPS) * MANY_STEP_ROWS <= MAX_EPOCHS * n_rows + MANY_STEP_ROWS
     assert n_steps(100_000, 15, Options(n_refreshes=4)) > n_steps(100_000, 15, Options())
 
 
@@ -98,7 +99,7 @@ def test_networks_are_as_many_as_rows_are_few():
     assert counts[-1] == 1
     assert n_networks(0, 1) == MOST_NETWORKS
     assert n_networks(recipe.NETWORK_ROWS, 1) == 1
-    assert n_networks(recipe.NETWORK_ROWS // 2, 1) == 2
+    assert n_networks(recipe.NETWORK_ROWS // 2, 1) == MOST_NETWORKS == 2
     assert n_networks(100, NETWORK_CODES) == 1
     assert n_networks(100, 10 * NETWORK_CODES) == 1
     assert n_networks(100, NETWORK_CODES // 2) == 2
@@ -118,17 +119,29 @@ def test_held_out_rows_are_a_fraction_up_to_a_number():
 
 def test_batches_hold_few_rows_of_few_more_than_twice():
     for n_rows in (1, 50, 300):
-        assert of(n_rows).batch_size == max(16, min(2 * n_rows, STEP_ROWS // MOST_NETWORKS))
+        assert of(n_rows).batch_size == max(16, min(2 * n_rows, FEW_STEP_ROWS // MOST_NETWORKS))
     large = of(100_000)
-    assert large.batch_size * large.n_networks == STEP_ROWS
+    assert large.batch_size * large.n_networks == MANY_STEP_ROWS
     several = of(1000)
-    assert several.batch_size == STEP_ROWS // several.n_networks
+    assert several.batch_size == FEW_STEP_ROWS // several.n_networks
+
+
+def test_generation_has_more_networks_of_as_many_rows():
+    few, generating = of(1000), of(1000, n_refreshes=4)
+    assert generating.n_networks == recipe.MOST_GENERATING_NETWORKS > few.n_networks
+    assert generating.batch_size == few.batch_size
 
 
 def test_wide_tables_have_fewer_bins():
     assert of(n_numeric=0).n_bins == of(n_numeric=5).n_bins == N_BINS
     assert of(n_numeric=MOST_BINS // 4).n_bins == 4
     assert of(n_numeric=10 * MOST_BINS).n_bins == 2
+
+
+def test_few_rows_have_fewer_bins():
+    assert of(50).n_bins == of(8 * recipe.BIN_ROWS).n_bins == recipe.FEWEST_BINS
+    assert of(11 * recipe.BIN_ROWS).n_bins == 11
+    assert of(1000).n_bins == N_BINS
 
 
 def test_generation_has_a_mixture_of_its_own_and_drops_units_for_categories():

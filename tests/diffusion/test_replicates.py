@@ -8,8 +8,15 @@ from torch.testing import assert_close
 
 from skmissdiff._diffusion import replicates as modules
 from skmissdiff._diffusion.batches import Rows
-from skmissdiff._diffusion.factor_analysis import FactorModel, em_step, gaussian_posterior
-from skmissdiff._diffusion.recipe import CHECKPOINTS, MIN_PSI, Options, recipe_for
+from skmissdiff._diffusion.factor_analysis import FactorModel, em_step
+from skmissdiff._diffusion.posterior import gaussian_posterior
+from skmissdiff._diffusion.recipe import (
+    CHECKPOINTS,
+    MIN_PSI,
+    MOST_NETWORKS,
+    Options,
+    recipe_for,
+)
 from skmissdiff._diffusion.replicates import (
     bootstrap_weights,
     linear_denoiser,
@@ -136,7 +143,7 @@ def test_trained_networks_are_believed_as_in_the_fit(rows):
     options = Options(max_iter=20)
     (fitted,) = refits(rows, LAYOUT, options, [0], "cpu")
     assert len({*fitted.config.values()} - {LAYOUT})
-    assert fitted.n_networks == 4
+    assert fitted.n_networks == MOST_NETWORKS
     fitted.alpha_mean.fill_(0.4)
     fitted.alpha_noised.fill_(0.3)
     first, second = replicates(fitted, rows, options, [0.9], [1, 2], "cpu")

@@ -8,7 +8,8 @@ import torch
 from small_models import LAYOUT, N_CODES, saying, seeded, some_denoiser, some_factors, some_rows
 
 from skmissdiff._diffusion.denoiser import Estimate
-from skmissdiff._diffusion.factor_analysis import FactorModel, gaussian_posterior
+from skmissdiff._diffusion.factor_analysis import FactorModel
+from skmissdiff._diffusion.posterior import gaussian_posterior
 from skmissdiff._diffusion.sampling import (
     CHUNK_ROWS,
     N_SUBSTEPS,
@@ -23,7 +24,7 @@ from skmissdiff._diffusion.sampling import (
     extrapolated,
     gaussian_flow,
     gaussian_start,
-    levels,
+    given_in,
     sample,
     substeps,
 )
@@ -51,12 +52,12 @@ def test_draws_of_a_gaussian_pair_given_one_column(n_evaluations):
     x = torch.cat([first, first * 0], dim=1)
     calls = []
 
-    def denoise(x, sigma):
+    def denoise(x, sigma, rows):
         calls.append(sigma)
-        g, variance = gaussian_posterior(model, x, sigma)
+        g, variance = gaussian_posterior(model, x, sigma, rows=rows)
         return g, g, variance
 
-    drawn = sample(denoise, model, x, given, noise(1, 3), draw_sigmas(n_evaluations))
+    drawn = sample(denoise, model, x, given_in(given), noise(1, 3), draw_sigmas(n_evaluations))
     assert len(calls) == n_evaluations
     torch.testing.assert_close(drawn[:, 0], first[:, 0])
     covariance = drawn.T.cov()
@@ -73,15 +74,15 @@ def test_a_gaussian_is_generated_with_its_mean_and_covariance():
     model = FactorModel(torch.arange(6.0).double(), W, torch.linspace(0.1, 0.7, 6).double())
     nothing = torch.zeros(N_ROWS, 6, dtype=torch.float64)
 
-    def denoise(x, sigma):
-        g, variance = gaussian_posterior(model, x, sigma)
+    def denoise(x, sigma, rows):
+        g, variance = gaussian_posterior(model, x, sigma, rows=rows)
         return g, g, variance
 
     drawn = sample(
         denoise,
         model,
         nothing,
-        nothing.bool(),
+        given_in(nothing.bool()),
         noise(4, 8),
         draw_sigmas(10),
     )
@@ -99,7 +100,8 @@ class ExactTable:
         self.layout = CodeLayout((n_first, n_second), (True, True))
         self.W = torch.zeros(n_first + n_second, 1)
 
-    def estimate(self, x, sigma):
+    def estimate(self, x, sigma, rows):
+        sigma = sigma[rows]
         first, second = self.layout.categorical_slices
         known = (sigma == 0).double()
         # A known column picks its category, an absent one leaves all of them.
@@ -148,7 +150,7 @@ def test_groups_start_with_the_fullest_columns():
 def test_noise_levels_of_codes():
     given = torch.tensor([[True, False, False]])
     absent = torch.tensor([[False, False, True]])
-    assert levels(given, absent, 0.75).tolist() == [[0.0, 0.75, math.inf]]
+    assert given_in(given, absent).levels(0.75).tolist() == [[0.0, 0.75, math.inf]]
 
 
 def test_sigmas_of_a_draw_ask_as_often_as_told():
@@ -195,10 +197,9 @@ def test_the_flow_of_a_gaussian_is_followed_to_its_end():
     model = FactorModel(0.7 * one, 0 * one[:, None], 0.5 * one)
     x = torch.tensor([[-1.0], [0.2], [4.0]]).double()
     drawn = torch.tensor([[True], [True], [False]])
+    patterns = given_in(~drawn)
     for sigmas in ([2.0, 0.0], [2.0, 0.8, 0.3, 0.1]):
-        found = gaussian_flow(
-            model, x, drawn, lambda sigma: torch.full_like(x, sigma), lambda sigma: 0 * x, sigmas
-        )
+        found = gaussian_flow(model, x, patterns, lambda sigma: 0 * x, sigmas)
         expected = 0.7 + math.sqrt((0.5 + sigmas[-1] ** 2) / 4.5) * (x - 0.7)
         torch.testing.assert_close(found, torch.where(drawn, expected, x))
 
@@ -215,8 +216,7 @@ def test_the_flow_of_a_shifted_gaussian_is_followed_in_second_order():
         return gaussian_flow(
             model,
             x,
-            x > 0,
-            lambda sigma: torch.full_like(x, sigma),
+            given_in(x < 0),
             lambda sigma: torch.full_like(x, sigma / math.sqrt(1 + sigma**2)),
             sigmas,
         ).item()
@@ -233,12 +233,12 @@ def test_what_the_network_adds_is_drawn(n_evaluations):
     model = FactorModel(0 * one, 0 * one[:, None], one)
     x = torch.zeros(N_ROWS, 1).double()
 
-    def denoise(x, sigma):
-        g, variance = gaussian_posterior(model, x, sigma)
+    def denoise(x, sigma, rows):
+        g, variance = gaussian_posterior(model, x, sigma, rows=rows)
         share = 0.25 / (0.25 + sigma**2)
         return torch.where(sigma.isinf(), 2.0, 2 + share * (x - 2)), g, variance
 
-    drawn = sample(denoise, model, x, x.bool(), noise(7, 2), draw_sigmas(n_evaluations))
+    drawn = sample(denoise, model, x, given_in(x.bool()), noise(7, 2), draw_sigmas(n_evaluations))
     assert drawn.mean().item() == pytest.approx(2, abs=0.03)
     assert drawn.std().item() == pytest.approx(0.5, abs=0.06 if n_evaluations == 8 else 0.02)
 
@@ -276,9 +276,9 @@ def test_later_groups_are_absent_and_earlier_ones_given():
     asked = []
     estimate = denoiser.estimate
 
-    def spy(x, sigma):
+    def spy(x, sigma, rows):
         asked.append((len(x), sigma.isinf()[0].tolist(), (sigma == 0)[0].tolist()))
-        return estimate(x, sigma)
+        return estimate(x, sigma, rows)
 
     denoiser.estimate = spy
     x, mask = torch.zeros(3000, 2), torch.zeros(3000, 2).bool()

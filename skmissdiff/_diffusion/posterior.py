@@ -1,0 +1,158 @@
+"""The posterior of the factor analysis: what it says of a row whose codes are noised or absent.
+
+Rows in which the same codes have the same noise levels share all that does not depend on values.
+Such a *pattern* is worked out once for all of its rows, in draws above all, where the draws of a
+row follow one another.
+
+Shapes: ``x`` (n_rows, n_codes); ``sigma`` (n_patterns, n_codes); ``rows`` (n_rows,), the pattern of
+each row. Without ``rows`` every row has a pattern of its own, or all rows have one.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from .columns import Columns, pick
+from .factor_analysis import (
+    SWEEP_RANK,
+    FactorModel,
+    latent_precision,
+    noise_precision,
+    outer_products,
+    posterior_covariance,
+    row_product,
+    sweep,
+)
+
+# Patterns that are worked out at once, filled up if need be: how many there are in a call must
+# not change how one of them is rounded.
+BLOCK = 32
+CHUNK_NUMBERS = 2**18  # of the matrices that are inverted at once: they stay in the cache
+
+
+def gaussian_posterior(
+    model: FactorModel,
+    x: Tensor,
+    sigma: Tensor,
+    columns: Columns | None = None,
+    rows: Tensor | None = None,
+    *,
+    alike: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
+
+    ``x`` may hold any finite value where sigma is infinite: it is not read. With one pattern for
+    all rows the variance has one row, too, else one for each row. With ``columns`` the variance
+    of categories, which nobody asks for, is 0. Rows are rounded alike wherever they stand, unless
+    that does not matter (``alike=False``), as in training.
+
+    No (n_rows, r, n_codes) array is made, and of M few rows at a time.
+    """
+    mu, W, psi = model
+    numbers = slice(None) if columns is None else columns.numbers
+    if rows is not None:
+        sigma = pad(sigma, (0, 0, 0, -len(sigma) % BLOCK))
+    outer, told = information(model, sigma, columns)
+    precision = noise_precision(psi, sigma)
+    k = psi * precision  # share of the specific part that is believed
+    if rows is not None:
+        precision, k = precision.index_select(0, rows), k.index_select(0, rows)
+    projected = row_product(precision * (x - mu), W)
+    asked = pick(W.T, numbers).T.contiguous()
+    if rows is not None:
+        z, spread = moments_by_pattern(outer, told, rows, projected, asked)
+    elif alike or len(told) == 1 or (W.shape[1] > SWEEP_RANK and len(asked) <= W.shape[1]):
+        z, spread = latent_moments(outer, told, projected, asked)
+    else:
+        z, spread = fast_moments(outer, told, projected, asked)
+    common = mu + row_product(z, W.T)
+    left = 1 - pick(k, numbers)
+    variance = torch.zeros_like(k)
+    variance[:, numbers] = pick(psi, numbers) * left + left.square() * spread
+    return common + k * (x - common), variance
+
+
+def information(
+    model: FactorModel, sigma: Tensor, columns: Columns | None = None
+) -> tuple[Tensor, Tensor]:
+    """What M = I + W'AW of each row is made of, for `latent_precision`: W W' of codes, and A.
+
+    With ``columns`` the categories of one count as one: they are known or absent together.
+    """
+    told, outer = noise_precision(model.psi, sigma), outer_products(model.W)
+    if columns is not None:
+        known = (pick(sigma, columns.first_categories) == 0).to(outer)
+        of_categories = pick((outer / model.psi[:, None]).T, columns.categories).T
+        outer = torch.cat([pick(outer.T, columns.numbers).T, columns.grouped(of_categories)])
+        told = torch.cat([pick(told, columns.numbers), known], dim=1)
+    return outer, told
+
+
+def chunk_rows(told: Tensor, outer: Tensor) -> int:
+    """Rows that are inverted at once."""
+    if told.device.type != "cpu":
+        return len(told)
+    return max(1, CHUNK_NUMBERS // outer.shape[1])
+
+
+def latent_moments(
+    outer: Tensor, told: Tensor, projected: Tensor, W: Tensor
+) -> tuple[Tensor, Tensor]:
+    """E[z | x] of each row, (n_rows, r), and w'M^-1 w for each row of ``W``, (n_rows, len(W)).
+
+    M comes from ``outer`` and ``told``, see `information`; E[z | x] = M^-1 ``projected``.
+    """
+    asked = outer_products(W).T
+    if len(told) == 1:
+        covariance = posterior_covariance(latent_precision(outer, told))
+        return row_product(projected, covariance[0]), row_product(covariance.flatten(1), asked)
+    size = chunk_rows(told, outer)
+    z, spread = [], []
+    for part, p in zip(told.split(size), projected[:, :, None].split(size), strict=True):
+        M = latent_precision(outer, part)
+        if M.shape[1] <= SWEEP_RANK or len(W) > M.shape[1]:
+            covariance = posterior_covariance(M)
+            z.append(torch.bmm(covariance, p)[:, :, 0])
+            spread.append(row_product(covariance.flatten(1), asked))
+            continue
+        # Of few codes: L^-1 w for each, and no inverse.
+        cholesky = torch.linalg.cholesky(M)
+        sides = torch.cat([p, W.T.expand(len(M), *W.T.shape)], dim=2)
+        halves = torch.linalg.solve_triangular(cholesky, sides, upper=False)
+        whole = torch.linalg.solve_triangular(cholesky.mT, halves[:, :, :1], upper=True)
+        z.append(whole[:, :, 0])
+        spread.append(halves[:, :, 1:].square().sum(1))
+    return torch.cat(z), torch.cat(spread)
+
+
+def moments_by_pattern(
+    outer: Tensor, told: Tensor, rows: Tensor, projected: Tensor, W: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Likewise, for rows that have patterns in common, rounded alike beside any others.
+
+    In the products patterns are rows, and always as many: by columns their places would count.
+    """
+    asked = outer_products(W).T
+    inverses, spreads = [], []
+    for part in told.split(BLOCK):
+        covariance = posterior_covariance(latent_precision(outer, part))
+        inverses.append(covariance.permute(1, 2, 0))
+        spreads.append(row_product(covariance.flatten(1), asked))
+    covariance = torch.cat(inverses, dim=2).index_select(2, rows)
+    z = (covariance * projected.T.contiguous()).sum(1).T
+    return z, torch.cat(spreads).index_select(0, rows)
+
+
+def fast_moments(
+    outer: Tensor, told: Tensor, projected: Tensor, W: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Likewise, with the rows on the last axis all along: nothing is transposed."""
+    asked, rank, size = outer_products(W), W.shape[1], chunk_rows(told, outer)
+    z, spread = [], []
+    for part, p in zip(told.split(size), projected.split(size), strict=True):
+        M = (outer.T @ part.T.contiguous()).unflatten(0, (rank, rank))
+        M.diagonal(dim1=0, dim2=1).add_(1)
+        covariance = sweep(M)
+        z.append((covariance * p.T.contiguous()).sum(1))
+        spread.append(asked @ covariance.flatten(0, 1))
+    return torch.cat(z, dim=1).T, torch.cat(spread, dim=1).T
