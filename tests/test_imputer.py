@@ -159,7 +159,8 @@ def test_a_draw_is_the_first_of_the_multiple_imputations(method):
     assert_array_equal(draw, first)
     missing = np.isnan(X)
     for left, right in ((first, second), (second, third), (draw, point.transform(X))):
-        assert not np.isclose(left[missing], right[missing]).any()
+        # Two draws may have a donor in common.
+        assert np.isclose(left[missing], right[missing]).mean() < 0.1
         assert_array_equal(left[~missing], right[~missing])
     assert len(point.multiple_impute(X)) == 5
 

@@ -40,8 +40,8 @@ class BatchedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n_out = self.weight.shape[2]
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        if n_out % WHOLE_WIDTH:
-            # At odd widths a row is rounded by its place in the batch.
+        if n_out % WHOLE_WIDTH and not torch.is_grad_enabled():
+            # At odd widths a row is rounded by its place in the batch, which training may do.
             padding = (0, -n_out % WHOLE_WIDTH)
             weight, bias = nn.functional.pad(weight, padding), nn.functional.pad(bias, padding)
         if len(weight) == 1:  # a batch of one has no fast kernel
