@@ -20,6 +20,7 @@ from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._multiple import check_proper, drawing_imputers, read_delta, shifted_draws
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
+from skmissdiff._support.weights import check_weights
 from skmissdiff._table.chosen_cells import ChosenCells
 from skmissdiff._table.rebuild import (
     append_columns,
@@ -352,6 +353,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         random_state=None,
         *,
         proper="none",
+        sample_weight=None,
         delta=None,
         impute_columns=None,
         where=None,
@@ -376,6 +378,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             of the fit brought something, one network, trained and believed as far as was right
             for those. "refit" repeats the whole fit to weighted rows, for each table. Pass the
             table that was fitted: its rows are what the models are learnt from, in any order.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            How often each row of `X` counts in the models that `proper` asks for, which is to
+            be said again if `fit` had weights. The random weights are times as large.
         delta : dict or None, default=None
             Shifts of what is drawn, by column: ``{"bmi": -2}`` says that missing values of bmi
             are 2 lower than those that are observed beside equal cells. In the units of the
@@ -396,7 +401,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         ------
         ValueError
             If `proper` asks for models of a table in which a column is never observed, or of
-            the paper's method, or `delta` names a column that is not there or holds no numbers.
+            the paper's method, or without the weights that `fit` had; if weights are given for
+            no model; if `delta` names a column that is not there or holds no numbers.
 
         References
         ----------
@@ -405,15 +411,24 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         self._check_ready()
         check_scalar(n_imputations, "n_imputations", Integral, min_val=1)
         (tables,) = self._completed(
-            X, n_imputations, random_state, proper, [delta], impute_columns, where
+            X, n_imputations, random_state, proper, [delta], sample_weight, impute_columns, where
         )
         return tables
 
     def _completed(
-        self, X, n_imputations, random_state, proper, deltas, impute_columns=None, where=None
+        self,
+        X,
+        n_imputations,
+        random_state,
+        proper,
+        deltas,
+        sample_weight=None,
+        impute_columns=None,
+        where=None,
     ):
         """Completed tables for each of several shifts, by the same models."""
-        check_proper(self, proper)
+        check_proper(self, proper, sample_weight is not None)
+        weight = check_weights(sample_weight, X)
         shifts = [read_delta(delta, self.encoder_.schema_) for delta in deltas]
         table, seed = self._read(X), self._seed_of(random_state)
         cells = self._chosen(table, impute_columns, where)
@@ -421,7 +436,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             draws = self._draws(table, cells.asked, range(n_imputations), seed)
             yield [self._write(table, cells, values) for values in draws]
             return
-        twins = drawing_imputers(self, table, n_imputations, seed, proper)
+        twins = drawing_imputers(self, table, n_imputations, seed, proper, weight)
         for shift in shifts:
             draws = (shifted_draws(twin, table, cells.asked, own, shift) for twin, own in twins)
             yield [self._write(table, cells, values) for values in draws]

@@ -13,14 +13,18 @@ from skmissdiff._diffusion.inference import (
 )
 from skmissdiff._draws.noise import row_contents
 from skmissdiff._methods import paper_method
+from skmissdiff._support.weights import as_shares
 from skmissdiff._table.frames import column_index
 from skmissdiff._table.schema import TIMES
 
 WAYS = ("none", "bootstrap", "refit")
 
 
-def check_proper(imputer, proper):
-    """Raise if replicates are asked for that cannot be made."""
+def check_proper(imputer, proper, weighted):
+    """Raise if replicates are asked for that cannot be made.
+
+    ``weighted`` says whether the rows of the table come with weights.
+    """
     if proper not in WAYS:
         raise ValueError(f"proper must be one of {WAYS}, got {proper!r}.")
     if proper != "none" and paper_method(imputer.method) is not None:
@@ -28,14 +32,20 @@ def check_proper(imputer, proper):
             f"proper={proper!r} needs method='masked': the paper's method has no replicates. Use "
             "proper='none', or fit an imputer to each of several bootstrap samples."
         )
-    if proper != "none" and imputer._has_weights:
+    if proper != "none" and imputer._has_weights and not weighted:
         raise ValueError(
             f"proper={proper!r} fits models to the rows of X, all counting alike, but fit had a "
-            "sample_weight. Use proper='none', or fit without it."
+            "sample_weight. Pass it here, too, or use proper='none'."
+        )
+    if proper == "none" and weighted:
+        raise ValueError(
+            "sample_weight says how much rows count in the models that proper='bootstrap' and "
+            "proper='refit' fit, and proper='none' fits none: the weights of fit hold. Leave it "
+            "out, or ask for one of these."
         )
 
 
-def drawing_imputers(imputer, table, n_imputations, seed, proper):
+def drawing_imputers(imputer, table, n_imputations, seed, proper, weight=None):
     """An imputer for each completed table, with a model and a seed of its own.
 
     Parameters
@@ -47,6 +57,8 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper):
     n_imputations : int
     seed : int
     proper : {"none", "bootstrap", "refit"}
+    weight : ndarray of shape (n_rows,) or None, default=None
+        How often each row counts.
 
     Returns
     -------
@@ -60,8 +72,11 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper):
         return [(imputer, own) for _, own in seeds]
     encoder = imputer.encoder_
     contents = row_contents(encoder.known_cells(table))
-    order = sorted(range(len(contents)), key=contents.__getitem__)
-    rows = table.take(np.array(order))
+    order = np.array(sorted(range(len(contents)), key=contents.__getitem__))
+    if weight is not None:
+        order = order[weight[order] > 0]
+        weight = as_shares(weight[order])
+    rows = table.take(order)
     codes = encoder.encode(rows, rng.random((rows.n_rows, encoder.layout_.n_columns)))
     _check_observed(encoder, codes, proper)
     denoisers = train_replicates(
@@ -72,17 +87,20 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper):
         imputer.validation_loss_curve_,
         [own for own, _ in seeds],
         resolve_device(imputer.device),
+        weight,
     )
     leaves, twins = imputer._leaf_donors, []
     for denoiser, (of_model, own) in zip(denoisers, seeds, strict=True):
         twin = copy.copy(imputer)
         twin.denoiser_ = denoiser
         if leaves is not None:
-            # Of the rows as the model has weighed them.
-            weight = weights_of_replicate(of_model, rows.n_rows)
             twin._seed = own
             twin._leaf_donors = twin._grown_leaf_donors(
-                codes, weight, choices=leaves.choices, n_sets=1
+                codes,
+                # As the model has weighed the rows.
+                weights_of_replicate(of_model, rows.n_rows, weight),
+                choices=leaves.choices,
+                n_sets=1,
             )
         twins.append((twin, own))
     return twins

@@ -19,6 +19,7 @@ from skmissdiff._diffusion.kernel import KernelRegression
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._encoding.ranks import weighted_quantiles
 from skmissdiff._support.layout import CodeLayout
+from skmissdiff.inference import tipping_point
 
 
 def survey(n=300):
@@ -55,7 +56,7 @@ def test_generated_rows_are_those_of_the_weighted_table(scaling, max_iter):
     sampler = MissDiffSampler(scaling=scaling, max_iter=max_iter, n_refreshes=0, random_state=0)
     found = figures(sampler.fit(table, sample_weight=weight).sample(2000))
     plain = figures(sampler.fit(table).sample(2000))
-    tolerance = {"x": 0.2, "y": 0.4, "c": 0.08}
+    tolerance = {"x": 0.25, "y": 0.5, "c": 0.08}
     for name, value in truth.items():
         assert abs(found[name] - value) < tolerance[name]
         assert abs(plain[name] - value) > 2 * tolerance[name]
@@ -250,3 +251,48 @@ def test_checks_of_scikit_learn(estimator):
         checks.check_sample_weight_equivalence_on_dense_data,
     ):
         check(name, estimator)
+
+
+@pytest.mark.parametrize("proper", ["bootstrap", "refit"])
+def test_models_of_proper_imputation_are_those_of_the_weighted_table(proper):
+    # Where weights say which of two lines a row is on, gaps lie on the heavier one.
+    rng = np.random.default_rng(0)
+    sign = np.repeat([1.0, -1.0], 100)
+    x = rng.normal(size=200)
+    X = np.column_stack([x, 3 * sign * x + 0.1 * rng.normal(size=200)])
+    X[::4, 1] = np.nan
+    missing, weight = np.isnan(X[:, 1]), np.where(sign > 0, 1.0, 0.02)
+    fitted = MissDiffImputer(max_iter=0, random_state=0).fit(X, sample_weight=weight)
+    options = {"n_imputations": 4, "proper": proper}
+
+    def slope(weight):
+        tables = fitted.multiple_impute(X, sample_weight=weight, **options)
+        return np.mean([np.polyfit(x[missing], table[missing, 1], 1)[0] for table in tables])
+
+    assert slope(weight) > 2
+    assert slope(weight[::-1]) < -2
+    # Only their ratios matter, and a row of weight 0 has no say.
+    assert slope(7 * weight) == pytest.approx(slope(weight), abs=1e-6)
+    assert slope(np.where(sign > 0, 1.0, 0.0)) > 2.7
+
+
+def test_weights_of_proper_imputation_are_said_again():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    X[::3, 1] = np.nan
+    weight = np.arange(1.0, 41.0)
+    fitted = MissDiffImputer(max_iter=0, random_state=0).fit(X, sample_weight=weight)
+    with pytest.raises(ValueError, match=r"fit had a sample_weight\. Pass it here, too"):
+        fitted.multiple_impute(X, 2, proper="bootstrap")
+    with pytest.raises(ValueError, match="the weights of fit hold"):
+        fitted.multiple_impute(X, 2, sample_weight=weight)
+    with pytest.raises(ValueError, match="shape"):
+        fitted.multiple_impute(X, 2, proper="bootstrap", sample_weight=weight[1:])
+
+    def mean(table):
+        return table[:, [1]].mean(axis=0), table[:, [1]].var(axis=0)[None] / 40
+
+    found = [
+        tipping_point(fitted, X, mean, 1, [1], parameter=0, sample_weight=own, random_state=0)
+        for own in (weight, weight[::-1])
+    ]
+    assert found[0].interval[0, 0] != found[1].interval[0, 0]

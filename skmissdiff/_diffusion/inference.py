@@ -100,21 +100,28 @@ def train_replicates(
     curve: Sequence[float],
     seeds: Sequence[int],
     device: str,
+    weight: np.ndarray | None = None,
 ) -> Iterator[PreconditionedDenoiser]:
     """Models of Bayesian bootstrap samples of encoded rows, one for each seed, on the CPU.
 
     Replicates of ``fitted``, whose validation ``curve`` tells how long it paid to train; whole
-    fits, if that is None.
+    fits, if that is None. Rows count as often as they weigh, on the mean once.
     """
-    rows = Rows(*(torch.from_numpy(part) for part in model_input(codes)))
+    x, mask = (torch.from_numpy(part) for part in model_input(codes))
+    rows = Rows(x, mask, weight=_to_tensor(weight))
     if fitted is None:
         return refits(rows, layout, options, seeds, device)
     return replicates(fitted, rows, options, curve, seeds, device)
 
 
-def weights_of_replicate(seed: int, n_rows: int) -> np.ndarray:
+def weights_of_replicate(seed: int, n_rows: int, weight: np.ndarray | None = None) -> np.ndarray:
     """How the replicate of that seed has weighed the rows."""
-    return bootstrap_weights(n_rows, torch.Generator().manual_seed(seed)).numpy()
+    generator = torch.Generator().manual_seed(seed)
+    return bootstrap_weights(n_rows, generator, _to_tensor(weight)).numpy()
+
+
+def _to_tensor(weight: np.ndarray | None) -> Tensor | None:
+    return None if weight is None else torch.from_numpy(weight)
 
 
 def in_calls(n_rows: int, n_draws: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -38,9 +38,17 @@ from .training import Clock
 CHUNK_DOUBLES = 4_000_000  # bounds the memory of an E step
 
 
-def bootstrap_weights(n_rows: int, generator: torch.Generator) -> Tensor:
-    """Weights of the Bayesian bootstrap, Dirichlet(1, ..., 1) times ``n_rows``."""
+def bootstrap_weights(
+    n_rows: int, generator: torch.Generator, weight: Tensor | None = None
+) -> Tensor:
+    """Weights of the Bayesian bootstrap, Dirichlet(1, ..., 1) times ``n_rows``.
+
+    Rows that count differently have theirs times as much: the weighted likelihood bootstrap
+    (Newton and Raftery 1994, Journal of the Royal Statistical Society B 56).
+    """
     gaps = -torch.rand(n_rows, dtype=torch.float64, generator=generator).neg().log1p()
+    if weight is not None:
+        gaps = gaps * weight
     return gaps * n_rows / gaps.sum()
 
 
@@ -59,7 +67,7 @@ def replicates(
     the networks of the fit. Where these brought nothing, the factor analysis is all there is.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    weights = torch.stack([bootstrap_weights(len(rows.x), g) for g in generators])
+    weights = torch.stack([bootstrap_weights(len(rows.x), g, rows.weight) for g in generators])
     few = slice(factor_rows(fitted.layout.n_codes))  # of rows in an order that means nothing
     models = refit_factors(fitted.factors, rows.x[few], rows.mask[few], weights[:, few])
     recipe = short_recipe(recipe_of(rows, fitted.layout, options, device), curve)
@@ -86,7 +94,7 @@ def refits(
     recipe = replace(recipe_of(rows, layout, options, device), donors=False)
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
-        weights = bootstrap_weights(len(rows.x), generator)
+        weights = bootstrap_weights(len(rows.x), generator, rows.weight)
         weighted = rows._replace(weight=weights)
         some = weighted.at(torch.arange(min(len(rows.x), factor_rows(layout.n_codes))))
         start = fit_factors(some, recipe, generator, Clock(1))

@@ -151,6 +151,7 @@ class TippingPoint:
         "confidence_level": [Interval(Real, 0, 1, closed="neither")],
         "n_imputations": [Interval(Integral, 2, None, closed="left")],
         "proper": [StrOptions({"none", "bootstrap", "refit"})],
+        "sample_weight": ["array-like", None],
         "random_state": ["random_state"],
     },
     prefer_skip_nested_validation=True,
@@ -167,6 +168,7 @@ def tipping_point(
     confidence_level=0.95,
     n_imputations=20,
     proper="bootstrap",
+    sample_weight=None,
     random_state=None,
 ):
     """Find the shift of imputed values at which a conclusion turns.
@@ -201,6 +203,8 @@ def tipping_point(
         so that differences between them are due to the shift.
     proper : {"none", "bootstrap", "refit"}, default="bootstrap"
         As in `MissDiffImputer.multiple_impute`.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        As there.
     random_state : int, RandomState instance or None, default=None
         As there.
 
@@ -254,7 +258,7 @@ def tipping_point(
         raise ValueError(f"deltas must be finite numbers, got {deltas[~np.isfinite(deltas)][0]}.")
     shifts = [{column: float(delta)} for delta in deltas]
     imputer._check_ready()
-    completed = imputer._completed(X, n_imputations, random_state, proper, shifts)
+    completed = imputer._completed(X, n_imputations, random_state, proper, shifts, sample_weight)
     pooled = tuple(pool([analyse(table) for table in tables]) for tables in completed)
     place = _place_of(parameter, pooled[0].names)
     intervals = np.array([fit.confidence_interval(confidence_level)[place] for fit in pooled])
