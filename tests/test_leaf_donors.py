@@ -8,7 +8,8 @@ from skmissdiff._draws import leaf_donors
 from skmissdiff._draws.leaf_donors import (
     BELIEVED,
     CHOICES,
-    LARGEST_LINEAR_ERROR,
+    LARGEST_ERROR,
+    LINEAR,
     N_SETS,
     SHARE,
     LeafDonors,
@@ -16,6 +17,7 @@ from skmissdiff._draws.leaf_donors import (
     choose,
     chosen_rows,
     gaussian_crps,
+    going_with,
     grow,
     linear,
     ridge,
@@ -41,14 +43,14 @@ def test_a_linear_prediction():
     assert linear(features, slopes) == pytest.approx(values, abs=0.05)
 
 
-@pytest.mark.parametrize(("is_linear", "leaf_rows"), CHOICES)
-def test_a_tree_lends_what_rows_in_its_leaves_have(is_linear, leaf_rows):
+@pytest.mark.parametrize(("degree", "leaf_rows"), CHOICES)
+def test_a_tree_lends_what_rows_in_its_leaves_have(degree, leaf_rows):
     features = rng(1).normal(size=(200, 2))
     values = np.where(features[:, 0] > 0, 3.0, -1.0) + 0.1 * rng(2).normal(size=200)
-    tree = grow(features, values, is_linear, leaf_rows, rng())
+    tree = grow(features, values, degree, leaf_rows, rng())
     leaf = tree.leaves(features)
     # Every row is a donor of its own leaf, and of no other.
-    lent = values - linear(features, tree.slopes)
+    lent = values - tree.predicted(features)
     for node in np.unique(leaf):
         donors = tree.donors[tree.first[node] :][: tree.size[node]]
         assert np.array_equal(donors, np.sort(lent[leaf == node]))
@@ -59,13 +61,14 @@ def test_a_tree_lends_what_rows_in_its_leaves_have(is_linear, leaf_rows):
     for uniform, place in ((0.0, 0), (1.0, -1)):
         drawn = tree.draw(features, np.full(200, uniform))
         ends = [np.sort(lent[leaf == node])[place] for node in leaf]
-        assert drawn == pytest.approx(linear(features, tree.slopes) + ends)
+        assert drawn == pytest.approx(tree.predicted(features) + ends)
 
 
 def test_the_crps_of_leaves():
     tree = Tree(
         *(np.array([-1]), np.zeros(1), np.array([-1]), np.array([-1])),
         *(np.array([0]), np.array([3]), np.array([0.0, 1.0, 3.0]), np.zeros(2)),
+        *(np.zeros(0, dtype=int), np.array([-np.inf, np.inf])),
     )
     # E|X - y| = (2 + 1 + 1) / 3, E|X - X'| over pairs of different donors (1 + 3 + 2) / 3.
     assert tree.crps(np.zeros((1, 1)), np.array([2.0])) == pytest.approx(4 / 3 - 1)
@@ -76,24 +79,44 @@ def test_a_line_asks_for_a_linear_prediction_and_a_step_does_not():
     features = rng(1).normal(size=(400, 3))
     noise = 0.3 * rng(2).normal(size=400)
     choice, _ = choose(features, features.sum(axis=1) + noise, 1.0, rng())
-    assert choice == (True, None)
+    assert choice == (1, None)
     choice, _ = choose(features, np.round(2 * np.abs(features[:, 0])) % 3, 1.0, rng())
-    assert choice == (False, 5)
+    assert choice == (0, 5)
+
+
+def test_a_surface_of_second_degree():
+    x = rng(1).normal(size=(500, 3))
+    values = x[:, 0] ** 2 - 2 * x[:, 0] * x[:, 1] + 0.1 * rng(2).normal(size=500)
+    level = (x[:, 2:] > 0).astype(float)
+    features = np.column_stack([level, x])
+    assert going_with(features, values).tolist() == [1, 2, 3]  # not the level
+    tree = grow(features, values, 2, None, rng())
+    assert tree.donors.std() == pytest.approx(0.1, abs=0.02)
+    choice, _ = choose(features, values, 1.0, rng())
+    assert choice[0] == 2
+    # Far away it stays in the range of what there was.
+    assert tree.predicted(np.array([[0.0, 50.0, -50.0, 0.0]])) == values.max()
+
+
+def test_features_that_are_crossed_are_those_that_go_with_it(monkeypatch):
+    monkeypatch.setattr(leaf_donors, "MOST_CROSSED", 2)
+    x = rng(1).normal(size=(400, 4))
+    assert going_with(x, x[:, 3] ** 2 + x[:, 1] + 0.1 * x[:, 0]).tolist() == [1, 3]
 
 
 def test_a_linear_prediction_has_to_be_clearly_better(monkeypatch):
     features = rng(1).normal(size=(400, 3))
     values = features.sum(axis=1) + 0.3 * rng(2).normal(size=400)
     errors = []
-    for choice in (CHOICES[0], CHOICES[-1]):
+    for choice in (CHOICES[0], CHOICES[LINEAR]):
         tree = grow(features[::2], values[::2], *choice, rng())
         errors.append(tree.crps(features[1::2], values[1::2]))
     ratio = errors[1] / errors[0]
-    assert ratio < LARGEST_LINEAR_ERROR
+    assert ratio < LARGEST_ERROR
     for largest, expected in ((ratio + 0.1, True), (ratio - 0.1, False)):
-        monkeypatch.setattr(leaf_donors, "LARGEST_LINEAR_ERROR", largest)
+        monkeypatch.setattr(leaf_donors, "LARGEST_ERROR", largest)
         choice, _ = choose(features, values, 1.0, rng())
-        assert choice[0] == expected
+        assert (choice[0] > 0) == expected
 
 
 def test_the_crps_of_a_normal_prediction():
