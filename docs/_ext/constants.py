@@ -25,7 +25,7 @@ CONSTANTS = {
     "GAP_PENALTY": ("_draws.gaps", "_C", "{:g}"),
     "GAP_PREDICTORS": ("_draws.gaps", "_MAX_PREDICTORS", "{:g}"),
     "LEAF_SHARE": ("_draws.leaf_donors", "SHARE", "{:g}"),
-    "LEAF_LINEAR_ERROR": ("_draws.leaf_donors", "LARGEST_LINEAR_ERROR", "{:.0%}"),
+    "LEAF_ERROR": ("_draws.leaf_donors", "LARGEST_ERROR", "{:.0%}"),
     "LEAF_ROUNDS": ("_draws.leaf_donors", "N_ROUNDS", "{:g}"),
     "LEAF_SETS": ("_draws.leaf_donors", "N_SETS", "{:g}"),
     "LEAF_TABLE_ROWS": ("_draws.leaf_donors", "MOST_ROWS", "{:,}"),
