@@ -23,7 +23,7 @@ from .columns import Columns, block, pick
 from .factor_analysis import FactorModel, row_product
 from .kernel import KernelRegression
 from .networks import BatchedLinear, Dropout, ResidualBlock, piecewise_linear
-from .posterior import gaussian_posterior
+from .posterior import Posterior
 
 MIN_PROBABILITY = 1e-4
 MIN_VARIANCE = 1e-12
@@ -209,15 +209,26 @@ class PreconditionedDenoiser(Denoiser):
         F, F_median = self.correction(features.expand(self.n_networks, *features.shape))
         return F.mean(0), F_median.mean(0)
 
-    def estimate(self, x: Tensor, sigma: Tensor, rows: Tensor | None = None) -> Estimate:
+    @property
+    def posterior(self) -> Posterior:
+        """What the factor analysis says of rows."""
+        return Posterior(self.factors, self.columns)
+
+    def estimate(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        rows: Tensor | None = None,
+        posterior: Posterior | None = None,
+    ) -> Estimate:
         """Means and medians of x_0, and how uncertain the factor analysis is.
 
         ``sigma`` may be one row (1, n_codes) for all, and then so is the variance; or with
-        ``rows`` (n_rows,), the numbers of its rows, some that rows have in common.
+        ``rows`` (n_rows,), the numbers of its rows, some that rows have in common. ``posterior``
+        is that of the denoiser, for those who ask again and again.
         """
-        gaussian, variance = gaussian_posterior(
-            self.factors, x.double(), sigma.double(), self.columns, rows
-        )
+        posterior = self.posterior if posterior is None else posterior
+        gaussian, variance = posterior(x.double(), sigma.double(), rows)
         sigma = sigma if rows is None else sigma.index_select(0, rows)
         inputs = network_inputs(x, sigma, gaussian, variance)
         F, F_median = self.mean_correction(inputs)

@@ -30,6 +30,65 @@ BLOCK = 32
 CHUNK_NUMBERS = 2**18  # of the matrices that are inverted at once: they stay in the cache
 
 
+class Posterior:
+    """That of one model; what does not depend on rows is computed once.
+
+    With ``columns`` the categories of one count as one: they are known or absent together. Their
+    variance, which nobody asks for, is 0 then.
+    """
+
+    def __init__(self, model: FactorModel, columns: Columns | None = None):
+        self.model, self.columns = model, columns
+        self.numbers = slice(None) if columns is None else columns.numbers
+        self.asked = pick(model.W.T, self.numbers).T.contiguous()
+        self.outer = outer = outer_products(model.W)
+        if columns is not None:
+            of_categories = pick((outer / model.psi[:, None]).T, columns.categories).T
+            numbers = pick(outer.T, columns.numbers).T
+            self.outer = torch.cat([numbers, columns.grouped(of_categories)])
+
+    def information(self, sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each row, what M = I + W'AW is made of, for `latent_precision`: W W' of codes, A."""
+        told = noise_precision(self.model.psi, sigma)
+        if self.columns is not None:
+            known = (pick(sigma, self.columns.first_categories) == 0).to(told)
+            told = torch.cat([pick(told, self.columns.numbers), known], dim=1)
+        return self.outer, told
+
+    def __call__(
+        self, x: Tensor, sigma: Tensor, rows: Tensor | None = None, *, alike: bool = True
+    ) -> tuple[Tensor, Tensor]:
+        """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
+
+        ``x`` may hold any finite value where sigma is infinite: it is not read. With one pattern
+        for all rows the variance has one row, too, else one for each row. Rows are rounded alike
+        wherever they stand, unless that does not matter (``alike=False``), as in training.
+
+        No (n_rows, r, n_codes) array is made, and of M few rows at a time.
+        """
+        mu, W, psi = self.model
+        if rows is not None:
+            sigma = pad(sigma, (0, 0, 0, -len(sigma) % BLOCK))
+        outer, told = self.information(sigma)
+        precision = noise_precision(psi, sigma)
+        k = psi * precision  # share of the specific part that is believed
+        if rows is not None:
+            precision, k = precision.index_select(0, rows), k.index_select(0, rows)
+        projected = row_product(precision * (x - mu), W)
+        asked, few = self.asked, W.shape[1] > SWEEP_RANK and len(self.asked) <= W.shape[1]
+        if rows is not None:
+            z, spread = moments_by_pattern(outer, told, rows, projected, asked)
+        elif alike or few or len(told) == 1:
+            z, spread = latent_moments(outer, told, projected, asked)
+        else:
+            z, spread = fast_moments(outer, told, projected, asked)
+        common = mu + row_product(z, W.T)
+        left = 1 - pick(k, self.numbers)
+        variance = torch.zeros_like(k)
+        variance[:, self.numbers] = pick(psi, self.numbers) * left + left.square() * spread
+        return common + k * (x - common), variance
+
+
 def gaussian_posterior(
     model: FactorModel,
     x: Tensor,
@@ -39,53 +98,8 @@ def gaussian_posterior(
     *,
     alike: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
-
-    ``x`` may hold any finite value where sigma is infinite: it is not read. With one pattern for
-    all rows the variance has one row, too, else one for each row. With ``columns`` the variance
-    of categories, which nobody asks for, is 0. Rows are rounded alike wherever they stand, unless
-    that does not matter (``alike=False``), as in training.
-
-    No (n_rows, r, n_codes) array is made, and of M few rows at a time.
-    """
-    mu, W, psi = model
-    numbers = slice(None) if columns is None else columns.numbers
-    if rows is not None:
-        sigma = pad(sigma, (0, 0, 0, -len(sigma) % BLOCK))
-    outer, told = information(model, sigma, columns)
-    precision = noise_precision(psi, sigma)
-    k = psi * precision  # share of the specific part that is believed
-    if rows is not None:
-        precision, k = precision.index_select(0, rows), k.index_select(0, rows)
-    projected = row_product(precision * (x - mu), W)
-    asked = pick(W.T, numbers).T.contiguous()
-    if rows is not None:
-        z, spread = moments_by_pattern(outer, told, rows, projected, asked)
-    elif alike or len(told) == 1 or (W.shape[1] > SWEEP_RANK and len(asked) <= W.shape[1]):
-        z, spread = latent_moments(outer, told, projected, asked)
-    else:
-        z, spread = fast_moments(outer, told, projected, asked)
-    common = mu + row_product(z, W.T)
-    left = 1 - pick(k, numbers)
-    variance = torch.zeros_like(k)
-    variance[:, numbers] = pick(psi, numbers) * left + left.square() * spread
-    return common + k * (x - common), variance
-
-
-def information(
-    model: FactorModel, sigma: Tensor, columns: Columns | None = None
-) -> tuple[Tensor, Tensor]:
-    """What M = I + W'AW of each row is made of, for `latent_precision`: W W' of codes, and A.
-
-    With ``columns`` the categories of one count as one: they are known or absent together.
-    """
-    told, outer = noise_precision(model.psi, sigma), outer_products(model.W)
-    if columns is not None:
-        known = (pick(sigma, columns.first_categories) == 0).to(outer)
-        of_categories = pick((outer / model.psi[:, None]).T, columns.categories).T
-        outer = torch.cat([pick(outer.T, columns.numbers).T, columns.grouped(of_categories)])
-        told = torch.cat([pick(told, columns.numbers), known], dim=1)
-    return outer, told
+    """The posterior of rows that are asked for once, see `Posterior`."""
+    return Posterior(model, columns)(x, sigma, rows, alike=alike)
 
 
 def chunk_rows(told: Tensor, outer: Tensor) -> int:
@@ -100,7 +114,7 @@ def latent_moments(
 ) -> tuple[Tensor, Tensor]:
     """E[z | x] of each row, (n_rows, r), and w'M^-1 w for each row of ``W``, (n_rows, len(W)).
 
-    M comes from ``outer`` and ``told``, see `information`; E[z | x] = M^-1 ``projected``.
+    M comes from ``outer`` and ``told``, see `Posterior.information`; E[z | x] = M^-1 ``projected``.
     """
     asked = outer_products(W).T
     if len(told) == 1:
@@ -135,11 +149,12 @@ def moments_by_pattern(
     asked = outer_products(W).T
     inverses, spreads = [], []
     for part in told.split(BLOCK):
-        covariance = posterior_covariance(latent_precision(outer, part))
-        inverses.append(covariance.permute(1, 2, 0))
+        covariance = posterior_covariance(latent_precision(outer, part)).contiguous()
+        inverses.append(covariance)
         spreads.append(row_product(covariance.flatten(1), asked))
-    covariance = torch.cat(inverses, dim=2).index_select(2, rows)
-    z = (covariance * projected.T.contiguous()).sum(1).T
+    # Whole matrices are copied, which costs little beside the products.
+    covariance = torch.cat(inverses).index_select(0, rows)
+    z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
     return z, torch.cat(spreads).index_select(0, rows)
 
 

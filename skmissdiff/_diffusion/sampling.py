@@ -36,15 +36,13 @@ from torch import Tensor
 from skmissdiff._support.layout import CodeLayout
 
 from .batches import not_applicable
-from .columns import Columns
 from .denoiser import PreconditionedDenoiser
 from .factor_analysis import (
-    FactorModel,
     latent_precision,
     noise_precision,
     row_product,
 )
-from .posterior import gaussian_posterior, information
+from .posterior import Posterior
 from .schedule import sigma_steps
 
 # (x, sigma of patterns, pattern of each row) -> D, g and s^2
@@ -96,49 +94,36 @@ def given_in(given: Tensor, absent: Tensor | None = None) -> Given:
     return Given(given, absent, rows)
 
 
-def gaussian_start(
-    model: FactorModel,
-    unknown: Tensor,
-    sigma: float,
-    noise: Tensor,
-    columns: Columns | None = None,
-) -> Tensor:
+def gaussian_start(posterior: Posterior, unknown: Tensor, sigma: float, noise: Tensor) -> Tensor:
     """A draw of x_0 + sigma e - E[x_0 | x] from the Gaussian model, with its full covariance.
 
     (1 - k) W L^-T e + sqrt(psi (1 - k) + sigma^2) e', with LL' the precision of z | x.
     ``noise`` (n_rows, r + n_codes); ``unknown`` are the noise levels of x.
     """
-    rank = model.W.shape[1]
-    precision = noise_precision(model.psi, unknown)
-    cholesky = torch.linalg.cholesky(latent_precision(*information(model, unknown, columns)))
-    k = model.psi * precision
+    _, W, psi = posterior.model
+    rank = W.shape[1]
+    cholesky = torch.linalg.cholesky(latent_precision(*posterior.information(unknown)))
+    k = psi * noise_precision(psi, unknown)
     latent = torch.linalg.solve_triangular(cholesky.mT, noise[:, :rank, None], upper=True)[:, :, 0]
-    own = (model.psi * (1 - k) + sigma**2).sqrt()
-    return (1 - k) * row_product(latent, model.W.T) + own * noise[:, rank:]
+    own = (psi * (1 - k) + sigma**2).sqrt()
+    return (1 - k) * row_product(latent, W.T) + own * noise[:, rank:]
 
 
-def gaussian_draw(
-    model: FactorModel,
-    x: Tensor,
-    patterns: Given,
-    noise: Tensor,
-    columns: Columns | None = None,
-) -> Tensor:
+def gaussian_draw(posterior: Posterior, x: Tensor, patterns: Given, noise: Tensor) -> Tensor:
     """A draw of all codes that are not given, exact if the rows are Gaussian."""
-    unknown = torch.where(patterns.given, 0.0, math.inf).to(model.W)
-    mean, _ = gaussian_posterior(model, x.to(model.W), unknown, columns, patterns.rows)
-    unknown = patterns.of_rows(unknown)
-    return mean + gaussian_start(model, unknown, 0.0, noise.to(model.W), columns)
+    W = posterior.model.W
+    unknown = torch.where(patterns.given, 0.0, math.inf).to(W)
+    mean, _ = posterior(x.to(W), unknown, patterns.rows)
+    return mean + gaussian_start(posterior, patterns.of_rows(unknown), 0.0, noise.to(W))
 
 
 def gaussian_flow(
-    model: FactorModel,
+    posterior: Posterior,
     x: Tensor,
     patterns: Given,
     correction: Callable[[float], Tensor],
     sigmas: list[float],
     first: tuple[Tensor, Tensor] | None = None,
-    columns: Columns | None = None,
 ) -> Tensor:
     """Follow (1) through ``sigmas`` with F(sigma) known: eq. 2, second order in m.
 
@@ -148,7 +133,7 @@ def gaussian_flow(
     m_last = None
     for i, (now, later) in enumerate(pairwise(sigmas)):
         if first is None or i:
-            g, v = gaussian_posterior(model, x, patterns.levels(now), columns, patterns.rows)
+            g, v = posterior(x, patterns.levels(now), patterns.rows)
         else:
             g, v = first
         D = g + v.clamp_min(0).sqrt() * correction(now)
@@ -172,26 +157,25 @@ def substeps(now: float, later: float) -> list[float]:
 
 def sample(
     denoise: Denoise,
-    model: FactorModel,
+    posterior: Posterior,
     x: Tensor,
     patterns: Given,
     noise: Tensor,
     sigmas: Tensor,
-    columns: Columns | None = None,
 ) -> Tensor:
     """Draw every code that is neither given nor absent, with len(sigmas) evaluations.
 
     ``noise`` (n_rows, r + n_codes) is standard normal. Absent codes are left out of the
-    draw and come back as 0. One-hot codes come back close to a vertex: take the argmax; with
-    ``columns`` they have to be given or absent.
+    draw and come back as 0. One-hot codes come back close to a vertex: take the argmax; if
+    the posterior knows of columns they have to be given or absent.
     """
     given, drawn = (
         patterns.of_rows(codes) for codes in (patterns.given, ~(patterns.given | patterns.absent))
     )
-    steps = sigmas.tolist()
-    x = torch.where(given, x, 0.0).to(model.W)
+    steps, W = sigmas.tolist(), posterior.model.W
+    x = torch.where(given, x, 0.0).to(W)
     unknown = patterns.levels(math.inf)
-    start = gaussian_start(model, patterns.of_rows(unknown), steps[0], noise.to(model.W), columns)
+    start = gaussian_start(posterior, patterns.of_rows(unknown), steps[0], noise.to(W))
     x = torch.where(drawn, denoise(x, unknown, patterns.rows)[0] + start, x)
     F_last = None
     for i, (now, later) in enumerate(pairwise(steps)):
@@ -201,7 +185,7 @@ def sample(
         if F_last is not None and later > 0:
             slope = (F - F_last) / math.log(now / steps[i - 1])
         correction = partial(extrapolated, F, slope, now)
-        x = gaussian_flow(model, x, patterns, correction, substeps(now, later), (g, v), columns)
+        x = gaussian_flow(posterior, x, patterns, correction, substeps(now, later), (g, v))
         F_last = F
     return x
 
@@ -234,14 +218,14 @@ def draw(
     First one categorical column after another by its probabilities given what is known by
     then, p(c_1) p(c_2 | c_1) ...; then all numbers at once by `sample`.
     """
-    patterns = given_in(given, absent)
+    patterns, posterior = given_in(given, absent), denoiser.posterior
     own_noise = noise[:, denoiser.W.shape[1] :]
     for categories in denoiser.layout.categorical_slices:
         known = patterns.given[:, categories.start]
         wanted = ~(known | patterns.absent[:, categories.start])
         if wanted.any():
             level = torch.where(patterns.given, 0.0, math.inf)
-            estimate = denoiser.estimate(x, level, patterns.rows)
+            estimate = denoiser.estimate(x, level, patterns.rows, posterior)
             drawn = draw_category(estimate.mean[:, categories], own_noise[:, categories])
             rows = patterns.of_rows(wanted[:, None])
             x, given = x.clone(), patterns.given.clone()
@@ -257,14 +241,14 @@ def draw(
         return x
 
     if denoiser.is_linear:
-        drawn = gaussian_draw(denoiser.factors, x, patterns, noise, denoiser.columns)
+        drawn = gaussian_draw(posterior, x, patterns, noise)
         return torch.where(given | absent, x, drawn.to(x))
 
     def denoise(x: Tensor, sigma: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        estimate = denoiser.estimate(x.float(), sigma, rows)
+        estimate = denoiser.estimate(x.float(), sigma, rows, posterior)
         return estimate.mean.double(), estimate.g, estimate.variance
 
-    drawn = sample(denoise, denoiser.factors, x, patterns, noise, sigmas, denoiser.columns)
+    drawn = sample(denoise, posterior, x, patterns, noise, sigmas)
     return torch.where(given, x, drawn.to(x).masked_fill(absent, 0.0))
 
 

@@ -9,7 +9,7 @@ from small_models import LAYOUT, N_CODES, saying, seeded, some_denoiser, some_fa
 
 from skmissdiff._diffusion.denoiser import Estimate
 from skmissdiff._diffusion.factor_analysis import FactorModel
-from skmissdiff._diffusion.posterior import gaussian_posterior
+from skmissdiff._diffusion.posterior import Posterior, gaussian_posterior
 from skmissdiff._diffusion.sampling import (
     CHUNK_ROWS,
     N_SUBSTEPS,
@@ -57,7 +57,9 @@ def test_draws_of_a_gaussian_pair_given_one_column(n_evaluations):
         g, variance = gaussian_posterior(model, x, sigma, rows=rows)
         return g, g, variance
 
-    drawn = sample(denoise, model, x, given_in(given), noise(1, 3), draw_sigmas(n_evaluations))
+    drawn = sample(
+        denoise, Posterior(model), x, given_in(given), noise(1, 3), draw_sigmas(n_evaluations)
+    )
     assert len(calls) == n_evaluations
     torch.testing.assert_close(drawn[:, 0], first[:, 0])
     covariance = drawn.T.cov()
@@ -80,7 +82,7 @@ def test_a_gaussian_is_generated_with_its_mean_and_covariance():
 
     drawn = sample(
         denoise,
-        model,
+        Posterior(model),
         nothing,
         given_in(nothing.bool()),
         noise(4, 8),
@@ -94,13 +96,15 @@ def test_a_gaussian_is_generated_with_its_mean_and_covariance():
 class ExactTable:
     """A denoiser of two categorical columns: probabilities of one given the other, or alone."""
 
+    posterior = None
+
     def __init__(self, joint):
         n_first, n_second = joint.shape
         self.joint = joint
         self.layout = CodeLayout((n_first, n_second), (True, True))
         self.W = torch.zeros(n_first + n_second, 1)
 
-    def estimate(self, x, sigma, rows):
+    def estimate(self, x, sigma, rows, posterior):
         sigma = sigma[rows]
         first, second = self.layout.categorical_slices
         known = (sigma == 0).double()
@@ -178,7 +182,7 @@ def test_corrections_are_extrapolated_in_the_logarithm():
 def test_a_start_has_the_posterior_covariance_and_the_noise():
     model = some_factors(3)
     level = torch.tensor([0.0, 0.5, math.inf]).double().expand(N_ROWS, 3)
-    start = gaussian_start(model, level, 1.5, noise(2, 5))
+    start = gaussian_start(Posterior(model), level, 1.5, noise(2, 5))
     C = model.W @ model.W.T + model.psi.diag()
     noisy = C[:2, :2] + torch.tensor([0.0, 0.25]).double().diag()
     gain = torch.linalg.solve(noisy, C[:2]).T
@@ -199,7 +203,7 @@ def test_the_flow_of_a_gaussian_is_followed_to_its_end():
     drawn = torch.tensor([[True], [True], [False]])
     patterns = given_in(~drawn)
     for sigmas in ([2.0, 0.0], [2.0, 0.8, 0.3, 0.1]):
-        found = gaussian_flow(model, x, patterns, lambda sigma: 0 * x, sigmas)
+        found = gaussian_flow(Posterior(model), x, patterns, lambda sigma: 0 * x, sigmas)
         expected = 0.7 + math.sqrt((0.5 + sigmas[-1] ** 2) / 4.5) * (x - 0.7)
         torch.testing.assert_close(found, torch.where(drawn, expected, x))
 
@@ -214,7 +218,7 @@ def test_the_flow_of_a_shifted_gaussian_is_followed_in_second_order():
         sigmas = np.geomspace(2.0, 0.05, n + 1).tolist()
         # The posterior mean of N(1, 1) is that of N(0, 1) plus sigma^2 / (1 + sigma^2).
         return gaussian_flow(
-            model,
+            Posterior(model),
             x,
             given_in(x < 0),
             lambda sigma: torch.full_like(x, sigma / math.sqrt(1 + sigma**2)),
@@ -238,7 +242,9 @@ def test_what_the_network_adds_is_drawn(n_evaluations):
         share = 0.25 / (0.25 + sigma**2)
         return torch.where(sigma.isinf(), 2.0, 2 + share * (x - 2)), g, variance
 
-    drawn = sample(denoise, model, x, given_in(x.bool()), noise(7, 2), draw_sigmas(n_evaluations))
+    drawn = sample(
+        denoise, Posterior(model), x, given_in(x.bool()), noise(7, 2), draw_sigmas(n_evaluations)
+    )
     assert drawn.mean().item() == pytest.approx(2, abs=0.03)
     assert drawn.std().item() == pytest.approx(0.5, abs=0.06 if n_evaluations == 8 else 0.02)
 
@@ -276,9 +282,9 @@ def test_later_groups_are_absent_and_earlier_ones_given():
     asked = []
     estimate = denoiser.estimate
 
-    def spy(x, sigma, rows):
+    def spy(x, sigma, rows, posterior):
         asked.append((len(x), sigma.isinf()[0].tolist(), (sigma == 0)[0].tolist()))
-        return estimate(x, sigma, rows)
+        return estimate(x, sigma, rows, posterior)
 
     denoiser.estimate = spy
     x, mask = torch.zeros(3000, 2), torch.zeros(3000, 2).bool()
