@@ -27,8 +27,14 @@ import torch
 from docs.benchmarks.data import DEFAULT_DIR, load
 from docs.benchmarks.imputers import ice_boosting
 from docs.benchmarks.limits import PeakMemory, run_limited
-from docs.benchmarks.protocols import protocol_t
+from docs.benchmarks.protocols import protocol_d, protocol_t
 from docs.benchmarks.results import FOLDER, Results, provenance
+from docs.benchmarks.speed_more import (
+    beside_missforest,
+    memory_of_fit,
+    share_of_peak,
+    threads_beside_jobs,
+)
 from skmissdiff import MissDiffImputer, MissDiffSampler
 
 STORED = FOLDER / "speed_quick.csv"
@@ -146,6 +152,11 @@ LINES = {
     "fit, diabetes130": (large_table, ("fit",), 120.0, "s"),
     "memory of that fit": (large_table, ("memory",), 1.0, "GiB"),
     "a generated row of diabetes130": (large_table, ("draw",), 0.7, "ms"),
+    "fit, california / MissForest": (beside_missforest, ("california",), 0.35, "ratio"),
+    "default threads beside busy jobs / one": (threads_beside_jobs, ("concrete",), 1.3, "ratio"),
+    "a fit beyond 3 tables, california": (memory_of_fit, ("california",), 150.0, "MiB"),
+    "share of the peak, concrete": (share_of_peak, (protocol_t, "concrete"), 0.35, "at least"),
+    "share of the peak, california": (share_of_peak, (protocol_d, "california"), 0.35, "at least"),
     "import of the imputer": (start_of, ("-c", "from skmissdiff import MissDiffImputer"), 1.5, "s"),
     "skmissdiff --help": (start_of, ("-m", "skmissdiff", "--help"), 0.3, "s"),
 }

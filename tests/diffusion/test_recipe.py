@@ -26,6 +26,7 @@ from skmissdiff._diffusion.recipe import (
     n_networks,
     n_steps,
     recipe_for,
+    width,
 )
 
 SIZES = [round(100 * 1.05**i) for i in range(142)]  # 100 to 100,000 rows
@@ -90,6 +91,12 @@ def test_largeness_is_even_in_the_logarithm():
     assert largeness(round(10**3.5)) == pytest.approx(0.5, abs=1e-3)
     assert between(4.0, 8.0, round(10**3.25)) == pytest.approx(5.0, abs=1e-2)
     assert between(8.0, 4.0, 500) == 8.0
+
+
+def test_the_width_grows_with_the_rows():
+    sizes = (20, recipe.NARROW_ROWS, recipe.SMALL_ROWS, 1000, 10_000, 10**6)
+    assert [width(n) for n in sizes] == [64, 64, 128, 128, 256, 256]
+    assert width(105) == of(105).hidden_size == 96
 
 
 def test_networks_are_as_many_as_rows_are_few():
@@ -162,7 +169,7 @@ def test_factor_analysis_ends_early_for_small_tables_and_generated_rows():
 def test_widths_are_multiples_of_32():
     for n_rows in SIZES:
         assert of(n_rows).hidden_size % 32 == 0
-    assert of(100).hidden_size == recipe.SMALL_WIDTH
+    assert of(300).hidden_size == recipe.SMALL_WIDTH
     assert of(10**5).hidden_size == recipe.LARGE_WIDTH
 
 
