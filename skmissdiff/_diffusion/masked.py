@@ -129,7 +129,8 @@ def fit_masked(
         return denoiser, History()
     judged = recipe.held_share > 0 and processes.rank == 0
     held_share = recipe.held_share if judged else 0.0
-    kept, held = leave_out(len(rows.x), recipe.n_networks, held_share, generator)
+    empty = ~rows.mask.any(1)
+    kept, held = leave_out(len(rows.x), recipe.n_networks, held_share, generator, empty)
     few = judged and not (len(held[0]) and all(rows.mask[own].any() for own in held))
     if processes.decide(few or clock.seconds_left() <= 0):
         # Too few rows to judge a network, or no time for one: stay with the factor analysis.

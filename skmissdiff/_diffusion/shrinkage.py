@@ -61,10 +61,19 @@ class Checks(NamedTuple):
 
 
 def leave_out(
-    n_rows: int, n_networks: int, fraction: float, generator: torch.Generator
+    n_rows: int,
+    n_networks: int,
+    fraction: float,
+    generator: torch.Generator,
+    empty: Tensor | None = None,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Rows each network trains on, and the rows of its own that it does not see."""
+    """Rows each network trains on, and the rows of its own that it does not see.
+
+    Rows that are ``empty`` (n_rows,) can judge nobody, and are the last to be held out.
+    """
     order = torch.randperm(n_rows, generator=generator)
+    if empty is not None:
+        order = order[empty[order].byte().argsort(stable=True)]
     size = int(fraction * n_rows)
     held = [order[k * size : (k + 1) * size] for k in range(n_networks)]
     kept = []

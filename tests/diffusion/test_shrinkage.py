@@ -147,6 +147,14 @@ def test_every_network_has_held_out_rows_of_its_own():
     assert [len(rows) for rows in kept] == [10, 10]
 
 
+def test_empty_rows_are_held_out_last():
+    empty = torch.arange(20) % 2 == 0
+    _, held = leave_out(20, 2, 0.2, seeded(), empty)
+    assert not empty[torch.cat(held)].any()
+    _, held = leave_out(20, 2, 0.4, seeded(), empty)
+    assert empty[torch.cat(held)].sum() == 6
+
+
 def checks_of(n_rows=40, n_held=5, n_networks=3, layout=LAYOUT, rows=None, of_rows=False):
     if rows is None:
         x, mask = some_rows(n_rows)
