@@ -438,7 +438,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             return
         twins = drawing_imputers(self, table, n_imputations, seed, proper, weight)
         for shift in shifts:
-            draws = (shifted_draws(twin, table, cells.asked, own, shift) for twin, own in twins)
+            draws = (shifted_draws(twin, table, cells, own, shift) for twin, own in twins)
             yield [self._write(table, cells, values) for values in draws]
 
     def transform_batches(

@@ -2,6 +2,7 @@
 
 import copy
 import datetime as dt
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -15,6 +16,7 @@ from skmissdiff._draws.noise import row_contents
 from skmissdiff._methods import paper_method
 from skmissdiff._support.weights import as_shares
 from skmissdiff._table.frames import column_index
+from skmissdiff._table.rebuild import fill_table
 from skmissdiff._table.schema import TIMES
 
 WAYS = ("none", "bootstrap", "refit")
@@ -176,19 +178,20 @@ def _as_number(value, column, label):
     return float(value)
 
 
-def shifted_draws(imputer, table, asked, seed, shifts):
+def shifted_draws(imputer, table, cells, seed, shifts):
     """One draw in which some columns are shifted, and the others follow.
 
     Column by column the missing cells are drawn given what is known, shifted, and then count as
     known: p(x_j | observed), x_j + delta_j, p(x_k | observed, x_j + delta_j) and so on, which is
-    a pattern-mixture model (Little 1993). The noise is the same whatever the shift.
+    a pattern-mixture model (Little 1993). The noise is the same whatever the shift. Where a rule
+    decides whether a column has a value at all, what it looks at is drawn before.
 
     Parameters
     ----------
     imputer : MissDiffImputer
     table : Table
-    asked : ndarray of bool, shape (n_rows, n_columns)
-        The cells that need a value.
+    cells : ChosenCells
+        Those that need a value.
     seed : int
     shifts : dict of int to float
         By place, in the numbers of the column.
@@ -199,21 +202,103 @@ def shifted_draws(imputer, table, asked, seed, shifts):
         Per column what goes into its missing cells.
     """
     seeds = np.random.default_rng(seed).integers(2**31, size=len(shifts) + 1).tolist()
-    known, rest = table, asked.copy()
-    for (j, shift), own in zip(shifts.items(), seeds[1:], strict=True):
-        rows = asked[:, j]
-        rest[:, j] = False
+    own = dict(zip(shifts, seeds[1:], strict=True))
+    draw = Drawing(imputer, table, cells, seeds[0])
+    for j in cells.in_order(shifts):
+        if cells.has_rule(j):
+            draw.decide(j, shifts)
+        draw.shift(j, shifts[j], own[j])
+    return draw.values()
+
+
+class Drawing:
+    """A draw that is made in several steps: what is settled in one is known in the next.
+
+    Parameters
+    ----------
+    imputer, table, cells
+        As in `shifted_draws`.
+    seed : int
+        Of all but what is shifted.
+    """
+
+    def __init__(self, imputer, table, cells, seed):
+        self._imputer, self._table, self._cells, self._seed = imputer, table, cells, seed
+        self._known, self._rest = table, cells.asked.copy()
+        # What stands in cells that are settled without being known: rules leave them empty.
+        self._empty = {}
+        # By column: the draw by which a function has decided, and which cells have values by it.
+        self._by_function = {}
+
+    def shift(self, j, shift, seed):
+        """Settle the cells of a column that are left, shifted."""
+        rows = self._rest[:, j].copy()
+        self._rest[:, j] = False
         if not rows.any():
-            continue
-        only = np.zeros_like(asked)
+            return
+        only = np.zeros_like(self._rest)
         only[:, j] = rows
-        drawn = imputer._draws(known, only, range(1), own, like=table)[0][j]
-        moved = drawn[rows] + shift
-        if imputer.encoder_.schema_.columns[j].is_integer:
+        moved = self._draw(only, seed)[j][rows] + shift
+        if self._imputer.encoder_.schema_.columns[j].is_integer:
             moved = np.rint(moved)
-        known = known.fill(j, rows, moved)
-    values = list(known.columns)
-    if rest.any():
-        drawn = imputer._draws(known, rest, range(1), seeds[0], like=table)[0]
-        values = [known.columns[j] if j in shifts else drawn[j] for j in range(len(values))]
-    return values
+        self._known = self._known.fill(j, rows, moved)
+
+    def decide(self, j, shifted):
+        """Settle what the rule of a column looks at, and which of its cells stay empty.
+
+        A function may look at anything: rows that it rules out are settled as a whole, but for
+        columns that are ``shifted`` themselves.
+        """
+        if not self._rest[:, j].any():
+            return
+        values = self._merged(self._draw(self._rest, self._seed))
+        fill = self._decided(values)
+        stays = self._rest[:, j] & ~fill[:, j]
+        deciders = self._cells.deciders(j)
+        everywhere = np.ones(len(stays), dtype=bool)
+        if deciders is None:
+            self._by_function[j] = values, fill[:, j]
+            settled = {k: stays for k in range(len(values)) if k not in shifted}
+        else:
+            settled = dict.fromkeys(deciders, everywhere)
+        for k, rows in {**settled, j: stays}.items():
+            rows = rows & self._rest[:, k]
+            self._rest[rows, k] = False
+            self._empty[k] = values[k]
+            rows = rows & fill[:, k]
+            if rows.any():
+                self._known = self._known.fill(k, rows, values[k][rows])
+
+    def values(self):
+        """Settle all that is left, and return what goes into missing cells, column by column."""
+        drawn = list(self._known.columns)
+        if self._rest.any():
+            drawn = self._draw(self._rest, self._seed)
+        values = self._merged(drawn)
+        for j, (before, filled) in self._by_function.items():
+            # Where the function says otherwise beside the shifted cell, it has its first table.
+            undone = filled & ~self._decided(values)[:, j]
+            for k in np.flatnonzero(self._rest[undone].any(axis=0)):
+                rows = undone & self._rest[:, k]
+                values[k][rows] = before[k][rows]
+        return values
+
+    def _decided(self, values):
+        """Which cells are filled by a draw."""
+        kept = self._imputer.encoder_.kept_columns_
+        return self._cells.decide(
+            values, lambda fill: fill_table(replace(self._table, missing=fill), values, kept)
+        )
+
+    def _draw(self, asked, seed):
+        return self._imputer._draws(self._known, asked, range(1), seed, like=self._table)[0]
+
+    def _merged(self, drawn):
+        """A draw of what is left, with what is settled."""
+        values = []
+        for j, column in enumerate(drawn):
+            own = ~self._known.missing[:, j]
+            empty = self._empty.get(j, self._known.columns[j])
+            merged = np.where(self._rest[:, j], column, empty)
+            values.append(np.where(own, self._known.columns[j], merged))
+        return values

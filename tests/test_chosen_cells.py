@@ -185,3 +185,29 @@ def test_wrong_columns_are_refused(fitted):
         fitted.transform(visits(), impute_columns=["ages"])
     with pytest.raises(ValueError, match="impute_columns must be None or a one-dimensional"):
         fitted.transform(visits(), impute_columns="age")
+
+
+@pytest.mark.parametrize(
+    ("convert", "fill"),
+    [
+        (lambda t: t, lambda t: t.fillna(False)),
+        (pl.from_pandas, lambda t: t.fill_null(False)),
+        (lambda t: pa.Table.from_pandas(t, None, False), None),
+    ],
+    ids=["pandas", "polars", "pyarrow"],
+)
+def test_a_mask_with_nulls_asks_what_they_mean(fitted, convert, fill):
+    """A comparison with a missing cell is null, and so is a mask made by one."""
+    table = visits()
+    known = (table["pregnant"] == "yes").astype("boolean").mask(table["pregnant"].isna())
+    mask = pd.DataFrame({"weeks": known})
+    native, given = convert(table.reset_index(drop=True)), convert(mask.reset_index(drop=True))
+    for where in (given, {"weeks": given["weeks"]}):
+        with pytest.raises(TypeError, match="nothing is known, in pandas with"):
+            fitted.transform(native, where=where)
+    if fill is None:
+        return
+    done = fitted.transform(native, where=fill(given))
+    expected = fitted.transform(table, where={"weeks": known.fillna(False).to_numpy(dtype=bool)})
+    found = done["weeks"].to_pandas() if isinstance(done, pl.DataFrame) else done["weeks"]
+    assert_array_equal(found.to_numpy(float), expected["weeks"].to_numpy(float, na_value=np.nan))

@@ -202,3 +202,54 @@ def test_a_cell_that_stays_empty_moves_no_other():
     assert empty.equals(X["a"].isna() & (X["c"] == "v"))
     assert np.allclose(small["b"][empty], large["b"][empty])
     assert (large["b"] - small["b"])[X["a"].isna() & ~empty].min() > 20
+
+
+RULES = {
+    "pair": {"a": ("c", "u")},
+    "function": {"a": lambda table: table["c"] == "u"},
+    "chain": {"a": ("d", "x"), "d": ("c", "u")},
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_shift_does_not_move_what_decides_whether_there_is_a_value(rule):
+    """Whether a question applies is drawn before the answer, whatever that is shifted by."""
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=200)
+    X = pd.DataFrame({"a": a, "c": np.where(a + 0.5 * rng.normal(size=200) > 0, "u", "v")})
+    X["b"] = a + 0.1 * rng.normal(size=200)
+    X["d"] = "x"
+    X.loc[X["c"] == "v", "d"] = None if rule == "chain" else "y"
+    X.loc[::2, ["a", "b"]] = np.nan
+    X.loc[::4, ["c", "d"]] = None
+    imputer = MissDiffImputer(max_iter=0, bounds=None, random_state=0).fit(X)
+    tables = [
+        imputer.multiple_impute(X, 2, delta={"a": delta}, where=RULES[rule]) for delta in (0, 50)
+    ]
+    for plain, moved in zip(*tables, strict=True):
+        asked = X["a"].isna()
+        assert moved["c"].equals(plain["c"])
+        assert 0.2 < (moved["c"][X["c"].isna()] == "u").mean() < 0.8
+        applies = asked & (moved["c"] == "u")
+        assert (moved["a"].isna() == (asked & ~applies)).all()
+        assert np.allclose((moved["a"] - plain["a"])[applies], 50)
+        follows = applies & X["c"].notna() if rule == "function" else applies
+        assert (moved["b"] - plain["b"])[follows].min() > 20
+        assert moved["b"][asked & ~applies].equals(plain["b"][asked & ~applies])
+
+
+def test_what_decides_may_be_shifted_itself():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.integers(10, 30, 120).astype(float), "a": rng.normal(size=120)})
+    X.loc[X["age"] != 20, "a"] = np.nan
+    X.loc[::3, "age"] = np.nan
+    imputer = MissDiffImputer(max_iter=0, random_state=0).fit(X)
+    where = {"a": lambda table: table["age"] > 100}
+    plain, base, moved = (
+        imputer.multiple_impute(X, 1, delta={"a": a, "age": age}, where=where)[0]
+        for a, age in ((0, 0), (0, 100), (1, 100))
+    )
+    gone = X["a"].isna()
+    assert plain["a"].isna().equals(gone)
+    assert moved["a"].isna().equals(gone & X["age"].notna())
+    assert np.allclose((moved["a"] - base["a"])[gone & X["age"].isna()], 1)

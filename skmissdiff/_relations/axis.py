@@ -110,7 +110,10 @@ class Axis:
             least = int((column.ticks or INTEGER).size / self._ticks.size)
             ratio = column.clock.ticks.size / self._ticks.size
             return max(least, int(column.clock.step * ratio)) if column.is_integer else least
-        return 1.0 if column.is_integer else 0.0
+        return 1.0 if self._is_whole(column) else 0.0
+
+    def _is_whole(self, column):
+        return column.is_integer or (column.is_whole and self._is_draw)
 
     def beyond(self, positions, strict):
         """Return the next place after each, if ``strict``."""
@@ -137,7 +140,7 @@ class Axis:
             False where the column has no number there.
         """
         column = self._own[j]
-        whole = column.is_integer or (column.is_whole and self._is_draw)
+        whole = self._is_whole(column)
         values = np.array(wanted, dtype=np.float64)
         if self._ranges is not None:
             values = values.clip(*self._ranges[j])
@@ -152,6 +155,13 @@ class Axis:
             end = self.back(j, high[too_high])
             values[too_high] = np.floor(end) if whole else end
         values = self._nudged(j, values, low, high, whole)
+        if whole:
+            # A step that is only what was observed counts less than the relation.
+            at = self.of(j, values)
+            outside = (at < low) | (at > high)
+            if outside.any():
+                near = np.clip(at[outside], low[outside], high[outside])
+                values[outside] = self.back(j, near)
         if self._allowed is not None and self._allowed[j] is not None:
             values = self._snapped(j, values, low, high)
         at = self.of(j, values)

@@ -16,6 +16,9 @@ from skmissdiff._relations.relation import (
 from skmissdiff._relations.rounding import decimals_of
 from skmissdiff._table.schema import TIMES, Element
 
+# Rounded up, parts may come to more than there is.
+_ROUNDINGS = (np.rint, np.floor)
+
 
 class FixedSum(Relation):
     """Columns that add up to a number, or to another column.
@@ -240,8 +243,8 @@ def _on_grid(wanted, rest, steps, dtype, decimals):
     Where all have the same steps, those with the largest fractions are rounded up, as seats of a
     parliament are given. Else the part with the finest steps takes what rounding leaves.
     """
-    if steps.max() == 0 and decimals is not None:
-        steps = np.full(len(steps), 10.0**-decimals)
+    if decimals is not None:
+        steps = np.where(steps > 0, steps, 10.0**-decimals)
     if steps.min() == steps.max() > 0:
         units = np.floor(wanted / steps)
         left = np.rint(rest / steps[0] - units.sum(axis=1))
@@ -250,14 +253,28 @@ def _on_grid(wanted, rest, steps, dtype, decimals):
         units += rank < left[:, None]
         parts = units * steps
         if dtype.kind == "i":
-            return np.rint(parts).astype(dtype)
+            parts = np.rint(parts).astype(dtype)
+            # Beyond 2**53 a share has not been exact.
+            parts[np.arange(len(parts)), parts.argmax(axis=1)] += rest - parts.sum(axis=1)
+            return parts
         parts = parts if decimals is None else np.round(parts, decimals)  # 0.3, not 3 * 0.1
         off = rest - parts.sum(axis=1)
         largest = parts.argmax(axis=1)
         parts[np.arange(len(parts)), largest] += np.where(np.abs(off) > steps[0] / 1000, off, 0)
         return parts
-    parts = np.where(steps > 0, np.rint(wanted / np.where(steps > 0, steps, 1)) * steps, wanted)
     finest = int(np.argmin(steps))
+    parts, rounded_down = (_rounded(wanted, rest, steps, finest, dtype, f) for f in _ROUNDINGS)
+    short = parts[:, finest] < np.minimum(wanted[:, finest], 0)
+    parts[short] = rounded_down[short]
+    if decimals is not None:
+        parts[:, finest] = np.round(parts[:, finest], decimals)
+    return parts
+
+
+def _rounded(wanted, rest, steps, finest, dtype, rounding):
+    """Parts on their steps, of which one takes what that leaves."""
+    scale = np.where(steps > 0, steps, 1)
+    parts = np.where(steps > 0, rounding(wanted / scale) * steps, wanted)
     if dtype.kind == "i":
         parts = np.rint(parts).astype(dtype)
     parts[:, finest] += (rest - parts.sum(axis=1)).astype(dtype)

@@ -156,6 +156,23 @@ class ChosenCells:
                 fill[:, j] &= self._read_rows(rule(complete(fill)), what, null_is_false=True)
         return fill
 
+    def has_rule(self, j):
+        """Whether imputed values decide which cells of a column are filled."""
+        return self._rules.get(j) is not None and bool(self.asked[:, j].any())
+
+    def in_order(self, columns):
+        """Sort columns so that each stands behind those that its rule looks at."""
+        ranks = {j: place for place, j in enumerate(self._order)}
+        return sorted(columns, key=lambda j: ranks.get(j, -1))
+
+    def deciders(self, j):
+        """The columns that the rule of a column looks at, and theirs; None for a function."""
+        found = []
+        while isinstance(rule := self._rules.get(j), tuple):
+            j = rule[0]
+            found.append(j)
+        return None if callable(rule) else found
+
     def _fulfils(self, pair, fill, values):
         """Rows in which the other column has one of the values; a cell left empty has none."""
         k, accepted = pair
@@ -195,7 +212,13 @@ def _booleans(values, shape, what):
         values = values.astype(bool)
     if values.dtype != bool:
         wrong = next(value for value in values.ravel().tolist() if not isinstance(value, bool))
-        raise TypeError(f"{what} must hold True and False only, got {wrong!r}.")
+        out = ""
+        if wrong is None or type(wrong).__name__ == "NAType":
+            out = (
+                " Say what is meant where nothing is known, in pandas with .fillna(False), in "
+                "polars with .fill_null(False)."
+            )
+        raise TypeError(f"{what} must hold True and False only, got {wrong!r}.{out}")
     return values
 
 
