@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from skmissdiff import (
@@ -535,6 +536,81 @@ def test_whole_parts_never_leave_less_than_nothing():
     for drawn in imputer.multiple_impute(X, 5):
         assert (drawn >= 0).all()
         np.testing.assert_allclose(drawn[:, 0] + drawn[:, 1], drawn[:, 2], rtol=1e-12)
+
+
+def test_rows_weigh_in_blocks_and_combinations():
+    full = clinic(200)
+    weight = np.where((full["a"] == 1) | (full["city"] == "Bern"), 6.0, 1.0)
+    gaps = full.mask(np.random.default_rng(1).random(full.shape) < 0.2)
+    sampler = MissDiffSampler(relations=RELATIONS, **QUICK).fit(gaps, sample_weight=weight)
+    rows = sampler.sample(800)
+    assert_kept(rows)
+    for found, held in ((rows["a"], full["a"]), (rows["city"] == "Bern", full["city"] == "Bern")):
+        share = np.average(held.astype(float), weights=weight)
+        assert abs(found.astype(float).mean() - share) < 0.08
+        assert share - held.astype(float).mean() > 0.15
+
+
+def test_rare_combinations_and_gaps_have_their_weighted_rates():
+    level = np.r_[np.zeros(60, int), np.repeat(np.arange(1, 9), 5)]
+    X = pd.DataFrame({"city": [f"c{k}" for k in level], "land": [f"l{k}" for k in level]})
+    X["low"] = np.random.default_rng(0).normal(size=len(X))
+    X["high"] = X["low"] + np.where(level % 2 == 1, 10.0, 1.0)
+    weight = np.where(level == 1, 10.0, 1.0)
+    params = {"max_categories": 2, **QUICK}
+    pairs = MissDiffSampler(relations=[Combinations(["city", "land"])], **params)
+    drawn = pairs.fit(X, sample_weight=weight).sample(1500)
+    rare = drawn["city"][drawn["city"] != "c0"]
+    assert abs((rare == "c1").mean() - 50 / 85) < 0.08
+    order = MissDiffSampler(relations=[Order(["low", "high"])], **QUICK)
+    drawn = order.fit(X[["low", "high"]], sample_weight=np.where(level % 2 == 1, 20.0, 1.0))
+    rows = drawn.sample(1500)
+    assert abs((rows["high"] - rows["low"] > 5).mean() - 400 / 480) < 0.06
+
+
+@pytest.mark.parametrize("weighs", [False, True])
+def test_batches_keep_them_beside_a_rule(weighs):
+    """Draws of a table that comes in batches, of which some cells are to stay empty."""
+    full = clinic(120)
+    weight = np.where(full["men"] > 4, 3.0, 1.0) if weighs else None
+    rng = np.random.default_rng(1)
+    holes = rng.random(full.shape) < 0.3
+    gaps = pa.Table.from_pandas(full.mask(holes), preserve_index=False)
+    rules = {"y": ("city", ["Ulm", "Bonn"])}
+    imputer = MissDiffImputer(relations=RELATIONS, **QUICK).fit(gaps, sample_weight=weight)
+    for draw in (None, 0, 1):
+        batches = gaps.to_batches(max_chunksize=17)
+        done = imputer.transform_batches(batches, draw=draw, where=rules).read_all()
+        assert done.schema.types == gaps.schema.types
+        frame = done.to_pandas()
+        assert_kept(frame)
+        allowed = frame["city"].isin(["Ulm", "Bonn"])
+        assert (frame["y"].isna() == (holes[:, list(full).index("y")] & ~allowed)).all()
+        assert frame.drop(columns="y").notna().all(axis=None)
+
+
+def test_a_stream_of_rows_that_keep_them():
+    full = clinic(300)
+    gaps = full.mask(np.random.default_rng(1).random(full.shape) < 0.3)
+    batches = pa.Table.from_pandas(gaps, preserve_index=False).to_batches(max_chunksize=50)
+    imputer = MissDiffImputer(relations=RELATIONS, **QUICK).fit(iter(batches))
+    assert_kept(imputer.transform_batches(batches, draw=0).read_all().to_pandas())
+    assert_kept(imputer.to_sampler().sample(50).to_pandas())
+
+
+def test_what_stays_empty_breaks_nothing():
+    """Nobody has left who is there still: no end, and no warning of one before its start."""
+    rng = np.random.default_rng(0)
+    start = rng.integers(0, 300, 150).astype(float)
+    X = pd.DataFrame({"start": start, "end": start + rng.exponential(5, 150).round()})
+    X["left"] = np.where(rng.random(150) < 0.5, "yes", "no")
+    X.loc[X["left"] == "no", "end"] = np.nan
+    X.loc[rng.random(150) < 0.3, "end"] = np.nan
+    X.loc[rng.random(150) < 0.3, "start"] = np.nan
+    imputer = MissDiffImputer(relations=[Order(["start", "end"])], **QUICK).fit(X)
+    for drawn in imputer.multiple_impute(X, 3, where={"end": ("left", "yes")}):
+        assert (drawn["end"].notna() == (drawn["left"] == "yes")).all()
+        assert not (drawn["start"] > drawn["end"]).any()
 
 
 def test_large_integers_add_up_to_the_last_digit():
