@@ -15,6 +15,7 @@ from docs.benchmarks.generators import CEILING
 from docs.benchmarks.imputers import DEFAULT
 from docs.benchmarks.published import IMPUTATION_RMSE, UTILITY_RMSE
 from docs.benchmarks.size_plots import plot_sizes
+from docs.benchmarks.streaming_pages import streaming_pages, streaming_plot
 from docs.benchmarks.tables import (
     by_machine,
     comparison,
@@ -345,6 +346,7 @@ PAGES = (
     profile_pages,
     speed_pages,
     device_pages,
+    streaming_pages,
     generation_pages,
     mixture_pages,
 )
@@ -367,6 +369,9 @@ def plot_pages(results_folder, out):
         "overview",
         image("overview.png", "Error of imputed cells against seconds.") if drawn else "\n",
     )
+    drawn = streaming_plot(results_folder, out / "streaming.png")
+    alt = "Seconds of fits by their parts, and error against the rows of the sample."
+    yield "streaming_plot", image("streaming.png", alt) if drawn else "\n"
     runs = generation_runs(results_folder)
     name, title = "generation.png", "Rows of census, learnt from a table with holes"
     drawn = len(runs) and generation_plot(runs[runs["dataset"].eq("census")], out / name, title)

@@ -44,6 +44,12 @@ def _sorted(categories):
         return list(categories)
 
 
+def is_among(categories, values):
+    """Return which categories the values hold; NumPy compares each object with each."""
+    held = set(values)
+    return np.array([category in held for category in categories], dtype=bool)
+
+
 def share_codes(counts, max_categories, is_seen=None):
     """Return the code of each category: its own, or the last one for the least frequent.
 

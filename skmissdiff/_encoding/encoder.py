@@ -12,6 +12,7 @@ from skmissdiff._encoding.categories import (
     decode_categories,
     distinct_names,
     encode_categories,
+    is_among,
     log_shares,
     share_codes,
     shared_code,
@@ -228,7 +229,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             levels = None if table.exact is None else table.exact.levels[j]
             categories, counts = count_categories(column, values, levels, table.weight)
             self.categories_[j], self._category_counts[j] = categories, counts
-            is_seen = None if levels is None else np.isin(categories, list(set(values)))
+            is_seen = None if levels is None else is_among(categories, values)
             self._code_of_category[j] = share_codes(counts, self.max_categories, is_seen)
             widths[j] = self._code_of_category[j].max(initial=-1) + 1
         self._values = [None] * table.n_columns

@@ -9,6 +9,9 @@ from skmissdiff._table.frames import is_frame
 BLOCK_CELLS = 2**20
 FEWEST_BLOCK_ROWS, MOST_BLOCK_ROWS = 2**8, 2**16
 _BUFFER = 2**20  # bytes of a Parquet column that are read at once
+# Row groups of a file that one reader goes through: what it holds of each it keeps to its end,
+# some 50 kB of 20 columns.
+_GROUPS = 100
 
 
 def is_stream(X):
@@ -81,7 +84,16 @@ class Dataset:
 
     def runs(self):
         """Iterate over the number of a first row, and the batches that follow from it on."""
-        yield 0, self.scan(self._dataset)
+        yield 0, self._in_order()
+
+    def _in_order(self):
+        try:
+            fragments = self._dataset.get_fragments()
+        except ValueError:  # files do not know of a filter
+            fragments = [self._dataset]
+        for fragment in fragments:
+            for part in _some_groups(fragment):
+                yield from self.scan(part)
 
     def parts(self):
         """Return its row groups, or its files where these have none; None if it is filtered."""
@@ -120,6 +132,17 @@ class Dataset:
             fragment_readahead=1,
             **options,
         )
+
+
+def _some_groups(fragment):
+    """A file that has many row groups as parts of some of them."""
+    ds = importlib.import_module("pyarrow.dataset")
+    if not isinstance(fragment, ds.ParquetFileFragment) or fragment.num_row_groups <= _GROUPS:
+        yield fragment
+        return
+    groups = [group.id for group in fragment.row_groups]
+    for first in range(0, len(groups), _GROUPS):
+        yield fragment.subset(row_group_ids=groups[first : first + _GROUPS])
 
 
 class Batches:

@@ -313,6 +313,10 @@ def _levels(source, marker):
             for item in items
         ]
         types = set(map(type, items))
+    if str in types:
+        # Libraries make a text of each cell; a table has few that differ, and many cells.
+        first = {}
+        items = [first.setdefault(v, v) if type(v) is str else v for v in items]
     levels = np.empty(len(items), dtype=object)
     levels[:] = items
     null = {t for t in types if t.__name__ in _NULL_TYPES}

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, Order
@@ -292,3 +294,32 @@ def test_equal_cells_of_text_are_one_object(dtype):
     assert values.tolist() == ["ab", None, "ab", "c"] * 2
     assert len({id(value) for value in values}) == 3
     assert read_table(pa.table({"x": column.slice(3, 2)})).columns[0].tolist() == ["c", "ab"]
+
+
+@pytest.mark.parametrize("make", [pd.Series, pl.Series])
+def test_equal_cells_of_frames_are_one_object(make):
+    values = read_table(make(["ab", None, "c"] * 3).to_frame()).columns[0]
+    assert values.tolist() == ["ab", None, "c"] * 3
+    assert len({id(value) for value in values}) == 3
+
+
+def test_a_file_of_many_row_groups_is_read_by_some_of_them(tmp_path, monkeypatch):
+    """What a reader keeps of each row group must not grow with their number."""
+    table = mixed_table().slice(0, 95)
+    pq.write_table(table, tmp_path / "many.parquet", row_group_size=1)
+    monkeypatch.setattr(source, "_GROUPS", 10)
+    read, scan = [], source.Dataset.scan
+
+    def spy(self, part):
+        read.append(part)
+        return scan(self, part)
+
+    monkeypatch.setattr(source.Dataset, "scan", spy)
+    dataset = ds.dataset(tmp_path)
+    ((first, batches),) = source.Dataset(dataset).runs()
+    assert first == 0
+    assert pa.Table.from_batches(batches).to_pylist() == table.to_pylist()
+    assert [part.num_row_groups for part in read] == [10] * 9 + [5]
+    few = dataset.filter(ds.field("a") > 0)  # which has no fragments
+    ((_, batches),) = source.Dataset(few).runs()
+    assert pa.Table.from_batches(batches).to_pylist() == few.to_table().to_pylist()
