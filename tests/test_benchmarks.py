@@ -11,11 +11,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import wilcoxon
 from sklearn.datasets import load_wine
 
-from docs.benchmarks import cost, device, draws, generation, imputation, pages, pinned, sizes, speed
+from docs.benchmarks import (
+    cost,
+    device,
+    draws,
+    generation,
+    imputation,
+    pages,
+    pinned,
+    sizes,
+    speed,
+    streaming,
+    streaming_tables,
+)
 from docs.benchmarks.command import run_table
 from docs.benchmarks.data import DEFAULT_DIR, icd9_chapter, load, subsample, without_gaps
 from docs.benchmarks.error_plots import error_against_seconds, of_one_machine
@@ -24,6 +37,7 @@ from docs.benchmarks.imputers import IMPUTERS, BoostingPerColumn, OnCodes
 from docs.benchmarks.limits import PEERS_PYTHON, NotRun, run_limited
 from docs.benchmarks.protocols import protocol_d, protocol_s, protocol_t, protocol_t_complete
 from docs.benchmarks.results import NO_PEERS, Results, machine
+from docs.benchmarks.streaming_pages import streaming_pages, streaming_plot
 from docs.benchmarks.style import label_points, pyplot
 from docs.benchmarks.tables import (
     by_machine,
@@ -676,3 +690,44 @@ def test_rates_of_a_device_are_stored_once(tmp_path):
     assert all(0 < float(line["share"]) <= 1 for line in lines)
     ((_, text),) = pages.device_pages(out.parent)
     assert text.count("best guesses") == 1
+
+
+def test_large_tables_are_shown_beside_their_goals(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "results" / "streaming.csv"
+    figures = {
+        "large file: fit": {"seconds": 100, "reading": 10, "training": 60, "steps": 1000},
+        "large file: complete": {"seconds": 50, "rate": 2e4, "value": 0.6},
+        "sample of 25,000, seed 0": {"rows": 25_000, "seconds": 9, "value": 0.5},
+    }
+    asked = []
+
+    def measured(what, task, options):
+        asked.append(what)
+        found = {"status": "ok", "rows": 10**7, "codes": 60, "peak_mib": 900, "before_mib": 400}
+        return {**found, "value": 0.1, **figures[what]}
+
+    monkeypatch.setattr(streaming, "measured", measured)
+    for _ in range(2):  # the second time all of it is there
+        streaming.main(["--lines", *figures, "--out", str(out)])
+    assert asked == list(figures)
+    texts = dict(streaming_pages(out.parent))
+    rows = re.findall(r"\* - (.+)\n +- (.+)\n +- (.+)\n +- (.+)\n", texts["streaming_goals"])
+    assert ("fit of the large file: memory", "900 MiB", "<= 2,048 MiB", "met") in rows
+    assert ("completing: rows a second, streamed / in memory", "0.60", ">= 0.7", "missed") in rows
+    assert re.search(r"- 10.0\n +- 60.0\n +- 30.0\n", texts["streaming_fits"])
+    # 10 billion rows at a million a second and core.
+    assert re.search(r"reading, once\n +- 2.78 hours\n +- 20.8 minutes\n", texts["streaming_paper"])
+    assert "25,000" in texts["streaming_samples"]
+    assert streaming_plot(out.parent, tmp_path / "streaming.png")
+    ((_, text), *_) = streaming_pages(tmp_path / "nothing")
+    assert "No runs are stored" in text
+
+
+def test_made_up_tables_are_the_same_however_they_are_cut(tmp_path):
+    streaming_tables.write(tmp_path / "one" / "table.parquet", 500)
+    streaming_tables.cut(tmp_path / "one" / "table.parquet", tmp_path / "many", 7)
+    whole = pq.read_table(tmp_path / "one")
+    assert len(list((tmp_path / "many").iterdir())) == 7
+    assert pq.read_table(tmp_path / "many").equals(whole)
+    assert whole.num_columns == 20
+    assert streaming_tables.hard(0, 300).num_rows == 300

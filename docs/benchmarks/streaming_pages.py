@@ -41,18 +41,24 @@ AT_LEAST = [
 
 def streaming_pages(results_folder):
     """(name, text): goals, where the seconds of fits go, rates, and sizes of samples."""
-    path = results_folder / "streaming.csv"
-    found = pd.read_csv(path) if path.exists() else pd.DataFrame({"what": [], "status": []})
-    found = found.drop_duplicates("what", keep="last").set_index("what")
-    found = found[found["status"].eq("ok")]
+    found = stored(results_folder)
     empty = f"No runs are stored yet: ``{COMMAND}``.\n"
     for name, rows in [
         ("goals", goals(found)),
         ("fits", fits(found)),
         ("rates", rates(found)),
         ("samples", samples(found)),
+        ("paper", on_paper(found, card_rates(results_folder))),
     ]:
         yield f"streaming_{name}", list_table(*rows) if rows[1] else empty
+
+
+def stored(results_folder):
+    """The last line of each run that succeeded, by its name."""
+    path = results_folder / "streaming.csv"
+    found = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["what", "status"])
+    found = found[found["status"].eq("ok")].drop_duplicates("what", keep="last")
+    return found.astype({"what": "str"}).set_index("what")
 
 
 def goals(found):
@@ -126,8 +132,8 @@ def rates(found):
 
 def sample_runs(found):
     """Errors by the size of the sample."""
-    here = found[found.index.str.startswith("sample of ")]
-    return here.groupby("rows")
+    here = found[[name.startswith("sample of ") for name in found.index]]
+    return here.groupby("rows") if len(here) else ()
 
 
 def samples(found):
@@ -144,13 +150,65 @@ def samples(found):
     return ["rows of the sample", "error", "seconds of CPU", "seeds"], rows
 
 
+BILLIONS = 10e9  # rows of the reckoning on paper
+CARDS, MACHINES = 8, 100
+ROW_BYTES = 116  # of a row of the large file in Parquet
+LIKE_IT = "20 columns"  # the table of `docs.benchmarks.device` that is most like the large one
+
+
+def card_rates(results_folder):
+    """Rows a second of a graphics card, by operation; empty if none was measured."""
+    path = results_folder / "device.csv"
+    if not path.exists():
+        return {}
+    rates = pd.read_csv(path)
+    rates = rates[rates["table"].eq(LIKE_IT) & rates["device"].ne("cpu")]
+    return dict(zip(rates["what"], rates["rows_per_second"], strict=True))
+
+
+def on_paper(found, card):
+    """Header and rows of what 10 billion rows cost, from the rates that are stored."""
+    header = ["", "one core", f"{CARDS} graphics cards", f"{MACHINES} machines of one core"]
+    if FIT not in found.index:
+        return header, []
+    line = found.loc[FIT]
+    _, rest, training = parts(line)
+    reading = line["rows"] / line["reading"]  # rows a second
+    on_card = "-"
+    if "training" in card:
+        on_card = duration(line["steps"] * 2048 / card["training"])
+    rows = [
+        ["reading, once", *(duration(BILLIONS / reading / n) for n in (1, CARDS, MACHINES))],
+        [
+            "which takes from the storage, a second",
+            *(f"{ROW_BYTES * reading * n / 1e6:,.0f} MB" for n in (1, CARDS, MACHINES)),
+        ],
+        ["scales, codes, factor analysis, by the first process", *[duration(rest)] * 3],
+        ["training", duration(training), on_card, duration(training)],
+    ]
+    names = {COMPLETE: ("completing", "best guesses"), GENERATE: ("generating", "generation")}
+    for name, (text, operation) in names.items():
+        if name in found.index:
+            rate = found.loc[name, "rate"]
+            cards = duration(BILLIONS / card[operation] / CARDS) if operation in card else "-"
+            times = duration(BILLIONS / rate), cards, duration(BILLIONS / rate / MACHINES)
+            rows.append([f"{text} 10 billion rows", *times])
+    return header, rows
+
+
+def duration(seconds):
+    """Seconds as people say them."""
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.2g} s"
+
+
 def streaming_plot(results_folder, path):
     """Where the seconds of fits go, and the error by the size of the sample; whether drawn."""
-    results = results_folder / "streaming.csv"
-    if not results.exists():
+    found = stored(results_folder)
+    if found.empty:
         return False
-    found = pd.read_csv(results).drop_duplicates("what", keep="last").set_index("what")
-    found = found[found["status"].eq("ok")]
     shown = [name for name in FITS if name in found.index]
     with pyplot() as plt:
         figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.2), width_ratios=[3, 2])
@@ -165,9 +223,11 @@ def streaming_plot(results_folder, path):
         left.invert_yaxis()
         left.set(xlabel="seconds of CPU, one thread", title="A fit")
         left.legend(frameon=False, loc="lower right")
-        errors = sample_runs(found)["value"]
-        mean, spread = errors.mean(), errors.std().fillna(0)
-        right.errorbar(mean.index, mean, spread, color=OURS, marker="o", lw=2)
+        sizes = [rows for rows, _ in sample_runs(found)]
+        errors = [runs["value"] for _, runs in sample_runs(found)]
+        mean = [values.mean() for values in errors]
+        spread = [values.std() if len(values) > 1 else 0.0 for values in errors]
+        right.errorbar(sizes, mean, spread, color=OURS, marker="o", lw=2)
         right.set(xscale="log", xlabel="rows of the sample", title="Error of hidden cells")
         right.set_ylim(0, None)
         figure.tight_layout()

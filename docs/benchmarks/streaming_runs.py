@@ -28,7 +28,7 @@ from skmissdiff._diffusion import masked
 from skmissdiff._stream import scan, source
 
 CALLED = 50_000  # rows of a table in memory, whose rate streams are compared with
-SAMPLED, TESTED = 2_000_000, 20_000  # rows of which samples are compared, and by which
+SAMPLED, TESTED = 1_000_000, 20_000  # rows of which samples are compared, and by which
 
 
 def peak_mib():
