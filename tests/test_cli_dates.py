@@ -20,7 +20,16 @@ def column(*cells, **dates):
     [
         (["2024-01-31", "1899-12-01", ""], "2024-02-03 11:00", "2024-02-03"),
         (["2024-01-31", "NA"], "2024-02-03 13:00", "2024-02-04"),
-        (["2024-01", "2023-12"], "2024-02-28", "2024-02"),
+        (["2024-01", "2023-12"], "2024-02-28", "2024-03"),
+        (["2024-01-01", "2023-12-01", "2023-11-01"], "2024-02-11", "2024-02-01"),
+        (["2024-01-01", "2023-01-01", "1999-01-01"], "2024-08-11", "2025-01-01"),
+        (["2024-01-31", "2024-02-29", "2024-04-30"], "2024-03-05", "2024-02-29"),
+        (["2024-01-01", "2023-12-01"], "2024-02-11", "2024-02-11"),  # by chance?
+        (["2024/01/31", "2024/02/01"], "2024-02-11", "2024/02/11"),
+        (["2024/01/31 08:00:00"], "2024-02-11 07:30", "2024/02/11 07:30:00"),
+        (["2-Jan-2024", "30-Nov-2023"], "2024-02-03", "3-Feb-2024"),
+        (["Jan 02, 2024", "Nov 30, 2023"], "2024-02-03", '"Feb 03, 2024"'),
+        (["Jan 1 2000", "Feb 1 2000", "Mar 1 2000"], "2000-05-20", "Jun 1 2000"),
         (["2024-01-31 08:30", "2024-01-31 18:00"], "2024-02-03 13:00:40", "2024-02-03 13:01"),
         (["2024-01-31T08:30:00"], "2024-02-03 13:00:40.6", "2024-02-03T13:00:41"),
         (["2024-01-31T08:30:00.25"], "2024-02-03 13:00:40.678", "2024-02-03T13:00:40.68"),
@@ -68,7 +77,7 @@ def test_observed_dates_are_read_to_the_nanosecond():
         (["31.01.2024", "01.02.2024"], "if '01.02.2024' is a date, add --dates x=%d.%m.%Y"),
         (["31/01/2024", "01/02/2024"], "add --dates x=%d/%m/%Y"),
         (["01/02/2024", "03/04/2024"], "add --dates x=%d/%m/%Y or %m/%d/%Y"),
-        (["2-Jan-2024", "30-Nov-2023"], "add --dates x=%d-%b-%Y"),
+        (["2-Jan-24", "30-Nov-23"], "add --dates x=%d-%b-%y"),
         (["a1-b2", "a3-b4"], ""),
         (["12-345", "12-346"], ""),
     ],
@@ -101,7 +110,7 @@ def test_what_is_nearly_dates_is_pointed_to(cells, remark):
         ),
         ("%Y-%m-%d", ["2024-01-31"], "2024-03-02", "2024-03-02"),
         ("%I:%M %p on %d/%m/%y", ["8:05 PM on 1/2/24"], "2024-03-02 21:00", "9:00 PM on 2/3/24"),
-        ("%Y/%m", ["2024/01"], "2024-03-31", "2024/03"),
+        ("%Y/%m", ["2024/01"], "2024-03-31", "2024/04"),
     ],
 )
 def test_named_formats(pattern, cells, value, text):
@@ -178,3 +187,21 @@ class TestCommand:
         source.write_text(DATES)
         status, line = fails(capsys, "impute", source, "-o", tmp_path / "out.csv", "-q", *options)
         assert (status, message in line) == (2, True), line
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_first_days_of_months_get_first_days(tmp_path, capsys, ending):
+    months = pd.date_range("2015-01-01", periods=100, freq="MS")
+    frame = pd.DataFrame({"month": months.strftime("%Y-%m-%d"), "sales": range(100)})
+    frame.loc[::7, "month"] = None
+    source, out = tmp_path / "in.csv", tmp_path / f"out.{ending}"
+    frame.to_csv(source, index=False)
+    status, err = run(capsys, "impute", source, "-o", out, "--max-iter", 0, "--seed", 0)
+    assert status == 0, err
+    found = pd.read_csv(out)["month"] if ending == "csv" else pd.read_parquet(out)["month"]
+    found = pd.to_datetime(found)
+    assert found.dt.is_month_start.all()
+    assert (found - months.to_series(index=found.index)).abs().max() < pd.Timedelta("100D")
+    assert run(capsys, "sample", source, "-o", out, "-n", 20, "--max-iter", 0, "-q") == (0, "")
+    rows = pd.read_csv(out)["month"] if ending == "csv" else pd.read_parquet(out)["month"]
+    assert pd.to_datetime(rows).dt.is_month_start.all()

@@ -45,13 +45,11 @@ def money(scale):
 
 
 def moment(zone=None, **unit):
-    (name,) = unit
-    return lambda n: pd.Timestamp(DAY_0 + dt.timedelta(**{name: n}), tz=zone)
+    return lambda n: pd.Timestamp(DAY_0 + n * dt.timedelta(**unit), tz=zone)
 
 
 def timing(**unit):
-    (name,) = unit
-    return lambda n: dt.timedelta(**{name: n})
+    return lambda n: n * dt.timedelta(**unit)
 
 
 def text(names):

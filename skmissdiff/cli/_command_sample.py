@@ -132,7 +132,8 @@ def sample_from_table(args, seed):
     batches = sampler.sample_batches(args.n_samples, random_state=seed, **wishes(args, given))
     first = []
     with atomic_output(args.output) as path:
-        table.write_to(path, args.output, keep_first(batches, first), completed=False)
+        rows = map(table.as_generated, batches)
+        table.write_to(path, args.output, keep_first(rows, first), completed=False)
         rows = import_pandas().concat(first)
         if args.report is not None:
             from skmissdiff.report import SyntheticReport
@@ -159,7 +160,8 @@ def sample_from_model(args, seed):
     start = time.perf_counter()
     batches = sampler.sample_batches(args.n_samples, random_state=seed, **wishes(args, given))
     first = []
-    table.write(args.output, keep_first(map(as_pandas, batches), first), completed=False)
+    rows = (table.as_generated(as_pandas(batch)) for batch in batches)
+    table.write(args.output, keep_first(rows, first), completed=False)
     if args.quiet:
         return
     from skmissdiff.cli._summary import summarize_sample
@@ -194,7 +196,8 @@ def sample_into_folder(args, new_seed):
             options = {"random_state": journal.seed, "start": first, **wishes(args, given)}
             batches = sampler.sample_batches(n_rows, block_rows(len(table.names)), **options)
             with journal.writing(name, n_rows) as target:
-                table.write(target, map(as_pandas, batches), completed=False)
+                rows = (table.as_generated(as_pandas(batch)) for batch in batches)
+                table.write(target, rows, completed=False)
             if not args.quiet:
                 say(f"wrote {target}: {first + n_rows} of {args.n_samples} rows")
         if not args.quiet:

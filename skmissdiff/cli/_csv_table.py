@@ -160,6 +160,21 @@ class CsvTable(FileTable):
                 frame[name] = frame[name].round(style.decimals[1])
         return frame
 
+    def with_gaps(self, frame):
+        return self._on_calendar(super().with_gaps(frame), self.missing)
+
+    def as_generated(self, frame):
+        return self._on_calendar(frame, dict.fromkeys(frame, np.ones(len(frame), dtype=bool)))
+
+    def _on_calendar(self, frame, new):
+        """Move new dates to first days of months where all of the file's own are such."""
+        for name, cells in new.items():
+            dates = self._columns[name].style.dates
+            if dates is not None and dates.is_calendar:
+                nearest = frame[name].map(dates.nearest, na_action="ignore")
+                frame = frame.assign(**{name: frame[name].mask(cells, nearest)})
+        return frame
+
     def _restore(self, frame):
         """Levels as text; numbers as they are, rounded as the file rounds them."""
         frame = self.as_written(frame)

@@ -1,4 +1,4 @@
-"""Dates in CSV files: ISO 8601 as it is found, other formats as the user names them.
+"""Dates in CSV files: those that leave no doubt, and other formats as the user names them.
 
 New dates are written as their column writes its own: with as much of the time, the same
 separators, with or without zeros in front.
@@ -6,7 +6,7 @@ separators, with or without zeros in front.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skmissdiff._support.files import TableError, import_pandas
 
@@ -15,26 +15,29 @@ _ISO = re.compile(
     r"(?P<seconds>:[0-9]{2}(?:\.(?P<fraction>[0-9]{1,9}))?)?"
     r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?)?"
 )
+# Years in front and months by name leave no doubt.
+_CERTAIN = (
+    *("%Y/%m/%d", "%Y.%m.%d", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S"),
+    *("%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%b %d %Y"),
+    *("%d %B %Y", "%B %d, %Y", "%B %d %Y"),
+)
 # Not read without being asked for, since 01/02/2024 is two dates, but pointed to.
 _SUGGESTED = (
     "%d.%m.%Y",
     "%d/%m/%Y",
     "%m/%d/%Y",
-    "%Y/%m/%d",
     "%d-%m-%Y",
     "%d.%m.%y",
     "%d.%m.%Y %H:%M",
     "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M",
     "%d.%m.%Y %H:%M:%S",
-    "%d %b %Y",
-    "%d-%b-%Y",
     "%d-%b-%y",
-    "%b %d, %Y",
 )
 # From the finest: the directives of a format that tell such a unit, and how to round to it.
 _UNITS = (("f", "us"), ("STcrs", "s"), ("MR", "min"), ("HIp", "h"), ("dDxjUWuwaA", "D"))
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "D": 86400}
+# Of fewer different days, all the first ones of months, they may be so by chance.
+_FEWEST_MONTHS = 3
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class DateStyle:
     ----------
     pattern : str
         In the directives of `datetime.strftime`; "%N" stands for the digits of a second.
-    unit : {"Y", "M", "D", "h", "min", "s", "us", "ns"}
-        What a date is rounded to.
+    unit : {"Y", "M", "ME", "D", "h", "min", "s", "us", "ns"}
+        What a date is rounded to: the first day of a year or of a month, the last of a month, and
+        so on.
     digits : int
         Digits of a second.
     padded : bool
@@ -69,7 +73,9 @@ class DateStyle:
         pandas = import_pandas()
         if self.zone is not None:
             value = value.tz_convert("UTC" if self.zone == "Z" else f"UTC{_with_colon(self.zone)}")
-        if self.unit not in ("Y", "M"):
+        if self.is_calendar:
+            value = self.nearest(value)
+        else:
             step = f"{10 ** (9 - self.digits)}ns" if self.digits else self.unit.lower()
             value = value.round("D" if self.unit == "D" else step)
         fraction = f"{value.nanosecond + 1000 * value.microsecond:09d}"[: self.digits]
@@ -81,6 +87,22 @@ class DateStyle:
                 pattern = pattern.replace(directive, str(number))
         return pandas.Timestamp(value).strftime(pattern) + (self.zone or "")
 
+    @property
+    def is_calendar(self):
+        """Whether dates are those of a calendar's months or years, which are not equally long."""
+        return self.unit in ("Y", "M", "ME")
+
+    def nearest(self, value):
+        """The nearest Timestamp of its months or years."""
+        offsets = import_pandas().offsets
+        step = {"Y": offsets.YearBegin, "M": offsets.MonthBegin, "ME": offsets.MonthEnd}[self.unit]
+        first = step().rollback(value.normalize())
+        try:
+            last = first + step()
+        except (OverflowError, ValueError):
+            return first  # of the last year that there is
+        return first if value - first <= last - value else last
+
     def parse(self, texts):
         """Read dates as a pandas DatetimeIndex, or raise ValueError; None is a missing one."""
         zoned = self.zone is not None or "%z" in self.pattern
@@ -88,7 +110,7 @@ class DateStyle:
 
 
 def recognise_dates(name, texts):
-    """The style of ISO dates, and what should be said of texts that nearly are some.
+    """The style of dates that are told without a doubt, and what is to be said of others.
 
     Parameters
     ----------
@@ -107,6 +129,9 @@ def recognise_dates(name, texts):
     matches = {text: _ISO.fullmatch(text) for text in levels}
     odd = sorted(text for text, match in matches.items() if match is None)
     if len(odd) == len(levels):
+        certain = next((f for f in _CERTAIN if _are_dates(levels, f)), None)
+        if certain is not None:
+            return named_dates(name, texts, certain), ""
         return None, _suggest(name, texts)
     if odd:
         share = sum(matches[text] is not None for text in texts) / len(texts)
@@ -115,11 +140,21 @@ def recognise_dates(name, texts):
     if len(zoned) > 1:
         return None, f"column {name!r} has dates with and without a time zone: read as categories"
     try:
-        _parse(sorted(levels), None, zoned == {True})
+        values = _parse(sorted(levels), None, zoned == {True})
     except ValueError:
         bad = next(text for text in sorted(levels) if not _is_date(text))
         return None, _odd(name, bad)
-    return _iso_style([matches[text] for text in texts]), ""
+    style = _iso_style([matches[text] for text in texts])
+    return _on_calendar(style, values), ""
+
+
+def _on_calendar(style, values):
+    """A style of days, or of months or years where all days are their first or last."""
+    if style.unit != "D" or len(values) < _FEWEST_MONTHS:
+        return style
+    tests = {"Y": "is_year_start", "M": "is_month_start", "ME": "is_month_end"}
+    unit = next((unit for unit, test in tests.items() if getattr(values, test).all()), "D")
+    return replace(style, unit=unit)
 
 
 def _iso_style(matches):
@@ -160,8 +195,8 @@ def named_dates(name, texts, pattern):
     directives = set(re.findall(r"%(.)", pattern.replace("%%", "")))
     unit = next((unit for letters, unit in _UNITS if directives & set(letters)), None)
     unit = unit or ("M" if directives & set("mbB") else "Y")
-    style = DateStyle(pattern, unit, zone=None)
-    padded, bare = style, DateStyle(pattern, unit, padded=False)
+    style = _on_calendar(DateStyle(pattern, unit, zone=None), _parse(levels, pattern, zoned))
+    padded, bare = style, replace(style, padded=False)
     looked_at = levels[:1000]
     values = _parse(looked_at, pattern, zoned)
 
@@ -184,9 +219,20 @@ def _is_date(text, pattern=None):
     return True
 
 
+def _are_dates(texts, pattern):
+    """Whether all texts are dates of a format; most that are not are told by the first ones."""
+    texts = list(texts)
+    try:
+        for part in (texts[:3], texts):
+            _parse(part, pattern, False)
+    except ValueError:
+        return False
+    return True
+
+
 def _odd(name, text):
     return (
-        f"column {name!r} is mostly dates and is read as categories because it holds {text!r}; if "
+        f"column {name!r} is mostly dates and is read as text because it holds {text!r}; if "
         f"that means missing, add --missing-values={text}"
     )
 
@@ -196,12 +242,11 @@ def _suggest(name, texts):
     levels = sorted(set(texts))
     if len(levels) < 2 or not re.search(r"[0-9].*[^0-9].*[0-9]", levels[0]):
         return ""
-    fitting = [pattern for pattern in _SUGGESTED if all(_is_date(t, pattern) for t in levels[:3])]
-    fitting = [pattern for pattern in fitting if all(_is_date(t, pattern) for t in levels)]
+    fitting = [pattern for pattern in _SUGGESTED if _are_dates(levels, pattern)]
     if not fitting:
         return ""
     return (
-        f"column {name!r} is read as categories; if {levels[0]!r} is a date, add "
+        f"column {name!r} is text; if {levels[0]!r} is a date, add "
         f"--dates {name}={' or '.join(fitting)}"
     )
 

@@ -303,6 +303,10 @@ class FileTable:
         """Whether a column holds text that nobody has declared to be categories."""
         return self.kind_of(name) == "category" and self.frame[name].dtype.kind != "b"
 
+    def as_generated(self, frame):
+        """Generated rows as a file like this one has them."""
+        return frame
+
     def as_written(self, frame):
         """Numbers as they will stand in the file."""
         return frame
