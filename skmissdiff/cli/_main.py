@@ -25,10 +25,12 @@ A missing cell of a text file is an empty one, or NA, N/A, NaN, NULL, null, None
 other spellings that pandas.read_csv knows. A column is numeric if all its other cells are numbers,
 with decimal points or commas, marks between thousands, percent or currency signs, but without
 leading zeros and without more digits than a float64 keeps. It holds dates if all are like
-2024-12-31 or 2024-12-31T08:30, or as --dates says. Else it is categorical. The summary says what
-was recognised. Observed cells are written back as they are, character by character, in the same
-encoding, and filled cells as their column writes its own: with as many decimals as its most
-precise cell, whole numbers among whole numbers, whole days among whole days.
+2024-12-31, 2024-12-31T08:30, 2024/12/31 or 31-Dec-2024, or as --dates says, and times if all are
+like 8:30, 08:30:15 or 8:30 PM. Else it is categorical, or left out of the model if nearly all its
+cells differ, as names do. The summary says what was recognised. Observed cells are written back as
+they are, character by character, in the same encoding, and filled cells as their column writes its
+own: with as many decimals as its most precise cell, whole numbers among whole numbers, whole days
+among whole days.
 
 exit status: 0 done, 1 failed while running, 2 wrong options or unusable input, 130 interrupted
 """

@@ -87,7 +87,7 @@ def add_reading_options(command):
         default=[],
         metavar="COL=FORMAT",
         help="how a column of a text file writes its dates, such as visit=%%d.%%m.%%Y; dates like "
-        "2024-12-31 and 2024-12-31T08:30 are found",
+        "2024-12-31, 2024-12-31T08:30, 2024/12/31 and 31-Dec-2024 are found",
     )
     add("--ignore", **columns, help="columns to leave out of the model, such as row names")
     values = {"type": arguments.names, "action": "extend", "default": [], "metavar": "TEXT,.."}
