@@ -96,7 +96,8 @@ def test_what_cannot_be_used(folder, tmp_path, capsys):
     (tmp_path / "nothing").mkdir()
     assert "no .parquet file" in fails(capsys, "fit", tmp_path / "nothing", "-o", out)[1]
     (tmp_path / "a.csv").write_text("x\n1\n")
-    assert "have to be Parquet" in fails(capsys, "fit", tmp_path / "*.csv", "-o", out)[1]
+    (tmp_path / "a.txt.md").write_text("x\n1\n")
+    assert "must end in .csv" in fails(capsys, "fit", tmp_path / "a.*", "-o", out)[1]
     options = ["--decimal", ","]
     assert "--decimal is for text" in fails(capsys, "fit", folder, "-o", out, *options)[1]
     options = ["--numeric", "c"]

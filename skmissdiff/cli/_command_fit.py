@@ -19,7 +19,8 @@ and JSON, no code; it also remembers how the columns are written, so that sample
 like those of the table without it. In Python, MissDiffImputer.load reads it, or with --for sample
 MissDiffSampler.load. IN may be a folder of Parquet files or a pattern in quotation marks, such as
 'part-*.parquet'; such a table, and a large Parquet file, is read in bounded memory, and by several
-processes where torchrun or the like has started them.
+processes where torchrun or the like has started them. Of several text files, 'part-*.csv', one at a
+time is in memory, and the first one decides what the columns are.
 """
 
 _NAMES = {"impute": "MissDiffImputer", "sample": "MissDiffSampler"}
@@ -48,7 +49,6 @@ def add_fit(commands):
 
 def run_fit(args):
     from skmissdiff.cli._inputs import check_output, choose_seed, open_table
-    from skmissdiff.cli._many_files import ManyFiles
 
     if not str(args.output).lower().endswith(".npz"):
         raise TableError(f"{args.output}: the name of the model must end in .npz")
@@ -56,7 +56,7 @@ def run_fit(args):
         raise TableError("--n-refreshes is for models that generate rows; add --for sample")
     check_output(args)
     table, seed = open_table(args, may_be_many=True), choose_seed(args)
-    if isinstance(table, ManyFiles):
+    if hasattr(table, "stream"):
         _fit_many(args, table, seed)
     else:
         _fit_one(args, table, seed)
@@ -70,7 +70,7 @@ def _fit_one(args, table, seed):
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise TableError(
-            f"{args.input}: only a folder or a pattern of Parquet files is fitted in several "
+            f"{args.input}: only a folder or a pattern of files is fitted in several "
             "processes; start the command in one"
         )
     start = time.perf_counter()

@@ -5,7 +5,7 @@ import secrets
 
 from skmissdiff._support.files import TableError, check_writable, file_kind
 from skmissdiff.cli._file_table import DRAW_COLUMN
-from skmissdiff.cli._many_files import ManyFiles, files_of
+from skmissdiff.cli._many_files import files_of, open_many
 from skmissdiff.cli._messages import say
 from skmissdiff.cli._reading import Reading
 from skmissdiff.cli._tables import read_table
@@ -14,14 +14,14 @@ from skmissdiff.cli._tables import read_table
 def open_table(args, model=None, may_be_many=False):
     """The table that the arguments name, for a model if there is one.
 
-    With ``may_be_many`` it may be in several files, or in a large one, see `ManyFiles`.
+    With ``may_be_many`` it may be in several files, or in a large one, see `open_many`.
     """
     reading = reading_of(args, model)
     paths = files_of(args.input) if may_be_many else None
     if paths is None:
         table = read_table(args.input, reading)
     else:
-        table = ManyFiles(args.input, paths, reading)
+        table = open_many(args.input, paths, reading)
     table.require_columns([*(name for name, _ in args.bounds), *args.snap])
     if getattr(args, "draws", None) and DRAW_COLUMN in table.names:
         raise TableError(f"the table has a column {DRAW_COLUMN!r}; rename it to use --draws")

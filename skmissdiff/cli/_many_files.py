@@ -1,12 +1,15 @@
-"""Tables in several Parquet files, or in a large one, of which only the schema is read here."""
+"""Tables in several files, or in a large Parquet file, of which only the columns are read here."""
 
 import glob
 import os
+from dataclasses import replace
 
 from skmissdiff._stream.source import Dataset
-from skmissdiff._support.files import TableError
+from skmissdiff._support.files import TableError, file_kind
+from skmissdiff.cli._csv_table import CsvTable
 from skmissdiff.cli._file_table import FileTable
 from skmissdiff.cli._parquet import nullable_dtype
+from skmissdiff.cli._saved_model import SavedModel
 
 # A Parquet file of more cells is read batch by batch: in pandas it would take gigabytes.
 MANY_CELLS = 20_000_000
@@ -14,7 +17,7 @@ _OF_TEXT = ("delimiter", "encoding", "decimal", "thousands", "dates", "missing_v
 
 
 def files_of(pattern):
-    """The Parquet files that a pattern or a folder stands for, None if it is one file to be read.
+    """The files that a pattern or a folder stands for, None if it is one file to be read.
 
     Parameters
     ----------
@@ -29,7 +32,7 @@ def files_of(pattern):
     Raises
     ------
     TableError
-        If there are none, or others beside them.
+        If there are none, or Parquet files and others.
     """
     path = str(pattern)
     if os.path.isdir(path):
@@ -41,11 +44,11 @@ def files_of(pattern):
         found = sorted(glob.glob(path, recursive=True))
         if not found:
             raise TableError(f"{path}: there is no such file")
-        others = [name for name in found if not name.lower().endswith(".parquet")]
-        if others:
+        kinds = {file_kind(name): name for name in found}
+        if len(kinds) > 1:
             raise TableError(
-                f"{others[0]}: several files have to be Parquet files, which carry their columns' "
-                "types; in Python, fit takes a pyarrow.dataset.dataset of text files"
+                f"{kinds['csv']}: the pattern also stands for {kinds['parquet']}; name text files "
+                "or Parquet files alone"
             )
         return found
     is_large = path.lower().endswith(".parquet") and os.path.isfile(path) and _is_large(path)
@@ -60,6 +63,71 @@ def _is_large(path):
     except (ImportError, OSError, ValueError):
         return False  # whoever reads it says what is wrong
     return metadata.num_rows * metadata.num_columns > MANY_CELLS
+
+
+def open_many(pattern, paths, reading):
+    """A table in files, with ``stream``, what is fitted to, and the ``paths``.
+
+    Parameters
+    ----------
+    pattern : str
+        What the user named.
+    paths : list of str
+    reading : Reading
+
+    Returns
+    -------
+    FileTable
+    """
+    make = ManyFiles if file_kind(paths[0]) == "parquet" else ManyTexts
+    return make(pattern, paths, reading)
+
+
+class ManyTexts(CsvTable):
+    """A table in text files, which are read one at a time.
+
+    The first one decides what the columns are; the others are read as tables for a model of it are.
+    Parameters are those of `ManyFiles`.
+    """
+
+    def __init__(self, pattern, paths, reading):
+        super().__init__(paths[0], reading)
+        self.path, self.paths, self.n_read = pattern, paths, 0
+        self._first_path, self._reading = paths[0], reading
+        for name, gone in self.missing.items():
+            self.missing[name] = gone[:0]
+
+    def stream(self):
+        """Yield an Arrow table for each file."""
+        import pyarrow as pa
+
+        model = SavedModel(self._first_path, None, self.styles, {}, self.file_style)
+        reading, names, schema = replace(self._reading, model=model), list(self.frame), None
+        self.n_read = 0
+        for path in self.paths:
+            try:
+                frame = self.frame if schema is None else CsvTable(path, reading).frame
+                table = pa.Table.from_pandas(_plain(frame[names]), preserve_index=False)
+                schema = table.schema.remove_metadata() if schema is None else schema
+                table = table.cast(schema)
+            except ValueError as error:
+                text = str(error).removeprefix(f"{path}: ")
+                raise TableError(f"{path}, unlike {self._first_path}: {text}") from None
+            yield table
+            self.n_read += table.num_rows
+
+
+def _plain(frame):
+    """With dtypes that do not depend on the values that a file happens to have."""
+    dtypes = {}
+    for name, dtype in frame.dtypes.items():
+        if dtype == "category":
+            dtypes[name] = "string"
+        elif dtype == "Int64" and not (frame[name].abs() > 2**53).any():
+            dtypes[name] = "Float64"
+        elif dtype.kind == "M":
+            dtypes[name] = "datetime64[us]"
+    return frame.astype(dtypes)
 
 
 class ManyFiles(FileTable):
@@ -168,7 +236,7 @@ def n_rows(paths):
 
 def summarize_files(table, estimator):
     """Lines on a table in several files that a model was fitted to."""
-    rows = n_rows(table.paths)
+    rows = table.n_read if isinstance(table, ManyTexts) else n_rows(table.paths)
     schema = estimator.encoder_.schema_
     n_cells = rows * len(schema.columns)
     n_missing = n_cells - sum(column.n_observed for column in schema.columns)

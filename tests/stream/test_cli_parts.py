@@ -387,3 +387,66 @@ def test_a_killed_fit_leaves_the_model_as_it_was(capsys, folder, tmp_path, momen
     assert run(capsys, *command)[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
     assert MissDiffImputer.load(model).n_iter_ == 5
+
+
+def write_texts(folder, **columns):
+    """Text files of 40 rows each; a column is a function of the number of the file."""
+    for number in range(3):
+        frame = pd.DataFrame({name: make(number) for name, make in columns.items()})
+        frame.to_csv(folder / f"part-{number}.csv", index=False, sep=";")
+
+
+@pytest.fixture
+def texts(tmp_path):
+    rng = np.random.default_rng(0)
+    days = pd.date_range("2020-01-01", periods=40).strftime("%d.%m.%Y")
+    write_texts(
+        tmp_path,
+        x=lambda _: [None, *rng.normal(size=39).round(2)],
+        # Whole in the first file, and of a category that the others do not have.
+        count=lambda number: [1.5 if number else 2, None, *rng.integers(9, size=38)],
+        level=lambda number: [None, None, *[["a", "b"], ["b", "c"], ["c", "a"]][number] * 19],
+        day=lambda _: [*days[:-1], None],
+        note=lambda number: [f"row {number} {row}" for row in range(40)],
+    )
+    return tmp_path
+
+
+def test_several_text_files_are_fitted_one_at_a_time(capsys, texts):
+    model = texts / "model.npz"
+    command = ["fit", f"{texts}/part-*.csv", "-o", model, "--dates", "day=%d.%m.%Y"]
+    status, err = run(capsys, *command, "--max-iter", 0, "--seed", 0)
+    assert status == 0, err
+    assert "3 files, 120 rows, 5 columns" in err
+    fitted = MissDiffImputer.load(model)
+    schema = fitted.encoder_.schema_
+    assert schema.names == ("x", "count", "level", "day")  # notes tell the rows apart
+    found = dict(zip(schema.names, fitted.categories_, strict=True))
+    assert found["level"].tolist() == ["a", "b", "c"]
+    assert not schema.columns[1].is_integer
+    assert [column.n_observed for column in schema.columns] == [117, 117, 114, 117]
+    out = texts / "out"
+    assert run(capsys, "impute", f"{texts}/part-*.csv", "-o", f"{out}/", "--model", model)[0] == 0
+    for number in range(3):
+        before, after = (
+            pd.read_csv(place / f"part-{number}.csv", sep=";", dtype=str) for place in (texts, out)
+        )
+        assert not after.isna().any().any()
+        pd.testing.assert_frame_equal(after.where(before.notna()), before)
+
+
+def test_text_files_that_do_not_go_together_are_named(capsys, texts):
+    command = ["fit", f"{texts}/part-*", "-o", texts / "model.npz", "--max-iter", 0]
+    command += ["--dates", "day=%d.%m.%Y", "--ignore", "note"]
+    other = texts / "part-2.csv"
+    text = other.read_text()
+    other.write_text(text.replace("x;count", "z;count"))
+    first = f"{other}, unlike {texts}/part-0.csv: "
+    assert f"{first}there is no column 'x'" in fails(capsys, *command)[1]
+    pq.write_table(make_part(0), texts / "part-3.parquet")
+    err = fails(capsys, *command)[1]
+    assert f"{other}: the pattern also stands for {texts}/part-3.parquet" in err
+    (texts / "part-3.parquet").unlink()
+    other.write_text(text.replace("\n", "\nword;1;a;01.01.2020;n\n", 1))
+    assert f"{first}column 'x' holds 'word', which is not a number" in fails(capsys, *command)[1]
+    assert not (texts / "model.npz").exists()

@@ -172,7 +172,7 @@ def test_the_command_under_torchrun_fails_as_a_whole(tmp_path):
     table.to_pandas().to_csv(tmp_path / "one.csv", index=False)
     done = launch(tmp_path / "one.csv", tmp_path / "model.npz")
     assert done.returncode != 0
-    assert "only a folder or a pattern of Parquet files" in done.stderr
+    assert "only a folder or a pattern of files" in done.stderr
     bad = pa.array([1.0] * 99 + [np.inf])
     files(tmp_path / "parts", table.append_column("bad", bad), 2, 100)
     done = launch(tmp_path / "parts", tmp_path / "model.npz")
