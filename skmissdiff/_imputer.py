@@ -734,10 +734,15 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             rng = np.random.default_rng([self._seed, MOST_ROWS])
             table, weight = table.take(chosen_rows(table.n_rows, weight, rng)), None
         # In double precision: what is drawn is the number that a training row has.
-        return self._grown_leaf_donors(self.encoder_.encode(table), weight)
+        end = None if self.max_time is None else started + self.max_time
+        return self._grown_leaf_donors(self.encoder_.encode(table), weight, end=end)
 
-    def _grown_leaf_donors(self, codes, weight, **options):
-        """Trees grown on rows whose gaps the networks fill with a draw."""
+    def _grown_leaf_donors(self, codes, weight, *, end=None, **options):
+        """Trees grown on rows whose gaps the networks fill with a draw, None if it takes too long.
+
+        Trees of one column tell how long those of all will take, and whether that is beyond the
+        ``end``, if there is one.
+        """
         # A fit does not depend on the steps of its draws.
         method = self._diffusion_method().training_key()
         model = Model(method, self.denoiser_, resolve_device(self.device))
@@ -751,6 +756,12 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         numeric = self.encoder_.layout_.numeric_codes
         belief = self.denoiser_.alpha_noised.cpu().numpy()[numeric]
         known = ~np.isnan(codes)
+        if end is not None:
+            begun, first = time.monotonic(), np.random.default_rng(self._seed)
+            one = known[:, numeric].sum(axis=0).argmax(keepdims=True)  # others have no tree, maybe
+            LeafDonors(completed, known, numeric[one], first, weight, belief=belief[one], **options)
+            if begun + (time.monotonic() - begun) * (1 + len(numeric)) > end:
+                return None
         return LeafDonors(completed, known, numeric, rng, weight, belief=belief, **options)
 
     def _has_donors(self):

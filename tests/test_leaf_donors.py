@@ -1,5 +1,8 @@
 """Numbers that are drawn from the leaves of trees."""
 
+import time
+import types
+
 import numpy as np
 import pytest
 
@@ -346,3 +349,25 @@ def test_only_rows_that_trees_are_grown_on_are_completed(monkeypatch):
     # Rows of weight 0 are none of them.
     values = few.encoder_.decode(grown[-1][0])[0]
     assert np.isclose(values[:, None], X[40:, 0]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("n_columns", [5, 40])
+def test_trees_that_take_too_long_are_not_grown(monkeypatch, n_columns):
+    """One column tells how long all of them take: with a second each there is time for five."""
+    clock, grown = [time.monotonic()], []
+
+    class Slow:
+        def __init__(self, completed, known, numeric, *args, **options):
+            grown.append(len(numeric))
+            clock[0] += len(numeric)
+
+    monkeypatch.setattr(_imputer, "LeafDonors", Slow)
+    monkeypatch.setattr(_imputer, "time", types.SimpleNamespace(monotonic=lambda: clock[0]))
+    X = np.random.default_rng(0).normal(size=(40, n_columns))
+    X[::3, 0] = np.nan
+    imputer = MissDiffImputer(max_iter=1, max_time=20, random_state=0).fit(X)
+    assert grown == ([1, 5] if n_columns == 5 else [1])
+    assert isinstance(imputer._leaf_donors, Slow) == (n_columns == 5)
+    grown.clear()
+    MissDiffImputer(max_iter=1, random_state=0).fit(X)
+    assert grown == [n_columns]
