@@ -253,7 +253,7 @@ def test_an_imputer_draws_from_leaves():
     drawn = draws[:, cells, 1]
     occurs = np.isin(drawn.round(9), X[:, 1].round(9))
     is_linear = np.abs(imputer._leaf_donors.sets[0][1]["slopes"]).max() > 0
-    assert is_linear or occurs.mean() > 0.6
+    assert is_linear or occurs.mean() > 0.5
     without = MissDiffImputer(max_iter=60, donors=False, random_state=0).fit(X)
     other = np.stack(without.multiple_impute(X, 4))[:, cells, 1]
     # A network of 60 steps leaves draws between the branches.

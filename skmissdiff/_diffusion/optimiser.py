@@ -15,9 +15,9 @@ class Muon:
     Jordan et al. 2024. The coefficients are theirs; singular values end near 1.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], momentum: float = 0.95):
+    def __init__(self, parameters: Sequence[Tensor], momentum: float = 0.95, n_iter: int = 3):
         self.parameters = parameters
-        self.momentum = momentum
+        self.momentum, self.n_iter = momentum, n_iter
         self.averages = [torch.zeros_like(p) for p in parameters]
 
     @torch.no_grad()
@@ -30,7 +30,9 @@ class Muon:
         torch._foreach_lerp_(averages, gradients, 1 - self.momentum)
         updates = torch._foreach_lerp(gradients, averages, self.momentum)
         # All matrices at once: they are small, and a product of few has little to do.
-        directions = orthogonalised(torch.cat([update.to(dtype) for update in updates]))
+        directions = orthogonalised(
+            torch.cat([update.to(dtype) for update in updates]), self.n_iter
+        )
         directions = directions.to(parameters[0].dtype).split([len(p) for p in parameters])
         torch._foreach_mul_(parameters, 1 - learning_rate * weight_decay)
         torch._foreach_sub_(parameters, directions, alpha=learning_rate)
@@ -54,6 +56,7 @@ class OptimiserSettings:
     weight_decay: float = 0.01
     ema_decay: float = 0.98
     bfloat16: bool = False
+    muon_iterations: int = 3
 
 
 class Optimiser:
@@ -66,7 +69,7 @@ class Optimiser:
         if settings.muon_learning_rate is not None:
             square = [p for p in denoiser.blocks.parameters() if p.shape[1] == p.shape[2]]
         chosen = {id(p) for p in square}
-        self.muon = Muon(square)
+        self.muon = Muon(square, n_iter=settings.muon_iterations)
         self.adamw = torch.optim.AdamW(
             [p for p in self.parameters if id(p) not in chosen],
             lr=settings.learning_rate,

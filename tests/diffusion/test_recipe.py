@@ -18,6 +18,7 @@ from skmissdiff._diffusion.recipe import (
     MOST_NETWORKS,
     N_BINS,
     NETWORK_CODES,
+    SMALL_STEPS,
     Mixture,
     Options,
     between,
@@ -35,7 +36,7 @@ SIZES = [round(100 * 1.05**i) for i in range(142)]  # 100 to 100,000 rows
 @pytest.mark.parametrize("n_rows", [100, 1000, 3000])
 def test_few_rows_are_not_seen_too_often_in_generation(n_rows):
     steps = n_steps(n_rows, 15, Options(n_refreshes=4))
-    assert (steps - FEWEST_STEPS) * MANY_STEP_ROWS <= MAX_EPOCHS * n_rows + MANY_STEP_ROWS
+    assert (steps - SMALL_STEPS) * MANY_STEP_ROWS <= MAX_EPOCHS * n_rows + MANY_STEP_ROWS
     assert n_steps(100_000, 15, Options(n_refreshes=4)) > n_steps(100_000, 15, Options())
 
 
@@ -52,6 +53,15 @@ def test_few_columns_take_more_steps():
     assert n_steps(100, 2, Options()) == n_steps(100, 8, Options()) == FEWEST_STEPS
 
 
+def test_steps_are_fewest_where_rows_are():
+    n_rows = recipe.FEWEST_STEPS_ROWS
+    steps = [n_steps(n, 8, Options()) for n in (50, n_rows, 700, 1000)]
+    assert steps[:2] == [FEWEST_STEPS] * 2
+    assert FEWEST_STEPS < steps[2] < SMALL_STEPS == steps[3]
+    generating = [n_steps(n, 8, Options(n_refreshes=4)) for n in (50, n_rows)]
+    assert generating[0] >= SMALL_STEPS
+
+
 def smooth(values, most=0.12):
     """No step from one size to the next, 5 % more rows, by more than 12 %."""
     for before, after in pairwise(values):
@@ -65,9 +75,17 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
         asdict(recipe_for(n, n_codes, n_columns, n_columns - 1, options, "cpu")) for n in SIZES
     ]
     followed = {name: [recipe[name] for recipe in recipes] for name in recipes[0]}
-    networks, batches, widths, patience, layers, uses = (
+    networks, batches, widths, patience, layers, uses, iterations = (
         followed.pop(name)
-        for name in ("n_networks", "batch_size", "hidden_size", "patience", "n_layers", "n_uses")
+        for name in (
+            "n_networks",
+            "batch_size",
+            "hidden_size",
+            "patience",
+            "n_layers",
+            "n_uses",
+            "muon_iterations",
+        )
     )
     for name, values in followed.items():
         if name == "em_tol":  # by its order of magnitude
@@ -80,6 +98,7 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
     assert all(b - a in (0, 32) for a, b in pairwise(widths))
     assert all(b - a in (0, 1) for a, b in pairwise(patience))
     assert all(b - a in (0, 1) for a, b in pairwise(layers))
+    assert all(b - a in (0, 1) for a, b in pairwise(iterations))
     assert all(a - b in (0, 1) for a, b in pairwise(uses))
     # All networks together see as many rows a step, but for what the division leaves.
     smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
