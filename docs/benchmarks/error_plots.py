@@ -12,6 +12,7 @@ LEAST_METHODS = 4  # a panel with fewer compares nothing
 MEANS = "mean / mode"
 SAME_FIT = [f"{DEFAULT}, median"]  # the point of the default, drawn twice
 SHORT = {f"{DEFAULT}, missdiff": "the paper's method"}
+MOST_TOLD = 2  # methods named above a panel: more do not fit
 
 
 def of_one_machine(runs):
@@ -107,6 +108,8 @@ def _panel(axis, runs, measure, better):
     _seconds_axis(axis)
     if len(far):
         told = ", ".join(f"{name} {value:.2g}" for name, value in far.items())
+        if len(far) > MOST_TOLD:
+            told = f"{len(far)} methods, {far.min():.2g} to {far.max():.2g}"
         text = f"above the picture: {told}"
         axis.text(0, 1.02, text, fontsize=7, color=PEERS, transform=axis.transAxes)
 
