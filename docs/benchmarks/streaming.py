@@ -17,6 +17,7 @@ from pathlib import Path
 
 from docs.benchmarks.data import DEFAULT_DIR
 from docs.benchmarks.results import FOLDER, Results, provenance
+from docs.benchmarks.streaming_runs import diabetes130
 from docs.benchmarks.streaming_tables import cut, made_up, write
 
 KEY = ["what"]
@@ -33,9 +34,9 @@ def lines(options):
     """The name of each line, and the run and its arguments."""
     folder, data = str(options.folder), str(options.data_dir)
     return {
-        "diabetes130, in memory": ("diabetes130", "memory", "chapters", data),
-        "diabetes130, from Parquet": ("diabetes130", "parquet", "chapters", data),
-        "diabetes130, all diagnoses, in memory": ("diabetes130", "memory", "all", data),
+        "diabetes130, in memory": ("in_memory", "chapters", data),
+        "diabetes130, from Parquet": ("fit_file",),
+        "diabetes130, all diagnoses, in memory": ("in_memory", "all", data),
         "one file and 100": ("same_model", "1000000"),
         "error, california": ("streamed_error", "california", "0", data),
         "error, letter": ("streamed_error", "letter", "0", data),
@@ -63,7 +64,8 @@ def run(name, *arguments, launcher=()):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.stderr.write(done.stderr)
-        return {"status": f"failed: {done.stderr.strip().splitlines()[-1][:200]}"}
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return {"status": f"failed: {said[-1][:200]}"}
     return {"status": "ok", **json.loads(done.stdout.splitlines()[-1])}
 
 
@@ -71,9 +73,9 @@ def run_processes(n):
     """One process of one thread, or more, on a table in eight files."""
     launcher = ["-m", "torch.distributed.run", f"--nproc-per-node={n}"]
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "one.parquet", 100_000, made_up)
+        write(Path(folder) / "one.parquet", 20_000, made_up)
         cut(Path(folder) / "one.parquet", Path(folder) / "parts", 8)
-        arguments = "training_rate", f"{folder}/parts", "120"
+        arguments = "training_rate", f"{folder}/parts", "60"
         return {"rows": 2048 * n, **run(*arguments, launcher=launcher)}
 
 
@@ -81,6 +83,11 @@ def measured(what, task, options):
     """The figures of a line."""
     if what.startswith(PROCESSES):
         return run_processes(task[1])
+    if task[0] == "fit_file":
+        frame = diabetes130("chapters", options.data_dir)
+        with tempfile.TemporaryDirectory() as folder:
+            frame.to_parquet(Path(folder) / "table.parquet", index=False)
+            return run("fit_file", f"{folder}/table.parquet")
     if what.startswith("large file"):
         path = options.folder / "one" / "table.parquet"
         if not path.exists():
