@@ -44,6 +44,13 @@ def read_stream(estimator, X, seed, processes):
     Table
         The sample, whose ``exact`` says what is known from all rows.
     """
+    table = _read_stream(estimator, X, seed, processes)
+    # Arrow keeps what was freed, and nothing needs it while the table is learnt from.
+    importlib.import_module("pyarrow").default_memory_pool().release_unused()
+    return table
+
+
+def _read_stream(estimator, X, seed, processes):
     if processes.n == 1:
         source = open_source(X)
         scan = Scan(source.schema, estimator, seed)
