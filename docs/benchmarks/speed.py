@@ -155,8 +155,19 @@ LINES = {
     "fit, california / MissForest": (beside_missforest, ("california",), 0.35, "ratio"),
     "default threads beside busy jobs / one": (threads_beside_jobs, ("concrete",), 1.3, "ratio"),
     "a fit beyond 3 tables, california": (memory_of_fit, ("california",), 150.0, "MiB"),
-    "share of the peak, concrete": (share_of_peak, (protocol_t, "concrete"), 0.35, "at least"),
-    "share of the peak, california": (share_of_peak, (protocol_d, "california"), 0.35, "at least"),
+    # Of these two the goal is the least.
+    "share of the peak, concrete": (
+        share_of_peak,
+        (protocol_t, "concrete"),
+        0.35,
+        "ratio",
+    ),
+    "share of the peak, california": (
+        share_of_peak,
+        (protocol_d, "california"),
+        0.35,
+        "ratio",
+    ),
     "import of the imputer": (start_of, ("-c", "from skmissdiff import MissDiffImputer"), 1.5, "s"),
     "skmissdiff --help": (start_of, ("-m", "skmissdiff", "--help"), 0.3, "s"),
 }

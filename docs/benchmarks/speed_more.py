@@ -94,7 +94,7 @@ def peak_rate(dtype=torch.bfloat16, n_times=20):
     return 2 * PEAK_SIZE**3 / best
 
 
-def products_of_step(denoiser, n_rows, n_iter=3):
+def products_of_step(denoiser, n_rows, n_iter):
     """Operations of the products of a step: forward, twice backward, and Newton-Schulz."""
     weights = [p.shape for p in denoiser.parameters() if p.ndim == 3 and p.shape[1] > 1]
     layers = sum(6 * k * n_in * n_out * n_rows for k, n_in, n_out in weights)
@@ -111,14 +111,17 @@ def share_of_peak(data_dir, protocol, name):
 
     def noted(*arguments):
         recipe = made(*arguments)
-        sizes.append(recipe.batch_size)
+        sizes.append((recipe.batch_size, recipe.muon_iterations))
         return recipe
 
-    masked.recipe_for = noted
     profile = cProfile.Profile(time.process_time)
     imputer = MissDiffImputer(random_state=0)
-    profile.runcall(imputer.fit, train)
+    masked.recipe_for = noted
+    try:
+        profile.runcall(imputer.fit, train)
+    finally:
+        masked.recipe_for = made
     entries = pstats.Stats(profile).stats.items()
     seconds = max(e[3] for (path, _, f), e in entries if f == "train_step")
-    done = products_of_step(imputer.denoiser_, sizes[0]) * imputer.n_iter_
+    done = products_of_step(imputer.denoiser_, *sizes[0]) * imputer.n_iter_
     yield {"value": done / seconds / peak_rate(), "seconds": seconds}

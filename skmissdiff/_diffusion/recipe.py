@@ -103,7 +103,8 @@ MIN_DRAW_IMPROVEMENT = 0.002
 MAX_DONOR_ROWS = 4000  # kernel weights cost rows times donors, and large tables need them less
 BANDWIDTHS = (0.02, 0.05, 0.1, 0.2)
 TRUSTS = (0.0, *(math.exp(power) for power in range(-10, 5, 2)))
-MAX_ASKED_ROWS, MAX_ASKED_CODES = 4096, 400_000  # held out from all networks together
+# Held out from all networks together: of few rows a dozen maskings each.
+MAX_ASKED_ROWS, MAX_ASKED_CODES = 2048, 400_000
 MIN_DONOR_GAIN = 0.02  # a column that gains less does without donors
 MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
 
