@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from .paper import NoisePredictor, PaperMethod
 from .processes import ALONE, Processes
 from .recipe import Options
 from .replicates import bootstrap_weights, refits, replicates
+from .threads import few_threads
 from .training import Callback, History
 
 # Every call of a network has this many rows, padded if need be: matrix products of
@@ -163,25 +165,37 @@ class Model:
     @torch.inference_mode()
     def estimate(self, codes: np.ndarray, *, median: bool) -> np.ndarray:
         """Means or medians given the observed codes, if the method has them in one pass."""
-        value = self.method.estimate(self.denoiser, *self.input(codes), median)
+        with self._threads():
+            value = self.method.estimate(self.denoiser, *self.input(codes), median)
         return value[: len(codes)].cpu().numpy()
 
     @torch.inference_mode()
     def draw(self, codes: np.ndarray, noise: Noise) -> np.ndarray:
         """One draw of each row, given its observed codes."""
-        drawn = self.method.draw(self.denoiser, *self.input(codes), self.padded(noise))
+        with self._threads():
+            drawn = self.method.draw(self.denoiser, *self.input(codes), self.padded(noise))
         return drawn[: len(codes)].cpu().numpy()
 
     @torch.inference_mode()
     def generate(self, n_rows: int, noise: Noise) -> np.ndarray:
         """New rows, shape (n_rows, n_codes)."""
-        return self.method.generate(self.denoiser, self.padded(noise))[:n_rows].cpu().numpy()
+        with self._threads():
+            rows = self.method.generate(self.denoiser, self.padded(noise))
+        return rows[:n_rows].cpu().numpy()
 
     @torch.inference_mode()
     def log_density(self, codes: np.ndarray, noise: Noise) -> np.ndarray:
         """A bound on the log density of the observed codes, shape (n_rows,)."""
-        scores = self.method.log_density(self.denoiser, *self.input(codes), self.padded(noise))
+        with self._threads():
+            scores = self.method.log_density(self.denoiser, *self.input(codes), self.padded(noise))
         return scores[: len(codes)].cpu().numpy()
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """As many threads as a call of the network feeds."""
+        config = self.denoiser.config
+        n_rows = CALL_ROWS * config.get("n_networks", 1)
+        n_codes = config["layout"].n_codes if "layout" in config else config["n_codes"]
+        return few_threads(n_rows, config["hidden_size"], n_codes)
 
     def input(self, codes: np.ndarray) -> list[Tensor]:
         """Values and mask of a whole call, on the device."""

@@ -28,6 +28,7 @@ from .recipe import FACTOR_SHARE, MAX_DONOR_ROWS, Options, Recipe, factor_rows, 
 from .sampling import draw, draw_sigmas
 from .shrinkage import Validation, choose_donors, judge, leave_out, nothing, validation_checks
 from .stochastic_em import StochasticEM
+from .threads import few_threads
 from .training import Callback, Clock, History, fit_loop
 
 Noise = Callable[[], Tensor]
@@ -121,6 +122,22 @@ def fit_masked(
     ``factors`` is a factor analysis to start from, fitted already. Of several processes the
     first one does all but the training, with its share of the rows.
     """
+    with few_threads(recipe.n_networks * recipe.batch_size, recipe.hidden_size, layout.n_codes):
+        return _fit(rows, layout, recipe, generator, device, callback, started, factors, processes)
+
+
+def _fit(
+    rows: Rows,
+    layout: CodeLayout,
+    recipe: Recipe,
+    generator: torch.Generator,
+    device: str,
+    callback: Callback | None,
+    started: float | None,
+    factors: FactorModel | None,
+    processes: Processes,
+) -> tuple[PreconditionedDenoiser, History]:
+    """As `fit_masked`, with the threads of now."""
     clock = Clock(recipe.max_iter, recipe.max_time, started)
     denoiser = processes.first(
         lambda: start_from_factors(rows, layout, recipe, generator, clock, factors)
