@@ -212,8 +212,11 @@ def streaming_plot(results_folder, path):
     if found.empty:
         return False
     shown = [name for name in FITS if name in found.index]
+    sampled = list(sample_runs(found))
     with pyplot() as plt:
-        figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.2), width_ratios=[3, 2])
+        n_panels = 2 if sampled else 1
+        figure, axes = plt.subplots(1, n_panels, figsize=(4.75 * n_panels, 3.4), squeeze=False)
+        left = axes.flat[0]
         start = [0.0] * len(shown)
         colours = {"reading": PEERS, "scales, codes, factor analysis": PALE, "training": OURS}
         for place, (label, colour) in enumerate(colours.items()):
@@ -224,14 +227,16 @@ def streaming_plot(results_folder, path):
             start = [a + b for a, b in zip(start, seconds, strict=True)]
         left.invert_yaxis()
         left.set(xlabel="seconds of CPU, one thread", title="A fit")
-        left.legend(frameon=False, loc="lower right")
-        sizes = [rows for rows, _ in sample_runs(found)]
-        errors = [runs["value"] for _, runs in sample_runs(found)]
-        mean = [values.mean() for values in errors]
-        spread = [values.std() if len(values) > 1 else 0.0 for values in errors]
-        right.errorbar(sizes, mean, spread, color=OURS, marker="o", lw=2)
-        right.set(xscale="log", xlabel="rows of the sample", title="Error of hidden cells")
-        right.set_ylim(0, None)
-        figure.tight_layout()
+        if sampled:
+            errors = [runs["value"] for _, runs in sampled]
+            mean = [values.mean() for values in errors]
+            spread = [values.std() if len(values) > 1 else 0.0 for values in errors]
+            sizes = [rows for rows, _ in sampled]
+            right = axes.flat[1]
+            right.errorbar(sizes, mean, spread, color=OURS, marker="o", lw=2)
+            right.set(xscale="log", xlabel="rows of the sample", title="Error of hidden cells")
+            right.set_ylim(0, None)
+        figure.legend(*left.get_legend_handles_labels(), loc="lower left", ncols=3, frameon=False)
+        figure.tight_layout(rect=(0, 0.08, 1, 1))
         save(figure, path)
     return True
