@@ -290,6 +290,18 @@ def dtypes_of(table):
     return list(table.dtypes)
 
 
+def are_kept(dtypes, before):
+    """Whether dtypes are those of before, but for levels that only a relation names."""
+    for now, was in zip(dtypes, before, strict=True):
+        if isinstance(was, pd.CategoricalDtype):
+            levels = list(was.categories)
+            if list(now.categories)[: len(levels)] != levels or now.ordered != was.ordered:
+                return False
+        elif now != was:
+            return False
+    return True
+
+
 def cells_of(table):
     """Columns of Python values."""
     if isinstance(table, pa.Table):
@@ -310,7 +322,7 @@ def test_no_promise_is_broken(world, scaling):
     generated = [sampler.sample(5), sampler.sample(given=X)]
     for table in completed + generated:
         assert type(table) is type(X)
-        assert dtypes_of(table) == dtypes_of(X)
+        assert are_kept(dtypes_of(table), dtypes_of(X))
         found = cells_of(table)
         assert not any(is_null(value) for column in found.values() for value in column)
         for number, cells in enumerate(zip(*found.values(), strict=True)):
