@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 from skmissdiff._support.files import TableError, import_pandas
+from skmissdiff.cli._remarks import mostly, mostly_or_nothing
 
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}(?:-[0-9]{2}(?:(?P<between>[T ])[0-9]{2}:[0-9]{2}"
@@ -134,8 +135,7 @@ def recognise_dates(name, texts):
             return named_dates(name, texts, certain), ""
         return None, _suggest(name, texts)
     if odd:
-        share = sum(matches[text] is not None for text in texts) / len(texts)
-        return None, _odd(name, odd[0]) if share > 0.5 else ""
+        return None, mostly_or_nothing(name, "dates", texts, odd, "text")
     zoned = {match["zone"] is not None for match in matches.values()}
     if len(zoned) > 1:
         return None, f"column {name!r} has dates with and without a time zone: read as categories"
@@ -143,7 +143,7 @@ def recognise_dates(name, texts):
         values = _parse(sorted(levels), None, zoned == {True})
     except ValueError:
         bad = next(text for text in sorted(levels) if not _is_date(text))
-        return None, _odd(name, bad)
+        return None, mostly(name, "dates", bad, "text")
     style = _iso_style([matches[text] for text in texts])
     return _on_calendar(style, values), ""
 
@@ -228,13 +228,6 @@ def _are_dates(texts, pattern):
     except ValueError:
         return False
     return True
-
-
-def _odd(name, text):
-    return (
-        f"column {name!r} is mostly dates and is read as text because it holds {text!r}; if "
-        f"that means missing, add --missing-values={text}"
-    )
 
 
 def _suggest(name, texts):

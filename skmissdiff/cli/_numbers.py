@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from skmissdiff._support.files import TableError
 from skmissdiff._table.disguise import recognise
+from skmissdiff.cli._remarks import mostly
 
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?([0-9]*)|\.([0-9]+))(?:[eE][+-]?[0-9]+)?")
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
@@ -109,7 +110,7 @@ def as_numbers(name, texts, marks, is_asked=False):
         raise TableError(f"column {name!r} holds {odd[0]!r}, which is not a number")
     if sum(plain[text] is not None for text in texts) / len(texts) < 0.5:
         return Numbers()
-    return Numbers(None, _mostly(name, odd[0]), are_most=True)
+    return Numbers(None, mostly(name, "numbers", odd[0]), are_most=True)
 
 
 def _plain(name, matches, is_asked):
@@ -151,7 +152,7 @@ def _disguised(name, texts, style, is_asked):
         except ValueError:
             if is_asked:
                 raise TableError(f"column {name!r} holds {text!r}, which is not a number") from None
-            return Numbers(None, _mostly(name, text), are_most=True)
+            return Numbers(None, mostly(name, "numbers", text), are_most=True)
     big = [text for text, value in values.items() if abs(value) >= _LARGEST_WHOLE]
     if big and not is_asked and "e" not in big[0].lower():
         return Numbers(None, _too_long(name, big[0]))
@@ -165,13 +166,6 @@ def _disguised(name, texts, style, is_asked):
     whole = all(map(_is_whole, values.values()))
     return Numbers(
         {"kind": "number", "whole": whole, "decimals": style.decimals, "numbers": style}, remark
-    )
-
-
-def _mostly(name, odd):
-    return (
-        f"column {name!r} is mostly numbers and is read as categories because it holds {odd!r}; "
-        f"if that means missing, add --missing-values={odd}"
     )
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from skmissdiff._support.files import import_pandas
+from skmissdiff.cli._remarks import mostly_or_nothing
 
 _TIME = re.compile(
     r"(?P<first>[0-9]{1,6}):(?P<second>[0-5][0-9])(?::(?P<third>[0-5][0-9]))?"
@@ -118,8 +119,7 @@ def recognise_times(name, texts):
     if len(odd) == len(matches):
         return None, ""
     if odd:
-        share = sum(text not in odd for text in texts) / len(texts)
-        return None, _odd(name, odd[0]) if share > 0.5 else ""
+        return None, mostly_or_nothing(name, "times", texts, odd)
     found = [matches[text] for text in texts]
     if len({m["half"] is not None for m in found}) > 1:
         return None, f"column {name!r} has times with and without AM or PM: read as categories"
@@ -164,10 +164,3 @@ def _morning(half):
 
 def _afternoon(half):
     return half.replace("A", "P").replace("a", "p")
-
-
-def _odd(name, text):
-    return (
-        f"column {name!r} is mostly times and is read as categories because it holds {text!r}; if "
-        f"that means missing, add --missing-values={text}"
-    )
