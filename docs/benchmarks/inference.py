@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from docs.benchmarks.inference_cases import CASES
+from docs.benchmarks.inference_cases import CASES, OURS
 from docs.benchmarks.results import Results, provenance
 from docs.benchmarks.tables import list_table
 from skmissdiff import MissDiffImputer
@@ -33,14 +33,6 @@ from skmissdiff.inference import pool_estimates
 FOLDER = Path(__file__).parent
 N_IMPUTATIONS = 20
 FITTED = {}  # the imputer of the repeat that is being made
-# What `proper` is, and whether training rows lend numbers to draws.
-OURS = {
-    "none": ("none", True),
-    "bootstrap": ("bootstrap", True),
-    "refit": ("refit", True),
-    "none-alone": ("none", False),
-    "bootstrap-alone": ("bootstrap", False),
-}
 MICE = ("mice-norm", "mice-cart", "mice-rf")
 
 

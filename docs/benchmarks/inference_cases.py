@@ -10,6 +10,14 @@ from scipy.special import expit
 CORRELATION, QUANTILE = 0.5, 0.9
 LEVELS = ("a", "b", "c")
 EFFECTS = np.array([0.0, 0.5, 1.0])
+# What `proper` is, and whether training rows lend numbers to draws.
+OURS = {
+    "none": ("none", True),
+    "bootstrap": ("bootstrap", True),
+    "refit": ("refit", True),
+    "none-alone": ("none", False),
+    "bootstrap-alone": ("bootstrap", False),
+}
 
 
 @dataclass(frozen=True)
@@ -18,17 +26,7 @@ class Gaussian:
 
     mar: bool
     n_rows: int = 300
-    methods = (
-        "none",
-        "bootstrap",
-        "refit",
-        "none-alone",
-        "bootstrap-alone",
-        "iterative",
-        "chain",
-        "mice-norm",
-        "mice-cart",
-    )
+    methods = (*OURS, "iterative", "chain", "mice-norm", "mice-cart")
     names = ("mean of y", "mean of x1", "x1", "x2", "x3", "correlation", "quantile")
     header = ("bias / se, largest", "coverage implied, mean (least)", "covered, mean (least)")
     truth = np.array(
@@ -81,16 +79,7 @@ class Curved:
     """y = x1^2 + x1 x2 + x3 / 2 + group effect + noise; x2 is complete, the others MAR by it."""
 
     n_rows: int = 300
-    methods = (
-        "none",
-        "bootstrap",
-        "refit",
-        "none-alone",
-        "bootstrap-alone",
-        "iterative",
-        "mice-cart",
-        "mice-rf",
-    )
+    methods = (*OURS, "iterative", "mice-cart", "mice-rf")
     names = ("x1^2", "x1 x2", "x3", "b", "c", "mean a", "mean b", "mean c")
     header = tuple(f"{name}: bias %, covered" for name in ("x1^2", "x1 x2", "x3")) + (
         "groups, worst",
