@@ -746,23 +746,24 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         # A fit does not depend on the steps of its draws.
         method = self._diffusion_method().training_key()
         model = Model(method, self.denoiser_, resolve_device(self.device))
-        completed = codes.copy()
-        keys = RowKeys(self._seed).of_indices(0, len(codes))
-        incomplete = np.flatnonzero(np.isnan(codes).any(axis=1))
+        rng = np.random.default_rng(self._seed)
+        chosen = chosen_rows(len(codes), weight, rng)
+        keys = RowKeys(self._seed).of_indices(0, len(codes))[chosen]
+        completed = codes[chosen]
+        known = ~np.isnan(completed)
+        incomplete = np.flatnonzero(~known.all(axis=1))
         for rows, _ in in_calls(len(incomplete)):
             rows = incomplete[rows]
-            completed[rows] = model.draw(codes[rows], self._noise(model, keys[rows]).normal)
-        rng = np.random.default_rng(self._seed)
+            completed[rows] = model.draw(completed[rows], self._noise(model, keys[rows]).normal)
         numeric = self.encoder_.layout_.numeric_codes
         belief = self.denoiser_.alpha_noised.cpu().numpy()[numeric]
-        known = ~np.isnan(codes)
         if end is not None:
             begun, first = time.monotonic(), np.random.default_rng(self._seed)
             one = known[:, numeric].sum(axis=0).argmax(keepdims=True)  # others have no tree, maybe
-            LeafDonors(completed, known, numeric[one], first, weight, belief=belief[one], **options)
+            LeafDonors(completed, known, numeric[one], first, belief=belief[one], **options)
             if begun + (time.monotonic() - begun) * (1 + len(numeric)) > end:
                 return None
-        return LeafDonors(completed, known, numeric, rng, weight, belief=belief, **options)
+        return LeafDonors(completed, known, numeric, rng, belief=belief, **options)
 
     def _has_donors(self):
         """Whether training rows may have a say."""

@@ -23,6 +23,7 @@ from skmissdiff._draws.leaf_donors import (
     going_with,
     grow,
     linear,
+    predict_by,
     ridge,
     strongest,
 )
@@ -50,7 +51,7 @@ def test_a_linear_prediction():
 def test_a_tree_lends_what_rows_in_its_leaves_have(degree, leaf_rows):
     features = rng(1).normal(size=(200, 2))
     values = np.where(features[:, 0] > 0, 3.0, -1.0) + 0.1 * rng(2).normal(size=200)
-    tree = grow(features, values, degree, leaf_rows, rng())
+    tree = grow(features, values, predict_by(features, values, degree), leaf_rows, rng())
     leaf = tree.leaves(features)
     # Every row is a donor of its own leaf, and of no other.
     lent = values - tree.predicted(features)
@@ -93,7 +94,7 @@ def test_a_surface_of_second_degree():
     level = (x[:, 2:] > 0).astype(float)
     features = np.column_stack([level, x])
     assert going_with(features, values).tolist() == [1, 2, 3]  # not the level
-    tree = grow(features, values, 2, None, rng())
+    tree = grow(features, values, predict_by(features, values, 2), None, rng())
     assert tree.donors.std() == pytest.approx(0.1, abs=0.02)
     choice, _ = choose(features, values, 1.0, rng())
     assert choice[0] == 2
@@ -105,14 +106,17 @@ def test_features_that_are_crossed_are_those_that_go_with_it(monkeypatch):
     monkeypatch.setattr(leaf_donors, "MOST_CROSSED", 2)
     x = rng(1).normal(size=(400, 4))
     assert going_with(x, x[:, 3] ** 2 + x[:, 1] + 0.1 * x[:, 0]).tolist() == [1, 3]
+    monkeypatch.setattr(leaf_donors, "MOST_CROSSED", 1)
+    assert going_with(x, x[:, 3] ** 2 + 0.5 * x[:, 1]).tolist() == [3]
 
 
 def test_a_linear_prediction_has_to_be_clearly_better(monkeypatch):
     features = rng(1).normal(size=(400, 3))
     values = features.sum(axis=1) + 0.3 * rng(2).normal(size=400)
     errors = []
-    for choice in (CHOICES[0], CHOICES[LINEAR]):
-        tree = grow(features[::2], values[::2], *choice, rng())
+    for degree, leaf_rows in (CHOICES[0], CHOICES[LINEAR]):
+        prediction = predict_by(features[::2], values[::2], degree)
+        tree = grow(features[::2], values[::2], prediction, leaf_rows, rng())
         errors.append(tree.crps(features[1::2], values[1::2]))
     ratio = errors[1] / errors[0]
     assert ratio < LARGEST_ERROR
@@ -142,7 +146,7 @@ def test_a_linear_column_is_left_to_the_model_as_far_as_its_networks_are_not_bel
 
 def test_the_model_alone_draws_linear_columns():
     z = rng().normal(size=(300, 3))
-    table = np.column_stack([z[:, 0], z[:, 0] + z[:, 1], z[:, 0] - z[:, 1] + z[:, 2]])
+    table = np.column_stack([z[:, 0], z[:, 0] + z[:, 1], z[:, 0] - z[:, 1] + 0.5 * z[:, 2]])
     known = np.ones(table.shape, bool)
     donors = LeafDonors(table, known, [0, 1, 2], rng(), belief=np.array([0.0, 1.0, 0.0]))
     assert donors.shares == pytest.approx([0, SHARE, 0])
@@ -150,6 +154,17 @@ def test_the_model_alone_draws_linear_columns():
     drawn = donors.draw(table + 9, np.zeros(table.shape, bool), np.zeros(300, int), uniforms)
     assert np.array_equal(drawn[:, [0, 2]], table[:, [0, 2]] + 9)
     assert (drawn[:, 1] != table[:, 1] + 9).mean() == pytest.approx(SHARE, abs=0.08)
+
+
+def test_networks_that_are_half_believed_leave_some_draws_to_leaves():
+    z = rng().normal(size=(600, 2))
+    table = np.column_stack([z[:, 0], z[:, 0] + 0.5 * z[:, 1]])
+    known = np.ones(table.shape, bool)
+    donors = LeafDonors(table, known, [0, 1], rng(), belief=np.array([0.0, 0.2]))
+    assert donors.shares[1] == pytest.approx(SHARE * 0.4)
+    uniforms = rng(4).random((600, donors.n_uniforms))
+    drawn = donors.draw(table + 9, np.zeros(table.shape, bool), np.zeros(600, int), uniforms)
+    assert (drawn[:, 1] != table[:, 1] + 9).mean() == pytest.approx(SHARE * 0.4, abs=0.06)
 
 
 def fitted(table, gaps):

@@ -50,6 +50,18 @@ FEWEST_ROWS = 20  # that observe a column
 MOST_FEATURES = 40  # codes that go with a number most; the time of a tree grows with them
 
 
+class Prediction(NamedTuple):
+    """A prediction of a number from the other codes of a row, by least squares."""
+
+    slopes: np.ndarray  # the intercept last
+    crossed: np.ndarray  # the features whose squares and products it has, too
+    reach: np.ndarray  # the least and the largest that it may be
+
+    def of(self, features):
+        """The prediction for each row, shape (n_rows,)."""
+        return linear(second_degree(features, self.crossed), self.slopes).clip(*self.reach)
+
+
 class Tree(NamedTuple):
     """A regression tree as arrays over its nodes, and what the training rows in it lend."""
 
@@ -60,13 +72,14 @@ class Tree(NamedTuple):
     first: np.ndarray  # of the donors in a leaf
     size: np.ndarray  # how many they are
     donors: np.ndarray
-    slopes: np.ndarray  # of the prediction, the intercept last
-    crossed: np.ndarray  # the features whose squares and products it has, too
-    reach: np.ndarray  # the least and the largest that it may be
+    # Those of the prediction that donors are added to.
+    slopes: np.ndarray
+    crossed: np.ndarray
+    reach: np.ndarray
 
     def predicted(self, features):
         """The prediction that donors are added to, shape (n_rows,)."""
-        return linear(second_degree(features, self.crossed), self.slopes).clip(*self.reach)
+        return Prediction(self.slopes, self.crossed, self.reach).of(features)
 
     def leaves(self, features):
         """The node that each row comes to, shape (n_rows,)."""
@@ -132,15 +145,25 @@ def going_with(features, values):
     return np.sort(np.array(numbers[:MOST_CROSSED], dtype=int))
 
 
-def grow(features, values, degree, leaf_rows, rng):
+def predict_by(features, values, degree):
+    """The prediction of a degree, 1 or 2; 0 for that of nothing, which is always 0."""
+    crossed, reach = np.zeros(0, dtype=int), np.array([-np.inf, np.inf])
+    if degree == 2:  # a parabola soon leaves what there is
+        crossed, reach = going_with(features, values), np.array([values.min(), values.max()])
+    terms = second_degree(features, crossed)
+    slopes = ridge(terms, values) if degree else np.zeros(terms.shape[1] + 1)
+    return Prediction(slopes, crossed, reach)
+
+
+def grow(features, values, prediction, leaf_rows, rng):
     """Grow a tree.
 
     Parameters
     ----------
     features : ndarray of shape (n_rows, n_features)
     values : ndarray of shape (n_rows,)
-    degree : {0, 1, 2}
-        Of the prediction of which donors lend what it leaves of their values; 0 for none.
+    prediction : Prediction
+        Donors lend what it leaves of their values.
     leaf_rows : int or None
         Fewest rows in a leaf, None for a tree without a split.
     rng : numpy.random.Generator
@@ -149,12 +172,7 @@ def grow(features, values, degree, leaf_rows, rng):
     -------
     tree : Tree
     """
-    crossed, reach = np.zeros(0, dtype=int), np.array([-np.inf, np.inf])
-    if degree == 2:  # a parabola soon leaves what there is
-        crossed, reach = going_with(features, values), np.array([values.min(), values.max()])
-    terms = second_degree(features, crossed)
-    slopes = ridge(terms, values) if degree else np.zeros(terms.shape[1] + 1)
-    lent = values - linear(terms, slopes).clip(*reach)
+    lent = values - prediction.of(features)
     n_rows = len(values)
     grown = DecisionTreeRegressor(
         min_samples_leaf=n_rows if leaf_rows is None else min(leaf_rows, n_rows),
@@ -171,9 +189,7 @@ def grow(features, values, degree, leaf_rows, rng):
         np.cumsum(size) - size,
         size,
         lent[np.lexsort((lent, leaf))],
-        slopes,
-        crossed,
-        reach,
+        *prediction,
     )
 
 
@@ -209,8 +225,10 @@ def choose(features, values, belief, rng):
     errors, of_gaussian = np.zeros(len(CHOICES)), 0.0
     for k in range(N_FOLDS):
         kept, held = fold != k, fold == k
-        for place, choice in enumerate(CHOICES):
-            tree = grow(features[kept], values[kept], *choice, rng)
+        own = features[kept], values[kept]
+        predictions = {degree: predict_by(*own, degree) for degree, _ in CHOICES}
+        for place, (degree, leaf_rows) in enumerate(CHOICES):
+            tree = grow(*own, predictions[degree], leaf_rows, rng)
             errors[place] += tree.crps(features[held], values[held])
             if place == LINEAR:
                 free = max(len(tree.donors) - len(tree.slopes), 1)
@@ -260,8 +278,6 @@ class LeafDonors:
     numeric : ndarray of int, shape (n_numbers,)
         The codes of numbers.
     rng : numpy.random.Generator
-    weight : ndarray of shape (n_rows,) or None
-        How often each row counts.
     belief : ndarray of shape (n_numbers,)
         From 0 to 1, how far networks are believed in each number.
     choices : list of (tuple or None), optional
@@ -270,13 +286,10 @@ class LeafDonors:
     n_sets : int, default=N_SETS
     """
 
-    def __init__(
-        self, codes, known, numeric, rng, weight=None, *, belief, choices=None, n_sets=N_SETS
-    ):
+    def __init__(self, codes, known, numeric, rng, *, belief, choices=None, n_sets=N_SETS):
         self.numeric, self.belief = numeric, belief
         self.choices = [None] * len(numeric) if choices is None else list(choices)
-        rows = chosen_rows(len(codes), weight, rng)
-        self.sets = self._grown(codes[rows], known[rows], rng, n_sets)
+        self.sets = self._grown(codes.copy(), known, rng, n_sets)
 
     def _grown(self, codes, known, rng, n_sets):
         """Per set the arrays of a tree for each number, None where the model draws alone."""
@@ -298,7 +311,9 @@ class LeafDonors:
                 if share == 0:
                     trees.append(None)
                     continue
-                tree = grow(features[seen], values, *choice, rng)
+                degree, leaf_rows = choice
+                prediction = predict_by(features[seen], values, degree)
+                tree = grow(features[seen], values, prediction, leaf_rows, rng)
                 rows = ~seen & (uniforms[:, place] < share)
                 codes[rows, code] = tree.draw(features[rows], rng.random(rows.sum()))
                 trees.append(tree._asdict())
