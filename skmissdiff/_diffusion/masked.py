@@ -10,6 +10,8 @@ Rows are codes ``x`` (n_rows, n_codes), float32, zero where ``mask`` is False.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,6 +34,8 @@ from .threads import few_threads
 from .training import Callback, Clock, History, fit_loop
 
 Noise = Callable[[], Tensor]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,23 @@ class MaskedMethod:
         return score_rows(denoiser, x, mask, noise)
 
 
+def with_few_threads(
+    fit: Callable[Concatenate[Rows, CodeLayout, Recipe, P], T],
+) -> Callable[Concatenate[Rows, CodeLayout, Recipe, P], T]:
+    """A fit with as many threads as its steps feed."""
+
+    @wraps(fit)
+    def fitted(
+        rows: Rows, layout: CodeLayout, recipe: Recipe, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        n_rows = recipe.n_networks * recipe.batch_size
+        with few_threads(n_rows, recipe.hidden_size, layout.n_codes):
+            return fit(rows, layout, recipe, *args, **kwargs)
+
+    return fitted
+
+
+@with_few_threads
 def fit_masked(
     rows: Rows,
     layout: CodeLayout,
@@ -122,22 +143,6 @@ def fit_masked(
     ``factors`` is a factor analysis to start from, fitted already. Of several processes the
     first one does all but the training, with its share of the rows.
     """
-    with few_threads(recipe.n_networks * recipe.batch_size, recipe.hidden_size, layout.n_codes):
-        return _fit(rows, layout, recipe, generator, device, callback, started, factors, processes)
-
-
-def _fit(
-    rows: Rows,
-    layout: CodeLayout,
-    recipe: Recipe,
-    generator: torch.Generator,
-    device: str,
-    callback: Callback | None,
-    started: float | None,
-    factors: FactorModel | None,
-    processes: Processes,
-) -> tuple[PreconditionedDenoiser, History]:
-    """As `fit_masked`, with the threads of now."""
     clock = Clock(recipe.max_iter, recipe.max_time, started)
     denoiser = processes.first(
         lambda: start_from_factors(rows, layout, recipe, generator, clock, factors)
