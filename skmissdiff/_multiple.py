@@ -14,7 +14,6 @@ from skmissdiff._diffusion.inference import (
 )
 from skmissdiff._draws.noise import row_contents
 from skmissdiff._methods import paper_method
-from skmissdiff._support.weights import as_shares
 from skmissdiff._table.frames import column_index
 from skmissdiff._table.rebuild import fill_table
 from skmissdiff._table.schema import TIMES
@@ -77,7 +76,7 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper, weight=None):
     order = np.array(sorted(range(len(contents)), key=contents.__getitem__))
     if weight is not None:
         order = order[weight[order] > 0]
-        weight = as_shares(weight[order])
+        weight = weight[order]
     rows = table.take(order)
     codes = encoder.encode(rows, rng.random((rows.n_rows, encoder.layout_.n_columns)))
     _check_observed(encoder, codes, proper)

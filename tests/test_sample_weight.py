@@ -274,6 +274,11 @@ def test_models_of_proper_imputation_are_those_of_the_weighted_table(proper):
     # Only their ratios matter, and a row of weight 0 has no say.
     assert slope(7 * weight) == pytest.approx(slope(weight), abs=1e-6)
     assert slope(np.where(sign > 0, 1.0, 0.0)) > 2.7
+    heavy = sign > 0
+    tables = fitted.multiple_impute(X, sample_weight=heavy.astype(float), **options)
+    alone = fitted.multiple_impute(X[heavy], sample_weight=np.ones(100), **options)
+    for one, other in zip(tables, alone, strict=True):
+        assert_array_equal(one[heavy], other)
 
 
 def test_weights_of_proper_imputation_are_said_again():

@@ -107,7 +107,7 @@ def train_replicates(
     """Models of Bayesian bootstrap samples of encoded rows, one for each seed, on the CPU.
 
     Replicates of ``fitted``, whose validation ``curve`` tells how long it paid to train; whole
-    fits, if that is None. Rows count as often as they weigh, on the mean once.
+    fits, if that is None. Only ratios of the rows' weights matter.
     """
     x, mask = (torch.from_numpy(part) for part in model_input(codes))
     rows = Rows(x, mask, weight=_to_tensor(weight))
