@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.impute import MissingIndicator
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod, TableEncoder, _base
+from skmissdiff._diffusion.conditional import Conditional
 from skmissdiff._diffusion.denoiser import PreconditionedDenoiser
 from skmissdiff._diffusion.inference import CALL_ROWS
 from skmissdiff._diffusion.paper import NoisePredictor
@@ -131,7 +132,12 @@ def trainings(monkeypatch):
 def network_calls(monkeypatch):
     """Every evaluation of a network, as a list with one entry for each."""
     calls = []
-    for cls, name in ((PreconditionedDenoiser, "correction"), (NoisePredictor, "forward")):
+    evaluations = (
+        (PreconditionedDenoiser, "correction"),  # in one pass
+        (Conditional, "answer"),  # of a draw
+        (NoisePredictor, "forward"),
+    )
+    for cls, name in evaluations:
         function = getattr(cls, name)
 
         def counted(self, *args, function=function):

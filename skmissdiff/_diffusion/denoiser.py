@@ -49,6 +49,16 @@ class Estimate(NamedTuple):
     variance: Tensor  # and its variance, 0 for categories
 
 
+class Places(NamedTuple):
+    """Where the parts of `features` are among the inputs of the first layer."""
+
+    scaled: Tensor  # (n_codes,)
+    w: Tensor  # (n_levels,), of the codes that tell the noise levels of all
+    g: Tensor  # (n_codes,)
+    s: Tensor  # (n_numeric,)
+    bins: Tensor  # (n_numeric * n_bins,)
+
+
 class Shrinkage(NamedTuple):
     """How far the networks are believed, each (n_codes,), from 0 (factor analysis) to 1."""
 
@@ -192,6 +202,14 @@ class PreconditionedDenoiser(Denoiser):
         parts = [scaled, pick(w, self.first_of_column), g, pick(s, numbers), bins]
         return torch.cat(parts, dim=-1)
 
+    @property
+    def places(self) -> Places:
+        """Of what `features` joins."""
+        n_codes, n_numeric = len(self.mu), len(self.numeric_codes)
+        n_bins = self.edges.shape[1] - 1
+        sizes = [n_codes, len(self.first_codes), n_codes, n_numeric, n_numeric * n_bins]
+        return Places(*torch.arange(sum(sizes), device=self.mu.device).split(sizes))
+
     def correction(self, features: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
         """F of every network for means and logits, and F' for the medians of numeric codes.
 
@@ -214,22 +232,12 @@ class PreconditionedDenoiser(Denoiser):
         """What the factor analysis says of rows."""
         return Posterior(self.factors, self.columns)
 
-    def estimate(
-        self,
-        x: Tensor,
-        sigma: Tensor,
-        rows: Tensor | None = None,
-        posterior: Posterior | None = None,
-    ) -> Estimate:
+    def estimate(self, x: Tensor, sigma: Tensor) -> Estimate:
         """Means and medians of x_0, and how uncertain the factor analysis is.
 
-        ``sigma`` may be one row (1, n_codes) for all, and then so is the variance; or with
-        ``rows`` (n_rows,), the numbers of its rows, some that rows have in common. ``posterior``
-        is that of the denoiser, for those who ask again and again.
+        ``sigma`` may be one row (1, n_codes) for all, and then so is the variance.
         """
-        posterior = self.posterior if posterior is None else posterior
-        gaussian, variance = posterior(x.double(), sigma.double(), rows)
-        sigma = sigma if rows is None else sigma.index_select(0, rows)
+        gaussian, variance = self.posterior(x.double(), sigma.double())
         inputs = network_inputs(x, sigma, gaussian, variance)
         F, F_median = self.mean_correction(inputs)
         absent = sigma.isinf()

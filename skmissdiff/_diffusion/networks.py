@@ -21,6 +21,18 @@ def uniform(*shape: int, bound: float, generator: torch.Generator) -> nn.Paramet
     return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound, generator=generator))
 
 
+def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Of each network x W + b: (K, n_rows, n_in), (K, n_in, n_out), (K, 1 or n_rows, n_out)."""
+    n_out = weight.shape[2]
+    if n_out % WHOLE_WIDTH and not torch.is_grad_enabled():
+        # At odd widths a row is rounded by its place in the batch, which training may do.
+        padding = (0, -n_out % WHOLE_WIDTH)
+        weight, bias = nn.functional.pad(weight, padding), nn.functional.pad(bias, padding)
+    if len(weight) == 1:  # a batch of one has no fast kernel
+        return torch.addmm(bias[0], x[0], weight[0])[None][..., :n_out]
+    return torch.baddbmm(bias, x, weight)[..., :n_out]
+
+
 class BatchedLinear(nn.Module):
     """K linear layers side by side: (K, n_rows, n_in) to (K, n_rows, n_out)."""
 
@@ -38,15 +50,7 @@ class BatchedLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(n_networks, 1, n_out))
 
     def forward(self, x: Tensor) -> Tensor:
-        n_out = self.weight.shape[2]
-        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
-        if n_out % WHOLE_WIDTH and not torch.is_grad_enabled():
-            # At odd widths a row is rounded by its place in the batch, which training may do.
-            padding = (0, -n_out % WHOLE_WIDTH)
-            weight, bias = nn.functional.pad(weight, padding), nn.functional.pad(bias, padding)
-        if len(weight) == 1:  # a batch of one has no fast kernel
-            return torch.addmm(bias[0], x[0], weight[0])[None][..., :n_out]
-        return torch.baddbmm(bias, x, weight)[..., :n_out]
+        return affine(x, self.weight.to(x.dtype), self.bias.to(x.dtype))
 
 
 class ResidualBlock(nn.Module):

@@ -1,16 +1,11 @@
 """The posterior of the factor analysis: what it says of a row whose codes are noised or absent.
 
-Rows in which the same codes have the same noise levels share all that does not depend on values.
-Such a *pattern* is worked out once for all of its rows, in draws above all, where the draws of a
-row follow one another.
-
-Shapes: ``x`` (n_rows, n_codes); ``sigma`` (n_patterns, n_codes); ``rows`` (n_rows,), the pattern of
-each row. Without ``rows`` every row has a pattern of its own, or all rows have one.
+Shapes: ``x`` (n_rows, n_codes); ``sigma`` likewise, or (1, n_codes) where all rows have the same
+levels.
 """
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from .columns import Columns, pick
 from .factor_analysis import (
@@ -24,9 +19,6 @@ from .factor_analysis import (
     sweep,
 )
 
-# Patterns that are worked out at once, filled up if need be: how many there are in a call must
-# not change how one of them is rounded.
-BLOCK = 32
 CHUNK_NUMBERS = 2**18  # of the matrices that are inverted at once: they stay in the cache
 
 
@@ -55,30 +47,22 @@ class Posterior:
             told = torch.cat([pick(told, self.columns.numbers), known], dim=1)
         return self.outer, told
 
-    def __call__(
-        self, x: Tensor, sigma: Tensor, rows: Tensor | None = None, *, alike: bool = True
-    ) -> tuple[Tensor, Tensor]:
+    def __call__(self, x: Tensor, sigma: Tensor, *, alike: bool = True) -> tuple[Tensor, Tensor]:
         """Mean g and variance s^2 of x_0 given x = x_0 + sigma e, code by code.
 
-        ``x`` may hold any finite value where sigma is infinite: it is not read. With one pattern
-        for all rows the variance has one row, too, else one for each row. Rows are rounded alike
+        ``x`` may hold any finite value where sigma is infinite: it is not read. With the same
+        levels for all rows the variance has one row, too. Rows are rounded alike
         wherever they stand, unless that does not matter (``alike=False``), as in training.
 
         No (n_rows, r, n_codes) array is made, and of M few rows at a time.
         """
         mu, W, psi = self.model
-        if rows is not None:
-            sigma = pad(sigma, (0, 0, 0, -len(sigma) % BLOCK))
         outer, told = self.information(sigma)
         precision = noise_precision(psi, sigma)
         k = psi * precision  # share of the specific part that is believed
-        if rows is not None:
-            precision, k = precision.index_select(0, rows), k.index_select(0, rows)
         projected = row_product(precision * (x - mu), W)
         asked, few = self.asked, W.shape[1] > SWEEP_RANK and len(self.asked) <= W.shape[1]
-        if rows is not None:
-            z, spread = moments_by_pattern(outer, told, rows, projected, asked)
-        elif alike or few or len(told) == 1:
+        if alike or few or len(told) == 1:
             z, spread = latent_moments(outer, told, projected, asked)
         else:
             z, spread = fast_moments(outer, told, projected, asked)
@@ -94,12 +78,11 @@ def gaussian_posterior(
     x: Tensor,
     sigma: Tensor,
     columns: Columns | None = None,
-    rows: Tensor | None = None,
     *,
     alike: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """The posterior of rows that are asked for once, see `Posterior`."""
-    return Posterior(model, columns)(x, sigma, rows, alike=alike)
+    return Posterior(model, columns)(x, sigma, alike=alike)
 
 
 def chunk_rows(told: Tensor, outer: Tensor) -> int:
@@ -137,25 +120,6 @@ def latent_moments(
         z.append(whole[:, :, 0])
         spread.append(halves[:, :, 1:].square().sum(1))
     return torch.cat(z), torch.cat(spread)
-
-
-def moments_by_pattern(
-    outer: Tensor, told: Tensor, rows: Tensor, projected: Tensor, W: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Likewise, for rows that have patterns in common, rounded alike beside any others.
-
-    In the products patterns are rows, and always as many: by columns their places would count.
-    """
-    asked = outer_products(W).T
-    inverses, spreads = [], []
-    for part in told.split(BLOCK):
-        covariance = posterior_covariance(latent_precision(outer, part)).contiguous()
-        inverses.append(covariance)
-        spreads.append(row_product(covariance.flatten(1), asked))
-    # Whole matrices are copied, which costs little beside the products.
-    covariance = torch.cat(inverses).index_select(0, rows)
-    z = torch.bmm(covariance, projected[:, :, None])[:, :, 0]
-    return z, torch.cat(spreads).index_select(0, rows)
 
 
 def fast_moments(

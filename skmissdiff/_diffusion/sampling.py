@@ -1,15 +1,14 @@
 """Draws of missing codes given the others: reverse diffusion with exact conditioning.
 
-Given codes stay clean (sigma 0) at every step. Missing codes start where the
-Gaussian model puts them at sigma_max, and then follow the probability flow
+Categories come first, one column after another. Then the missing numbers start where the Gaussian
+model puts them at sigma_max, all other codes stay clean, and they follow the probability flow
 
     dx / dsigma = (x - D(x, sigma)) / sigma,   D = g + s F.                    (1)
 
-The network is asked once per step, for F = (D - g) / s, which is extrapolated
-linearly in log sigma from this step and the last. The Gaussian part g, s is
-cheap, so it is followed in N_SUBSTEPS substeps: a Gaussian is integrated nearly
-without error, and the steps only meet how the data depart from one. Within a
-substep, where x_0 | given ~ N(m, C) code by code, D = m + C / (C + sigma^2) (x - m),
+The network is asked once per step, for F, which is extrapolated linearly in log sigma from this
+step and the last. The Gaussian part g, s is cheap, so it is followed in N_SUBSTEPS substeps: a
+Gaussian is integrated nearly without error, and the steps only meet how the data depart from one.
+Within a substep, where x_0 | known ~ N(m, C) number by number, D = m + C / (C + sigma^2) (x - m),
 and (1) has the solution
 
     x(sigma') = m + sqrt((C + sigma'^2) / (C + sigma^2)) (x - m),              (2)
@@ -17,18 +16,15 @@ and (1) has the solution
 with C from s^2 = C sigma^2 / (C + sigma^2) and m = D - C / sigma^2 (x - D),
 extrapolated to the middle of the substep (as in DPM-Solver++(2M), Lu et al. 2022).
 
-Shapes: ``x``, ``given``, ``absent`` (n_rows, n_codes); ``sigmas`` (n_steps + 1,), falling
-to 0. A denoiser gives E[x_0 | x] (n_rows, n_codes), and g and s^2 beside it. Where the same codes
-are given in every row, as in generation, ``given`` and ``absent`` are one row (1, n_codes), and so
-is s^2: what does not depend on values is then worked out once; else once for each pattern of what
-is given, which the draws of a row have in common.
+Shapes: ``x``, ``given``, ``absent`` (n_rows, n_codes), the latter two (1, n_codes) where they are
+the same in every row, as in generation; ``sigmas`` (n_steps + 1,), falling to 0. Numbers are
+followed as y = x - mu, (n_rows, n_numbers), and D, g and m alike.
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,17 +32,11 @@ from torch import Tensor
 from skmissdiff._support.layout import CodeLayout
 
 from .batches import not_applicable
+from .conditional import Conditional, Correction
 from .denoiser import PreconditionedDenoiser
-from .factor_analysis import (
-    latent_precision,
-    noise_precision,
-    row_product,
-)
-from .posterior import Posterior
+from .evidence import Evidence, Level
+from .patterns import given_in
 from .schedule import sigma_steps
-
-# (x, sigma of patterns, pattern of each row) -> D, g and s^2
-Denoise = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor, Tensor]]
 
 # Of the Gaussian part within one step of the network. On three tables, draws with 10 evaluations
 # end .002 to .02 standard deviations from where 160 lead the same noise, with 20 a third of that,
@@ -63,89 +53,34 @@ def draw_sigmas(n_evaluations: int) -> Tensor:
     return sigma_steps(max(1, n_evaluations - 1), SIGMA_MIN, SIGMA_MAX, RHO)
 
 
-class Given(NamedTuple):
-    """Which codes of rows are given, and which absent: (n_patterns, n_codes) each.
-
-    ``rows`` (n_rows,) is the pattern of each row, None where all have the only one.
-    """
-
-    given: Tensor
-    absent: Tensor
-    rows: Tensor | None = None
-
-    def levels(self, sigma: float) -> Tensor:
-        """Noise level per code: 0 given, inf absent, ``sigma`` drawn."""
-        level = torch.where(self.given, 0.0, sigma).double()
-        return torch.where(self.absent, math.inf, level)
-
-    def of_rows(self, values: Tensor) -> Tensor:
-        """What rows have of what patterns have."""
-        return values if self.rows is None else values.index_select(0, self.rows)
-
-
-def given_in(given: Tensor, absent: Tensor | None = None) -> Given:
-    """The patterns of rows, each of them once."""
-    absent = torch.zeros_like(given) if absent is None else absent
-    if len(given) == 1 and len(absent) == 1:
-        return Given(given, absent)
-    given, absent = torch.broadcast_tensors(given, absent)
-    both, rows = torch.cat([given, absent], dim=1).unique(dim=0, return_inverse=True)
-    given, absent = both.tensor_split(2, dim=1)
-    return Given(given, absent, rows)
-
-
-def gaussian_start(posterior: Posterior, unknown: Tensor, sigma: float, noise: Tensor) -> Tensor:
-    """A draw of x_0 + sigma e - E[x_0 | x] from the Gaussian model, with its full covariance.
-
-    (1 - k) W L^-T e + sqrt(psi (1 - k) + sigma^2) e', with LL' the precision of z | x.
-    ``noise`` (n_rows, r + n_codes); ``unknown`` are the noise levels of x.
-    """
-    _, W, psi = posterior.model
-    rank = W.shape[1]
-    cholesky = torch.linalg.cholesky(latent_precision(*posterior.information(unknown)))
-    k = psi * noise_precision(psi, unknown)
-    latent = torch.linalg.solve_triangular(cholesky.mT, noise[:, :rank, None], upper=True)[:, :, 0]
-    own = (psi * (1 - k) + sigma**2).sqrt()
-    return (1 - k) * row_product(latent, W.T) + own * noise[:, rank:]
-
-
-def gaussian_draw(posterior: Posterior, x: Tensor, patterns: Given, noise: Tensor) -> Tensor:
-    """A draw of all codes that are not given, exact if the rows are Gaussian."""
-    W = posterior.model.W
-    unknown = torch.where(patterns.given, 0.0, math.inf).to(W)
-    mean, _ = posterior(x.to(W), unknown, patterns.rows)
-    return mean + gaussian_start(posterior, patterns.of_rows(unknown), 0.0, noise.to(W))
-
-
 def gaussian_flow(
-    posterior: Posterior,
-    x: Tensor,
-    patterns: Given,
-    correction: Callable[[float], Tensor],
+    evidence: Evidence,
+    y: Tensor,
+    g: Tensor,
+    level: Level,
+    F: Callable[[float], Tensor],
     sigmas: list[float],
-    first: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Follow (1) through ``sigmas`` with F(sigma) known: eq. 2, second order in m.
 
-    ``first`` are g and s^2 at the first of them, if they are known.
+    ``g`` and ``level`` are what the factor analysis says at the first of them.
     """
-    drawn = patterns.of_rows(~(patterns.given | patterns.absent))
     m_last = None
     for i, (now, later) in enumerate(pairwise(sigmas)):
-        if first is None or i:
-            g, v = posterior(x, patterns.levels(now), patterns.rows)
-        else:
-            g, v = first
-        D = g + v.clamp_min(0).sqrt() * correction(now)
-        C = v * now**2 / (now**2 - v).clamp_min(1e-12)
-        m = D - C / now**2 * (x - D)
+        if i:
+            level = evidence.at(now)
+            g = evidence.mean(level, y)
+        v, noise = level.variance, now**2
+        D = torch.addcmul(g, level.sd, F(now))
+        share = v / (noise - v).clamp_min(1e-12)  # C / sigma^2, 0 of what is known
+        m = D - share * (y - D)
         centre = m
         if m_last is not None:  # half a substep ahead in log sigma
             ahead = 0.5 * math.log(now / later) / math.log(sigmas[i - 1] / now)
             centre = m + ahead * (m - m_last)
-        x_next = centre + ((C + later**2) / (C + now**2)).sqrt() * (x - centre)  # eq. 2
-        x, m_last = torch.where(drawn, x_next, x), m
-    return x
+        shrunk = ((share + later**2 / noise) / (share + 1)).sqrt()
+        y, m_last = centre + shrunk * (y - centre), m  # eq. 2
+    return y
 
 
 def substeps(now: float, later: float) -> list[float]:
@@ -156,38 +91,29 @@ def substeps(now: float, later: float) -> list[float]:
 
 
 def sample(
-    denoise: Denoise,
-    posterior: Posterior,
-    x: Tensor,
-    patterns: Given,
-    noise: Tensor,
-    sigmas: Tensor,
+    evidence: Evidence, y: Tensor, correction: Correction, noise: Tensor, sigmas: Tensor
 ) -> Tensor:
-    """Draw every code that is neither given nor absent, with len(sigmas) evaluations.
+    """Draw every number that is neither given nor absent, with len(sigmas) evaluations.
 
-    ``noise`` (n_rows, r + n_codes) is standard normal. Absent codes are left out of the
-    draw and come back as 0. One-hot codes come back close to a vertex: take the argmax; if
-    the posterior knows of columns they have to be given or absent.
+    ``noise`` (n_rows, r + n_numbers) is standard normal.
     """
-    given, drawn = (
-        patterns.of_rows(codes) for codes in (patterns.given, ~(patterns.given | patterns.absent))
-    )
-    steps, W = sigmas.tolist(), posterior.model.W
-    x = torch.where(given, x, 0.0).to(W)
-    unknown = patterns.levels(math.inf)
-    start = gaussian_start(posterior, patterns.of_rows(unknown), steps[0], noise.to(W))
-    x = torch.where(drawn, denoise(x, unknown, patterns.rows)[0] + start, x)
+    steps = sigmas.tolist()
+    level = evidence.at(math.inf)
+    g = evidence.mean(level, y)
+    start = torch.addcmul(g, level.sd, correction(y, g, level))
+    y = torch.where(evidence.drawn, start + evidence.spread(noise, steps[0]), y)
     F_last = None
     for i, (now, later) in enumerate(pairwise(steps)):
-        D, g, v = denoise(x, patterns.levels(now), patterns.rows)
-        F = (D - g) / v.clamp_min(1e-12).sqrt()
+        level = evidence.at(now)
+        g = evidence.mean(level, y)
+        F = correction(y, g, level).double()
         slope = torch.zeros_like(F)
         if F_last is not None and later > 0:
             slope = (F - F_last) / math.log(now / steps[i - 1])
-        correction = partial(extrapolated, F, slope, now)
-        x = gaussian_flow(posterior, x, patterns, correction, substeps(now, later), (g, v))
+        on_line = partial(extrapolated, F, slope, now)
+        y = gaussian_flow(evidence, y, g, level, on_line, substeps(now, later))
         F_last = F
-    return x
+    return y
 
 
 def extrapolated(F: Tensor, slope: Tensor, now: float, sigma: float) -> Tensor:
@@ -195,14 +121,50 @@ def extrapolated(F: Tensor, slope: Tensor, now: float, sigma: float) -> Tensor:
     return F + slope * math.log(sigma / now)
 
 
-def draw_category(probabilities: Tensor, noise: Tensor) -> Tensor:
-    """One-hot draws of a categorical column: the largest of log p plus Gumbel noise.
+def draw_category(logits: Tensor, noise: Tensor) -> Tensor:
+    """The category of each row, (n_rows,): the largest of log p plus Gumbel noise.
 
-    ``probabilities`` (n_rows, n_categories); ``noise``, of the same shape, is standard normal.
+    ``logits`` (n_rows, n_categories), log p up to a constant of each row; ``noise``, of the same
+    shape, is standard normal.
     """
     gumbel = -(-torch.special.log_ndtr(noise.double())).log()
-    category = (probabilities.double().log() + gumbel).argmax(dim=1)
-    return torch.nn.functional.one_hot(category, probabilities.shape[1]).to(probabilities)
+    return (logits.double() + gumbel).argmax(dim=1)
+
+
+def draw_categories(asked: Conditional, x: Tensor, layout: CodeLayout, noise: Tensor) -> Tensor:
+    """One categorical column after another by its probabilities given what is known by then.
+
+    p(c_1) p(c_2 | c_1) ...; ``noise`` (n_rows, n_codes). The rows come back with what is drawn.
+    """
+    for categories in layout.categorical_slices:
+        wanted = asked.patterns.drawn[:, categories.start]
+        if wanted.any():
+            chosen = draw_category(asked.logits(categories), noise[:, categories])
+            drawn = torch.nn.functional.one_hot(chosen, categories.stop - categories.start).to(x)
+            rows = asked.patterns.of_rows(wanted[:, None])
+            x = x.clone()
+            x[:, categories] = torch.where(rows, drawn, x[:, categories])
+            asked.learn(categories, chosen, wanted)
+    return x
+
+
+def draw_numbers(
+    denoiser: PreconditionedDenoiser,
+    asked: Conditional,
+    x: Tensor,
+    noise: Tensor,
+    sigmas: Tensor,
+) -> Tensor:
+    """All numbers at once: along (1), or by their Gaussian if the networks have no say in them.
+
+    ``noise`` (n_rows, r + n_numbers); result (n_rows, n_numbers).
+    """
+    evidence = asked.evidence
+    y = x[:, denoiser.numeric_codes].to(evidence.mu) - evidence.mu
+    if denoiser.is_linear:
+        absent = evidence.at(math.inf)
+        return evidence.mu + evidence.mean(absent, y) + evidence.spread(noise, 0.0)
+    return evidence.mu + sample(evidence, y, asked.numbers(), noise, sigmas)
 
 
 def draw(
@@ -215,41 +177,24 @@ def draw(
 ) -> Tensor:
     """Rows whose codes that are neither given nor absent are drawn, together.
 
-    First one categorical column after another by its probabilities given what is known by
-    then, p(c_1) p(c_2 | c_1) ...; then all numbers at once by `sample`.
+    First categories, then numbers. ``noise`` (n_rows, r + n_codes) is standard normal. Absent
+    codes are left out of the draw and come back as 0, absent categories as they are.
     """
-    patterns, posterior = given_in(given, absent), denoiser.posterior
-    own_noise = noise[:, denoiser.W.shape[1] :]
-    for categories in denoiser.layout.categorical_slices:
-        known = patterns.given[:, categories.start]
-        wanted = ~(known | patterns.absent[:, categories.start])
-        if wanted.any():
-            level = torch.where(patterns.given, 0.0, math.inf)
-            estimate = denoiser.estimate(x, level, patterns.rows, posterior)
-            drawn = draw_category(estimate.mean[:, categories], own_noise[:, categories])
-            rows = patterns.of_rows(wanted[:, None])
-            x, given = x.clone(), patterns.given.clone()
-            x[:, categories] = torch.where(rows, drawn, x[:, categories])
-            given[:, categories] |= wanted[:, None]
-            patterns = patterns._replace(given=given)
-    if len(denoiser.layout.spike_codes):
-        idle = not_applicable(x, denoiser.layout)
-        given, absent = (patterns.of_rows(codes) for codes in (patterns.given, patterns.absent))
-        patterns = given_in(given, absent | idle)
-    given, absent = (patterns.of_rows(codes) for codes in (patterns.given, patterns.absent))
-    if (given | absent).all():
-        return x
-
-    if denoiser.is_linear:
-        drawn = gaussian_draw(posterior, x, patterns, noise)
-        return torch.where(given | absent, x, drawn.to(x))
-
-    def denoise(x: Tensor, sigma: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        estimate = denoiser.estimate(x.float(), sigma, rows, posterior)
-        return estimate.mean.double(), estimate.g, estimate.variance
-
-    drawn = sample(denoise, posterior, x, patterns, noise, sigmas)
-    return torch.where(given, x, drawn.to(x).masked_fill(absent, 0.0))
+    layout, numbers = denoiser.layout, denoiser.numeric_codes
+    latent_noise, own_noise = noise.tensor_split([denoiser.W.shape[1]], dim=1)
+    asked = Conditional(denoiser, x, given_in(given, absent))
+    x = draw_categories(asked, x, layout, own_noise)
+    if len(layout.spike_codes):
+        asked.leave_out(not_applicable(x, layout))
+    patterns = asked.patterns
+    drawn, absent = (codes[:, numbers] for codes in (patterns.drawn, patterns.absent))
+    if drawn.any():
+        noise = torch.cat([latent_noise, own_noise[:, numbers]], dim=1).double()
+        found = draw_numbers(denoiser, asked, x, noise, sigmas).to(x)
+        drawn, absent = patterns.of_rows(drawn), patterns.of_rows(absent)
+        x = x.clone()
+        x[:, numbers] = torch.where(drawn, found, x[:, numbers]).masked_fill(absent, 0.0)
+    return x
 
 
 def code_groups(mask: Tensor, layout: CodeLayout, max_groups: int) -> list[Tensor]:

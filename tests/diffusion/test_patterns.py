@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from small_models import seeded
 
-from skmissdiff._diffusion.patterns import distinct, patterns_of
+from skmissdiff._diffusion.patterns import distinct, given_in, patterns_of
 
 
 def some_mask(n_rows=60):
@@ -52,3 +52,32 @@ def test_rows_that_differ_in_one_cell_differ():
     first, which = distinct(rows)
     assert len(first) == 9
     np.testing.assert_array_equal(rows[first][which], rows)
+
+
+def test_what_is_given_or_absent_makes_a_pattern():
+    given = some_mask()
+    absent = ~given & torch.tensor([True, True, False, False, False, False])
+    patterns = given_in(given, absent)
+    assert len(patterns.given) == len(torch.cat([given, absent], dim=1).unique(dim=0))
+    assert torch.equal(patterns.of_rows(patterns.given), given)
+    assert torch.equal(patterns.of_rows(patterns.absent), absent)
+    assert torch.equal(patterns.of_rows(patterns.drawn), ~given & ~absent)
+    one = given_in(given[:1], absent[:1])
+    assert one.rows is None
+    assert torch.equal(one.of_rows(one.given), given[:1])
+
+
+def test_patterns_are_split_where_codes_do_not_apply_and_never_joined():
+    given = torch.zeros(4, 3, dtype=torch.bool)
+    given[:2, 0] = True
+    patterns = given_in(given)
+    wanted = ~patterns.given[:, 0]
+    patterns = patterns.with_given(slice(0, 1), wanted)  # both patterns look alike from now on
+    assert patterns.given[:, 0].all()
+    idle = torch.zeros(4, 3, dtype=torch.bool)
+    idle[3, 2] = True
+    split, old = patterns.with_absent(idle)
+    assert len(split.given) == 3
+    assert torch.equal(old[split.rows], patterns.rows)
+    assert torch.equal(split.of_rows(split.absent), idle)
+    assert torch.equal(split.of_rows(split.given), patterns.of_rows(patterns.given))

@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from small_models import LAYOUT, N_CODES, saying, seeded, some_denoiser, some_factors, some_rows
+from small_models import LAYOUT, N_CODES, saying, seeded, some_denoiser, some_rows
 
-from skmissdiff._diffusion.denoiser import Estimate
+from skmissdiff._diffusion import sampling
+from skmissdiff._diffusion.evidence import Evidence
 from skmissdiff._diffusion.factor_analysis import FactorModel
-from skmissdiff._diffusion.posterior import Posterior, gaussian_posterior
+from skmissdiff._diffusion.patterns import given_in
+from skmissdiff._diffusion.posterior import Posterior
 from skmissdiff._diffusion.sampling import (
     CHUNK_ROWS,
     N_SUBSTEPS,
@@ -18,13 +20,12 @@ from skmissdiff._diffusion.sampling import (
     code_groups,
     complete_rows,
     draw,
+    draw_categories,
     draw_category,
     draw_in_turn,
     draw_sigmas,
     extrapolated,
     gaussian_flow,
-    gaussian_start,
-    given_in,
     sample,
     substeps,
 )
@@ -44,22 +45,28 @@ def pair(rho=0.9):
     return FactorModel(W.new_zeros(2), W, W.new_full((2,), 1 - rho))
 
 
+def nothing_known(model, x):
+    return Evidence(Posterior(model), x, given_in(torch.zeros(1, x.shape[1], dtype=torch.bool)))
+
+
+def silent(y, g, level):
+    """Networks that add nothing to the factor analysis."""
+    return torch.zeros_like(y)
+
+
 @pytest.mark.parametrize("n_evaluations", [6, 20])
 def test_draws_of_a_gaussian_pair_given_one_column(n_evaluations):
-    model = pair()
     first = noise(0, 1)
     given = torch.tensor([True, False]).expand(N_ROWS, 2)
     x = torch.cat([first, first * 0], dim=1)
+    evidence = Evidence(Posterior(pair()), x, given_in(given))
     calls = []
 
-    def denoise(x, sigma, rows):
-        calls.append(sigma)
-        g, variance = gaussian_posterior(model, x, sigma, rows=rows)
-        return g, g, variance
+    def correction(y, g, level):
+        calls.append(level.sigma)
+        return silent(y, g, level)
 
-    drawn = sample(
-        denoise, Posterior(model), x, given_in(given), noise(1, 3), draw_sigmas(n_evaluations)
-    )
+    drawn = sample(evidence, x, correction, noise(1, 3), draw_sigmas(n_evaluations))
     assert len(calls) == n_evaluations
     torch.testing.assert_close(drawn[:, 0], first[:, 0])
     covariance = drawn.T.cov()
@@ -74,46 +81,54 @@ def test_a_gaussian_is_generated_with_its_mean_and_covariance():
     generator = torch.Generator().manual_seed(3)
     W = torch.randn(6, 2, generator=generator, dtype=torch.float64) / 2
     model = FactorModel(torch.arange(6.0).double(), W, torch.linspace(0.1, 0.7, 6).double())
-    nothing = torch.zeros(N_ROWS, 6, dtype=torch.float64)
-
-    def denoise(x, sigma, rows):
-        g, variance = gaussian_posterior(model, x, sigma, rows=rows)
-        return g, g, variance
-
-    drawn = sample(
-        denoise,
-        Posterior(model),
-        nothing,
-        given_in(nothing.bool()),
-        noise(4, 8),
-        draw_sigmas(10),
-    )
-    torch.testing.assert_close(drawn.mean(0), model.mu, atol=0.05, rtol=0)
+    blank = torch.zeros(N_ROWS, 6, dtype=torch.float64)
+    y = sample(nothing_known(model, blank), blank, silent, noise(4, 8), draw_sigmas(10))
+    torch.testing.assert_close(y.mean(0), torch.zeros(6).double(), atol=0.05, rtol=0)
     expected = W @ W.T + model.psi.diag()
-    torch.testing.assert_close(drawn.T.cov(), expected, atol=0.03, rtol=0)
+    torch.testing.assert_close(y.T.cov(), expected, atol=0.03, rtol=0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("believed", [0.0, 1e-9])
+def test_rows_of_a_gaussian_are_drawn_whether_or_not_networks_are_asked(believed):
+    """Without their say exactly, in one step; else along the noise levels."""
+    layout = CodeLayout((1, 1), (False, False))
+    denoiser = some_denoiser(layout, 1)
+    mu, W, psi = pair()
+    W = torch.nn.functional.pad(W, (0, 1))  # of rank 2, as the denoiser
+    denoiser.set_factors(FactorModel(mu + torch.tensor([1.0, -2.0]), W, psi))
+    for name in ("alpha_mean", "alpha_noised"):
+        getattr(denoiser, name).fill_(believed)
+    assert denoiser.is_linear == (believed == 0)
+    x = torch.zeros(N_ROWS, 2)
+    found = draw(denoiser, x, (x > 0)[:1], noise(4, 4), draw_sigmas(10))
+    torch.testing.assert_close(found.mean(0), torch.tensor([1.0, -2.0]), atol=0.03, rtol=0)
+    torch.testing.assert_close(
+        found.T.cov(), torch.tensor([[1.0, 0.9], [0.9, 1.0]]), atol=0.03, rtol=0
+    )
 
 
 class ExactTable:
-    """A denoiser of two categorical columns: probabilities of one given the other, or alone."""
+    """Knows two categorical columns: probabilities of one given the other, or alone."""
 
-    posterior = None
+    def __init__(self, joint, x, patterns):
+        self.joint, self.x, self.patterns = joint, x.clone(), patterns
+        self.layout = CodeLayout(joint.shape, (True, True))
 
-    def __init__(self, joint):
-        n_first, n_second = joint.shape
-        self.joint = joint
-        self.layout = CodeLayout((n_first, n_second), (True, True))
-        self.W = torch.zeros(n_first + n_second, 1)
-
-    def estimate(self, x, sigma, rows, posterior):
-        sigma = sigma[rows]
+    def logits(self, categories):
+        known = self.patterns.of_rows(self.patterns.given).double()
         first, second = self.layout.categorical_slices
-        known = (sigma == 0).double()
         # A known column picks its category, an absent one leaves all of them.
-        likely_first = known[:, first] * x[:, first] + (1 - known[:, first])
-        likely_second = known[:, second] * x[:, second] + (1 - known[:, second])
+        likely_first = known[:, first] * self.x[:, first] + (1 - known[:, first])
+        likely_second = known[:, second] * self.x[:, second] + (1 - known[:, second])
         weights = self.joint * likely_first[:, :, None] * likely_second[:, None, :]
-        mean = torch.cat([weights.sum(2), weights.sum(1)], dim=1) / weights.sum((1, 2))[:, None]
-        return Estimate(mean, mean, mean, mean)
+        return weights.sum(2 if categories == first else 1).log()
+
+    def learn(self, categories, chosen, wanted):
+        own = torch.eye(categories.stop - categories.start, dtype=torch.float64)[chosen]
+        rows = self.patterns.of_rows(wanted[:, None])
+        self.x[:, categories] = torch.where(rows, own, self.x[:, categories])
+        self.patterns = self.patterns.with_given(categories, wanted)
 
 
 @pytest.mark.parametrize("n_given", [0, 1])
@@ -124,14 +139,15 @@ def test_categories_are_drawn_at_their_conditional_rates(n_given):
         dtype=torch.float64,
     )
     joint = joint / joint.sum()
-    denoiser = ExactTable(joint)
     generator = torch.Generator().manual_seed(5)
     chosen = joint.flatten().multinomial(N_ROWS, replacement=True, generator=generator)
     truth = torch.zeros(N_ROWS, 7, dtype=torch.float64)
     truth[torch.arange(N_ROWS), chosen // 4] = 1
     given = torch.zeros(N_ROWS, 7, dtype=torch.bool)
     given[:, : 3 * n_given] = True
-    drawn = draw(denoiser, truth, given, noise(6, 8), draw_sigmas(20))
+    exact = ExactTable(joint, truth, given_in(given))
+    drawn = draw_categories(exact, truth, exact.layout, noise(6, 7))
+    assert torch.equal(drawn, exact.x)
     assert torch.equal(drawn[:, :3].sum(1), torch.ones(N_ROWS, dtype=torch.float64))
     assert torch.equal(drawn[given], truth[given])
     found = drawn[:, :3].T @ drawn[:, 3:] / N_ROWS
@@ -149,12 +165,6 @@ def test_groups_start_with_the_fullest_columns():
     assert [group.nonzero()[:, 0].tolist() for group in groups] == [[1, 2], [4], [0]]
     together = code_groups(mask, layout, max_groups=1)
     assert [group.nonzero()[:, 0].tolist() for group in together] == [[0, 1, 2, 4]]
-
-
-def test_noise_levels_of_codes():
-    given = torch.tensor([[True, False, False]])
-    absent = torch.tensor([[False, False, True]])
-    assert given_in(given, absent).levels(0.75).tolist() == [[0.0, 0.75, math.inf]]
 
 
 def test_sigmas_of_a_draw_ask_as_often_as_told():
@@ -179,33 +189,23 @@ def test_corrections_are_extrapolated_in_the_logarithm():
     torch.testing.assert_close(found, torch.tensor([0.5, 3.0]))
 
 
-def test_a_start_has_the_posterior_covariance_and_the_noise():
-    model = some_factors(3)
-    level = torch.tensor([0.0, 0.5, math.inf]).double().expand(N_ROWS, 3)
-    start = gaussian_start(Posterior(model), level, 1.5, noise(2, 5))
-    C = model.W @ model.W.T + model.psi.diag()
-    noisy = C[:2, :2] + torch.tensor([0.0, 0.25]).double().diag()
-    gain = torch.linalg.solve(noisy, C[:2]).T
-    # Of the absent code: the others are known, or their share k is believed.
-    posterior = C - gain @ C[:2]
-    torch.testing.assert_close(start.mean(0), torch.zeros(3).double(), atol=0.05, rtol=0)
-    covariance = start.T.cov()
-    expected = posterior[1:, 1:] + 1.5**2 * torch.eye(2)
-    torch.testing.assert_close(covariance[1:, 1:], expected, atol=0.1, rtol=0)
-    assert covariance[1, 2].item() == pytest.approx(posterior[1, 2].item(), abs=0.03)
+def followed(evidence, y, F, sigmas):
+    level = evidence.at(sigmas[0])
+    return gaussian_flow(evidence, y, evidence.mean(level, y), level, F, sigmas)
 
 
 def test_the_flow_of_a_gaussian_is_followed_to_its_end():
-    """One code of N(m, C): x - m shrinks with sqrt(C + sigma^2), in any steps."""
+    """One code of N(m, C): y = x - m shrinks with sqrt(C + sigma^2), in any steps."""
     one = torch.ones(1).double()
     model = FactorModel(0.7 * one, 0 * one[:, None], 0.5 * one)
     x = torch.tensor([[-1.0], [0.2], [4.0]]).double()
     drawn = torch.tensor([[True], [True], [False]])
-    patterns = given_in(~drawn)
+    evidence, y = Evidence(Posterior(model), x, given_in(~drawn)), x - 0.7
     for sigmas in ([2.0, 0.0], [2.0, 0.8, 0.3, 0.1]):
-        found = gaussian_flow(Posterior(model), x, patterns, lambda sigma: 0 * x, sigmas)
-        expected = 0.7 + math.sqrt((0.5 + sigmas[-1] ** 2) / 4.5) * (x - 0.7)
-        torch.testing.assert_close(found, torch.where(drawn, expected, x))
+        found = followed(evidence, y, lambda sigma: 0 * y, sigmas)
+        expected = math.sqrt((0.5 + sigmas[-1] ** 2) / 4.5) * y
+        torch.testing.assert_close(found, torch.where(drawn, expected, y))
+        assert torch.equal(found[~drawn], y[~drawn])  # what is given stays to the last digit
 
 
 def test_the_flow_of_a_shifted_gaussian_is_followed_in_second_order():
@@ -217,10 +217,9 @@ def test_the_flow_of_a_shifted_gaussian_is_followed_in_second_order():
     def flow(n):
         sigmas = np.geomspace(2.0, 0.05, n + 1).tolist()
         # The posterior mean of N(1, 1) is that of N(0, 1) plus sigma^2 / (1 + sigma^2).
-        return gaussian_flow(
-            Posterior(model),
+        return followed(
+            nothing_known(model, x),
             x,
-            given_in(x < 0),
             lambda sigma: torch.full_like(x, sigma / math.sqrt(1 + sigma**2)),
             sigmas,
         ).item()
@@ -237,14 +236,13 @@ def test_what_the_network_adds_is_drawn(n_evaluations):
     model = FactorModel(0 * one, 0 * one[:, None], one)
     x = torch.zeros(N_ROWS, 1).double()
 
-    def denoise(x, sigma, rows):
-        g, variance = gaussian_posterior(model, x, sigma, rows=rows)
-        share = 0.25 / (0.25 + sigma**2)
-        return torch.where(sigma.isinf(), 2.0, 2 + share * (x - 2)), g, variance
+    def correction(y, g, level):
+        share = 0.25 / (0.25 + level.sigma**2)
+        D = torch.full_like(y, 2.0) if math.isinf(level.sigma) else 2 + share * (y - 2)
+        return (D - g) / level.sd
 
-    drawn = sample(
-        denoise, Posterior(model), x, given_in(x.bool()), noise(7, 2), draw_sigmas(n_evaluations)
-    )
+    sigmas = draw_sigmas(n_evaluations)
+    drawn = sample(nothing_known(model, x), x, correction, noise(7, 2), sigmas)
     assert drawn.mean().item() == pytest.approx(2, abs=0.03)
     assert drawn.std().item() == pytest.approx(0.5, abs=0.06 if n_evaluations == 8 else 0.02)
 
@@ -265,28 +263,25 @@ def test_absent_codes_stay_out_of_a_draw():
 
 def test_categories_are_drawn_by_their_probabilities():
     p = torch.tensor([0.7, 0.25, 0.05]).double()
-    found = draw_category(p.expand(N_ROWS, 3), noise(8, 3))
-    assert torch.equal(found.sum(1), torch.ones(N_ROWS).double())
-    torch.testing.assert_close(found.mean(0), p, atol=0.01, rtol=0)
-    assert draw_category(torch.tensor([[0.0, 1.0]]), torch.tensor([[9.0, -9.0]])).tolist() == [
-        [0, 1]
-    ]
+    chosen = draw_category(p.log().expand(N_ROWS, 3) + 7, noise(8, 3))
+    torch.testing.assert_close(chosen.bincount() / N_ROWS, p.float(), atol=0.01, rtol=0)
+    never = torch.tensor([[0.0, 1.0]]).log()
+    assert draw_category(never, torch.tensor([[9.0, -9.0]])).tolist() == [1]
 
 
-def test_later_groups_are_absent_and_earlier_ones_given():
+def test_later_groups_are_absent_and_earlier_ones_given(monkeypatch):
     """Two numbers: the second is drawn given what was drawn of the first."""
     denoiser = some_denoiser(CodeLayout((1, 1), (False, False)), 1)
     denoiser.W.copy_(torch.tensor([[0.9, 0.0], [0.9, 0.0]]))
     denoiser.psi.fill_(0.19)
     denoiser.mu.zero_()
     asked = []
-    estimate = denoiser.estimate
 
-    def spy(x, sigma, rows, posterior):
-        asked.append((len(x), sigma.isinf()[0].tolist(), (sigma == 0)[0].tolist()))
-        return estimate(x, sigma, rows, posterior)
+    def spy(given, absent):
+        asked.append((len(given), absent[0].tolist(), given[0].tolist()))
+        return given_in(given, absent)
 
-    denoiser.estimate = spy
+    monkeypatch.setattr(sampling, "given_in", spy)
     x, mask = torch.zeros(3000, 2), torch.zeros(3000, 2).bool()
     x[0], mask[0] = torch.tensor([5.0, -5.0]), True
     groups = [torch.tensor([True, False]), torch.tensor([False, True])]
@@ -299,9 +294,8 @@ def test_later_groups_are_absent_and_earlier_ones_given():
     assert found[0].tolist() == [5, -5]
     assert {n for n, _, _ in asked} == {2999}
     # At first nothing is known, and the second number stays absent while the first is drawn.
-    assert asked[0][1:] == ([True, True], [False, False])
-    assert asked[1][1:] == ([False, True], [False, False])
-    assert asked[2][1:] == ([False, True], [True, False])
+    assert asked[0][1:] == ([False, True], [False, False])
+    assert asked[1][1:] == ([False, False], [True, False])
     assert found[1:].T.corrcoef()[0, 1].item() == pytest.approx(0.81, abs=0.03)
     assert (x[1:] == 0).all()  # what came in is left alone
 

@@ -1,0 +1,153 @@
+"""What is known of rows, against the posterior of rows that have all of it at once."""
+
+import math
+
+import pytest
+import torch
+from small_models import LAYOUT, N_CODES, NUMBERS, seeded, some_denoiser, some_factors, some_rows
+
+from skmissdiff._diffusion.evidence import BLOCK, Evidence
+from skmissdiff._diffusion.factor_analysis import FactorModel
+from skmissdiff._diffusion.patterns import given_in
+from skmissdiff._diffusion.posterior import Posterior, gaussian_posterior
+
+CALL = 64
+
+
+def model_of(n_codes, rank):
+    generator = seeded(3)
+    mu, psi = torch.rand(2, n_codes, generator=generator, dtype=torch.float64)
+    W = torch.randn(n_codes, rank, generator=generator, dtype=torch.float64)
+    return FactorModel(mu, W, psi + 0.1)
+
+
+def some_patterns(n_patterns, n_codes):
+    """Which codes are given and which absent, in each pattern."""
+    kind = torch.randint(3, (n_patterns, n_codes), generator=seeded(n_patterns))
+    return kind == 0, kind == 1
+
+
+def said(model, x, patterns, sigma):
+    """Mean and variance of numbers, all codes being numbers."""
+    evidence = Evidence(Posterior(model), x, patterns)
+    level = evidence.at(sigma)
+    mean = evidence.mean(level, x - model.mu) + model.mu
+    return mean, level.variance.expand(mean.shape), level.sd.expand(mean.shape)
+
+
+@pytest.mark.parametrize("sigma", [0.7, math.inf])
+@pytest.mark.parametrize("n_patterns", [1, 5, BLOCK, BLOCK + 1])
+def test_numbers_have_the_posterior_that_each_row_has_alone(n_patterns, sigma):
+    model, (given, absent) = model_of(9, 4), some_patterns(n_patterns, 9)
+    x = torch.randn(CALL, 9, generator=seeded(1), dtype=torch.float64)
+    rows = torch.randint(n_patterns, (CALL,), generator=seeded(2))
+    level = torch.where(absent, math.inf, torch.where(given, 0.0, sigma)).double()[rows]
+    mean, variance = gaussian_posterior(model, x, level)
+    found = said(model, x, given_in(given[rows], absent[rows]), sigma)
+    torch.testing.assert_close(found, (mean, variance, variance.clamp_min(0).sqrt()))
+    assert torch.equal(found[0][given[rows]], (x - model.mu + model.mu)[given[rows]])
+    assert (found[1][given[rows]] == 0).all()
+
+
+def test_all_rows_may_have_one_pattern():
+    model, (given, absent) = model_of(9, 4), some_patterns(1, 9)
+    x = torch.randn(CALL, 9, generator=seeded(1), dtype=torch.float64)
+    one = said(model, x, given_in(given, absent), 0.7)
+    torch.testing.assert_close(one, said(model, x, given_in(given.expand(CALL, 9), absent), 0.7))
+
+
+@pytest.mark.parametrize(("n_codes", "rank"), [(3, 1), (15, 6), (15, 14), (40, 20)])
+def test_a_row_is_rounded_alike_beside_other_patterns(n_codes, rank):
+    model, (given, absent) = model_of(n_codes, rank), some_patterns(5 * BLOCK, n_codes)
+    x = torch.randn(CALL, n_codes, generator=seeded(1), dtype=torch.float64)
+    noise = torch.randn(CALL, rank + n_codes, generator=seeded(4), dtype=torch.float64)
+    of_all = torch.randint(len(given), (CALL,), generator=seeded(2))
+
+    def everything(rows, few):
+        patterns = given_in(given[rows], absent[rows])
+        spread = Evidence(Posterior(model), x, patterns).spread(noise, 1.5)
+        parts = [*said(model, x, patterns, 0.7), *said(model, x, patterns, math.inf), spread]
+        return [part[few] for part in parts]
+
+    # The rest of the call has the first pattern.
+    few = torch.arange(30, 64)
+    rest = torch.cat([of_all.new_zeros(30), of_all[few]])
+    for alone, beside in zip(everything(rest, few), everything(of_all, few), strict=True):
+        assert torch.equal(alone, beside)
+
+
+def test_what_is_learnt_counts_as_if_it_had_been_given():
+    denoiser = some_denoiser()
+    x, mask = some_rows(CALL)
+    before = mask.clone()
+    before[:, 1:4] = before[:, 5:] = False
+    posterior = Posterior(some_factors(), denoiser.columns)
+    evidence = Evidence(posterior, x, given_in(before))
+    for categories in LAYOUT.categorical_slices:
+        # Only rows that had the category are told of it, and so are whole patterns.
+        chosen = x[:, categories].argmax(1)
+        evidence.learn(categories, chosen, torch.ones(len(evidence.M), dtype=torch.bool))
+    after = before.clone()
+    after[:, 1:4] = after[:, 5:] = True
+    expected = Evidence(posterior, x, given_in(after))
+    torch.testing.assert_close(evidence.b, expected.b)
+    level, other = evidence.at(0.4), expected.at(0.4)
+    y = x[:, NUMBERS] - evidence.mu
+    torch.testing.assert_close(evidence.mean(level, y), expected.mean(other, y))
+    torch.testing.assert_close(level.variance, other.variance)
+    assert evidence.patterns.given[:, 1:4].all()
+
+
+def test_patterns_that_want_nothing_learn_nothing():
+    x, mask = some_rows(CALL)
+    evidence = Evidence(Posterior(some_factors(), some_denoiser().columns), x, given_in(mask))
+    M, b, given = evidence.M, evidence.b, evidence.patterns.given
+    wanted = ~given[:, 1]
+    evidence.learn(slice(1, 4), torch.zeros(CALL, dtype=torch.long), wanted)
+    assert torch.equal(evidence.M[~wanted], M[~wanted])
+    assert (evidence.M[wanted] != M[wanted]).flatten(1).any(1).all()
+    rows = wanted[evidence.patterns.rows]
+    assert torch.equal(evidence.b[~rows], b[~rows])
+    assert (evidence.b[rows] != b[rows]).any(1).all()
+    assert torch.equal(evidence.patterns.given[:, 4:], given[:, 4:])
+
+
+def test_what_does_not_apply_is_absent():
+    model = model_of(5, 2)
+    x = torch.randn(CALL, 5, generator=seeded(1), dtype=torch.float64)
+    given = torch.tensor([[True, False, False, False, True], [True, True, False, False, False]])
+    given = given[torch.arange(CALL) % 2]
+    idle = (torch.rand(CALL, 5, generator=seeded(2)) < 0.5) & ~given
+    evidence = Evidence(Posterior(model), x, given_in(given))
+    evidence.leave_out(idle)
+    expected = Evidence(Posterior(model), x, given_in(given, idle))
+    assert torch.equal(evidence.drawn, expected.drawn)
+    assert torch.equal(evidence.drawn, ~given & ~idle)
+    found, level = evidence.at(0.6), expected.at(0.6)
+    torch.testing.assert_close(evidence.mean(found, x), expected.mean(level, x))
+
+
+def test_a_draw_of_what_is_unknown_has_its_covariance():
+    n_rows = 20_000
+    model = some_factors(3)
+    given = torch.tensor([True, False, False])
+    noise = torch.randn(n_rows, 5, generator=seeded(2), dtype=torch.float64)
+    x = torch.zeros(n_rows, 3, dtype=torch.float64)
+    C = model.W @ model.W.T + model.psi.diag()
+    posterior = C - C[:, :1] @ C[:1] / C[0, 0]
+    for patterns in (given_in(given[None]), given_in(given.expand(n_rows, 3))):
+        drawn = Evidence(Posterior(model), x, patterns).spread(noise, 1.5)[:, 1:]
+        torch.testing.assert_close(drawn.mean(0), torch.zeros(2).double(), atol=0.05, rtol=0)
+        expected = posterior[1:, 1:] + 1.5**2 * torch.eye(2)
+        torch.testing.assert_close(drawn.T.cov(), expected, atol=0.1, rtol=0)
+        assert drawn.T.cov()[0, 1].item() == pytest.approx(posterior[1, 2].item(), abs=0.03)
+
+
+def test_numbers_are_those_of_the_layout():
+    evidence = Evidence(
+        Posterior(some_factors(), some_denoiser().columns),
+        torch.zeros(3, N_CODES),
+        given_in(torch.zeros(1, N_CODES, dtype=torch.bool)),
+    )
+    assert evidence.at(1.0).variance.shape == (1, len(NUMBERS))
+    assert torch.equal(evidence.mu, some_factors().mu[NUMBERS])
