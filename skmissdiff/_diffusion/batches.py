@@ -215,7 +215,7 @@ class RowSource:
         row_bytes = dtype.itemsize * n_in + 18 * rows.x.shape[1]
         most = CHUNK_BYTES // (row_bytes * len(kept_rows) * batch_size)
         self.n_batches = int(min(max(most, 1), 8))
-        self.queue: deque[Batch] = deque()
+        self.queue: deque[Tensor] = deque()  # of the chunk, the rows of a batch each
 
     def complete(self, completed: Tensor) -> None:
         """From now on use these draws of the missing cells."""
@@ -226,22 +226,17 @@ class RowSource:
         """Inputs and targets of shape (K, batch_size, ...)."""
         if not self.queue:
             self.refill()
-        return self.queue.popleft()
+        rows = self.queue.popleft()
+        return map_batch(self.chunk, lambda part: part.index_select(1, rows))
 
     def refill(self) -> None:
         """Mask a chunk of rows for each network, drawn with replacement, and cut it up."""
-        size, n_batches = self.batch_size, self.n_batches
-        chunk = joined(
-            [self.masked(kept, n_batches * size) for kept in self.kept_rows], torch.stack
-        )
-        for use in range(self.n_uses):
-            if use:
-                order = torch.randperm(n_batches * size, generator=self.generator)
-                order = order.to(chunk.g.device)
-                chunk = map_batch(chunk, lambda part, order=order: part.index_select(1, order))
-            for first in range(0, n_batches * size, size):
-                cut = slice(first, first + size)
-                self.queue.append(map_batch(chunk, lambda part, cut=cut: part[:, cut]))
+        n_rows = self.n_batches * self.batch_size
+        self.chunk = joined([self.masked(kept, n_rows) for kept in self.kept_rows], torch.stack)
+        orders = [torch.arange(n_rows)]
+        orders += [torch.randperm(n_rows, generator=self.generator) for _ in range(1, self.n_uses)]
+        for order in orders:
+            self.queue.extend(order.to(self.chunk.g.device).split(self.batch_size))
 
     def masked(self, kept: Tensor, n_rows: int) -> Batch:
         """Some of the kept rows, masked."""

@@ -186,7 +186,9 @@ def fit_masked(
 
     def shrunk(denoiser: PreconditionedDenoiser) -> Validation:
         assert checks is not None
-        found = judge(denoiser, checks, for_draws=recipe.for_generation)
+        # Means do not ask about noised rows until the end.
+        asked = checks if recipe.for_generation else checks._replace(noised=None)
+        found = judge(denoiser, asked, for_draws=recipe.for_generation)
         denoiser.set_shrinkage(found.shrinkage)  # for the draws of a refresh
         return found
 
@@ -211,7 +213,8 @@ def fit_masked(
         processes=processes,
     )
     if best is not None and checks is not None:
-        denoiser.set_shrinkage(best.shrinkage)
+        whole = judge(denoiser, checks, for_draws=recipe.for_generation)
+        denoiser.set_shrinkage(whole.shrinkage)
         # Of several processes none has all rows.
         asks = recipe.donors and processes.n == 1 and len(rows.x) <= MAX_DONOR_ROWS
         if asks and clock.seconds_left() > 0:

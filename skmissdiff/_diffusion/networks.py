@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from .factor_analysis import WHOLE_WIDTH
 from .recipe import MIN_BIN_WIDTH
@@ -27,10 +28,11 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if n_out % WHOLE_WIDTH and not torch.is_grad_enabled():
         # At odd widths a row is rounded by its place in the batch, which training may do.
         padding = (0, -n_out % WHOLE_WIDTH)
-        weight, bias = nn.functional.pad(weight, padding), nn.functional.pad(bias, padding)
+        return affine(x, pad(weight, padding), pad(bias, padding))[..., :n_out]
     if len(weight) == 1:  # a batch of one has no fast kernel
-        return torch.addmm(bias[0], x[0], weight[0])[None][..., :n_out]
-    return torch.baddbmm(bias, x, weight)[..., :n_out]
+        alone = (part.squeeze(0) for part in (bias, x, weight))
+        return torch.addmm(*alone).unsqueeze(0)
+    return torch.baddbmm(bias, x, weight)
 
 
 class BatchedLinear(nn.Module):
@@ -63,8 +65,10 @@ class ResidualBlock(nn.Module):
         self.project = BatchedLinear(n_networks, size, size, generator)
 
     def forward(self, hidden: Tensor, dropout: Dropout | None = None) -> Tensor:
-        normed = nn.functional.layer_norm(hidden, hidden.shape[-1:]) * self.gain.to(hidden.dtype)
-        active = nn.functional.silu(self.expand(normed))
+        normed = nn.functional.layer_norm(hidden, hidden.shape[-1:])
+        # The gain of the normalisation is that of the matrix behind it, which has fewer numbers.
+        weight = (self.gain.mT * self.expand.weight).to(hidden.dtype)
+        active = nn.functional.silu(affine(normed, weight, self.expand.bias.to(hidden.dtype)))
         return hidden + self.project(active if dropout is None else dropout(active))
 
 

@@ -222,13 +222,10 @@ def shrink_categories(answer: Answer, layout: CodeLayout) -> tuple[list[float], 
 
 def category_losses(batch: Batch, F: Tensor, categories: slice, alphas: Sequence[float]) -> Tensor:
     """Summed surprise of hidden cells of a categorical column, for each alpha."""
-    g, step = batch.g[..., categories], F[..., categories]
     seen = batch.hidden[..., categories.start]
+    x_0, g, step = (part[..., categories][seen] for part in (batch.x_0, batch.g, F))
     return torch.stack(
-        [
-            -(batch.x_0[..., categories] * category_logits(g, a * step).log_softmax(-1))[seen].sum()
-            for a in alphas
-        ]
+        [-(x_0 * category_logits(g, a * step).log_softmax(-1)).sum() for a in alphas]
     )
 
 
@@ -253,19 +250,21 @@ def judge(
 ) -> Validation:
     """Least held-out error over alpha, relative to alpha = 0 and averaged over columns.
 
-    That of means, or (``for_draws``) the mean of it and that of draws.
+    That of means, or (``for_draws``) the mean of it and that of draws. Without noised rows
+    networks are believed in full where draws ask them.
     """
     absent = ask(denoiser, checks.absent)
     alphas = Shrinkage(*(torch.ones_like(denoiser.alpha_mean) for _ in range(3)))
     codes = denoiser.numeric_codes
     errors = []
-    if checks.noised is not None:
+    if len(codes):
         alpha, error = shrink_means(absent, codes, 1.0)
         if not gains(error, MIN_IMPROVEMENT):
             alpha, error = torch.zeros_like(alpha), torch.ones_like(error)
         alphas.mean[codes] = alpha
         alphas.median[codes] = shrink_medians(absent, codes)
         errors.append(error)
+    if checks.noised is not None:
         # In units of s, as in training: draws are made at the small noise levels.
         noised = ask(denoiser, checks.noised)
         alpha, draw_error = shrink_means(noised, codes, checks.noised.s)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import norm
+from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
 # Of 0.5, 0.75 and 1, by the CRPS of tables of other trades: a mixture of both is better than
@@ -100,14 +101,19 @@ class Tree(NamedTuple):
     def crps(self, features, values):
         """Summed CRPS of all donors in the leaf of each row, those of a leaf weighing alike."""
         leaf, left = self.leaves(features), values - self.predicted(features)
-        total = 0.0
-        for node in np.unique(leaf):
-            donors = self.donors[self.first[node] :][: self.size[node]]
-            n, here = len(donors), left[leaf == node]
-            spread = ((2 * np.arange(1, n + 1) - n - 1) * donors).sum() / (n * max(n - 1, 1))
-            distances = np.abs(here[:, None] - donors).mean(axis=1)
-            total += distances.sum() - len(here) * spread
-        return total
+        first, n = self.first[leaf], self.size[leaf]
+        # All leaves in one search, each in a span of its own.
+        span = 2 * max(np.abs(self.donors).max(), np.abs(left).max()) + 1
+        of_donor = np.repeat(np.arange(len(self.size)), self.size)
+        place = np.searchsorted(self.donors + span * of_donor, left + span * leaf)
+        upto = np.concatenate([[0.0], self.donors.cumsum()])
+        lower, upper = upto[place] - upto[first], upto[first + n] - upto[place]
+        n_lower = place - first
+        distances = ((2 * n_lower - n) * left + upper - lower) / n
+        rank = 2 * (np.arange(len(self.donors)) - self.first[of_donor]) + 1
+        weighted = (rank - self.size[of_donor]) * self.donors
+        spread = np.bincount(of_donor, weighted, len(self.size))[leaf] / (n * np.maximum(n - 1, 1))
+        return (distances - spread).sum()
 
 
 def linear(features, slopes):
@@ -124,7 +130,9 @@ def ridge(features, values):
 
 
 def second_degree(features, crossed):
-    """Features, and the squares and products of some of them."""
+    """Features, and the squares and products of some of them, row by row in memory."""
+    if not len(crossed):
+        return np.ascontiguousarray(features)
     first, second = (crossed[side] for side in np.triu_indices(len(crossed)))
     return np.column_stack([features, features[:, first] * features[:, second]])
 
@@ -174,12 +182,14 @@ def grow(features, values, prediction, leaf_rows, rng):
     """
     lent = values - prediction.of(features)
     n_rows = len(values)
+    # As it splits them: checks take longer than small trees.
+    features = np.ascontiguousarray(features, dtype=np.float32)
     grown = DecisionTreeRegressor(
         min_samples_leaf=n_rows if leaf_rows is None else min(leaf_rows, n_rows),
         min_impurity_decrease=LEAST_GAIN * values.var(),
         random_state=int(rng.integers(2**31 - 1)),
-    ).fit(features, lent)
-    nodes, leaf = grown.tree_, grown.apply(features)
+    ).fit(features, lent, check_input=False)
+    nodes, leaf = grown.tree_, grown.apply(features, check_input=False)
     size = np.bincount(leaf, minlength=nodes.node_count)
     return Tree(
         nodes.feature.copy(),
@@ -289,7 +299,8 @@ class LeafDonors:
     def __init__(self, codes, known, numeric, rng, *, belief, choices=None, n_sets=N_SETS):
         self.numeric, self.belief = numeric, belief
         self.choices = [None] * len(numeric) if choices is None else list(choices)
-        self.sets = self._grown(codes.copy(), known, rng, n_sets)
+        with config_context(skip_parameter_validation=True):
+            self.sets = self._grown(codes.copy(), known, rng, n_sets)
 
     def _grown(self, codes, known, rng, n_sets):
         """Per set the arrays of a tree for each number, None where the model draws alone."""

@@ -300,7 +300,7 @@ def test_rows_masked_ahead_are_bounded_in_memory(n_columns, n_networks, dtype):
     layout = CodeLayout((1,) * n_columns, (False,) * n_columns)
     source = some_source([torch.arange(100)] * n_networks, 512, 1, dtype=dtype, layout=layout)
     source.refill()
-    n_bytes = sum(part.numel() * part.element_size() for batch in source.queue for part in batch)
+    n_bytes = sum(part.numel() * part.element_size() for part in source.chunk)
     assert len(source.queue) == source.n_batches
     assert n_bytes <= CHUNK_BYTES or source.n_batches == 1
     # As many as there is room for, up to a few.

@@ -186,12 +186,12 @@ def test_no_network_is_trained_when_the_time_is_over():
     assert not denoiser.alpha_mean.any()
 
 
-def test_the_shrinkage_of_the_best_checkpoint_is_kept(monkeypatch):
-    verdicts = []
-    inner = masked.judge
+def test_the_shrinkage_is_that_of_the_best_checkpoint(monkeypatch):
+    asked, verdicts, inner = [], [], masked.judge
 
     def judge(denoiser, checks, **options):
         found = inner(denoiser, checks, **options)
+        asked.append((denoiser.first.weight.clone(), checks.noised))
         marked = found._replace(
             error=0.9 if len(verdicts) != 2 else 0.5,
             shrinkage=Shrinkage(*(torch.full((4,), float(len(verdicts))) for _ in range(3))),
@@ -201,8 +201,14 @@ def test_the_shrinkage_of_the_best_checkpoint_is_kept(monkeypatch):
 
     monkeypatch.setattr(masked, "judge", judge)
     denoiser, _ = fitted(recipe=some_recipe(max_iter=40))
-    assert len(verdicts) > 3
-    assert denoiser.alpha_mean.tolist() == [2.0] * 4
+    assert len(verdicts) > 4
+    weights, noised = zip(*asked, strict=True)
+    assert torch.equal(weights[-1], weights[2])
+    assert not torch.equal(weights[-1], weights[3])
+    assert denoiser.alpha_mean.tolist() == [len(verdicts) - 1.0] * 4
+    # Draws of an imputer are nobody's concern until then.
+    assert noised[-1] is not None
+    assert not any(noised[:-1])
 
 
 def test_many_rows_are_not_needed_for_the_factor_analysis(monkeypatch):
