@@ -16,12 +16,13 @@ from skmissdiff._draws.leaf_donors import (
     N_SETS,
     SHARE,
     LeafDonors,
-    Tree,
+    Trees,
     choose,
     chosen_rows,
     gaussian_crps,
     going_with,
     grow,
+    joined,
     linear,
     predict_by,
     ridge,
@@ -68,11 +69,29 @@ def test_a_tree_lends_what_rows_in_its_leaves_have(degree, leaf_rows):
         assert drawn == pytest.approx(tree.predicted(features) + ends)
 
 
+def test_rows_ask_their_own_tree_of_several():
+    features, values = rng(1).normal(size=(200, 4)), rng(2).normal(size=200) + 3
+    crossed, trees = None, []
+    for k in range(3):  # grown on other rows, in which all differs but what is crossed
+        own = features[k::2], values[k::2] + features[k::2, k] ** 2
+        prediction = predict_by(*own, 2, crossed)
+        crossed = prediction.crossed
+        trees.append(grow(*own, prediction, 5, rng()))
+    both = joined(trees)
+    number, uniforms = np.arange(200) % 3, rng(4).random(200)
+    drawn = both.draw(features, uniforms, number)
+    for k, tree in enumerate(trees):
+        rows = number == k
+        assert np.array_equal(drawn[rows], tree.draw(features[rows], uniforms[rows]))
+        assert np.array_equal(both.leaves(features, k), tree.leaves(features) + both.root[k])
+
+
 def test_the_crps_of_leaves():
-    tree = Tree(
-        *(np.array([-1]), np.zeros(1), np.array([-1]), np.array([-1])),
-        *(np.array([0]), np.array([3]), np.array([0.0, 1.0, 3.0]), np.zeros(2)),
-        *(np.zeros(0, dtype=int), np.array([-np.inf, np.inf])),
+    none = np.zeros(1, dtype=int)
+    tree = Trees(
+        *(none, none, np.zeros(1), np.zeros((1, 2), dtype=int)),
+        *(np.array([0]), np.array([3]), np.array([0.0, 1.0, 3.0]), np.zeros((1, 2))),
+        *(np.zeros(0, dtype=int), np.array([[-np.inf, np.inf]])),
     )
     # E|X - y| = (2 + 1 + 1) / 3, E|X - X'| over pairs of different donors (1 + 3 + 2) / 3.
     assert tree.crps(np.zeros((1, 1)), np.array([2.0])) == pytest.approx(4 / 3 - 1)
@@ -197,7 +216,7 @@ def test_both_branches_are_drawn_and_nothing_between():
 def test_draws_depend_on_their_row_alone():
     table = crossed()
     donors = fitted(table, rng().random(table.shape) < 0.2)
-    assert len(donors.sets) == N_SETS
+    assert len(donors.trees[1]["root"]) == donors.n_sets == N_SETS
     drawn, uniforms = asked(donors, table, n_draws=3)
     few = [5, 80, 3]
     known = np.column_stack([np.ones(3, bool), np.zeros(3, bool)])
@@ -216,8 +235,7 @@ def test_columns_of_few_or_equal_values_have_no_tree(monkeypatch):
     known = np.ones(table.shape, bool)
     known[19:, 1] = False
     donors = LeafDonors(table, known, [0, 1, 2], rng(), belief=np.ones(3))
-    for trees in donors.sets:
-        assert [tree is None for tree in trees] == [True, True, False]
+    assert [trees is None for trees in donors.trees] == [True, True, False]
 
 
 def test_codes_that_trees_read(monkeypatch):
@@ -267,7 +285,7 @@ def test_an_imputer_draws_from_leaves():
     cells = np.isnan(X[:, 1]) & ~np.isnan(X[:, 0])
     drawn = draws[:, cells, 1]
     occurs = np.isin(drawn.round(9), X[:, 1].round(9))
-    is_linear = np.abs(imputer._leaf_donors.sets[0][1]["slopes"]).max() > 0
+    is_linear = np.abs(imputer._leaf_donors.trees[1]["slopes"]).max() > 0
     assert is_linear or occurs.mean() > 0.5
     without = MissDiffImputer(max_iter=60, donors=False, random_state=0).fit(X)
     other = np.stack(without.multiple_impute(X, 4))[:, cells, 1]
@@ -297,9 +315,8 @@ def test_weights_reach_the_leaves():
     X = holed(200)
     weight = np.r_[np.zeros(100), np.ones(100)]
     imputer = MissDiffImputer(max_iter=3, random_state=0).fit(X, sample_weight=weight)
-    trees = imputer._leaf_donors.sets[0]
-    for code in (0, 1):
-        assert len(trees[code]["donors"]) == np.isfinite(X[100:, code]).sum()
+    for trees, x in zip(imputer._leaf_donors.trees, X[100:].T, strict=True):
+        assert len(trees["donors"]) == N_SETS * np.isfinite(x).sum()
 
 
 def test_saved_leaves_draw_the_same(tmp_path):
@@ -328,10 +345,10 @@ def test_replicates_grow_trees_of_their_own(monkeypatch, proper):
     imputer.multiple_impute(X, 2, proper=proper)
     assert len(grown) == 2
     for leaves, weight in grown:
-        assert len(leaves.sets) == 1
+        assert leaves.n_sets == len(leaves.trees[0]["root"]) == 1
         assert leaves.choices == imputer._leaf_donors.choices
         assert weight.sum() == pytest.approx(120)
-    donors = [leaves.sets[0][0]["donors"] for leaves, _ in grown]
+    donors = [leaves.trees[0]["donors"] for leaves, _ in grown]
     assert not np.array_equal(np.unique(donors[0]), np.unique(donors[1]))
     # Without leaves there are none to be grown.
     grown.clear()

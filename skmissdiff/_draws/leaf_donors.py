@@ -60,43 +60,50 @@ class Prediction(NamedTuple):
 
     def of(self, features):
         """The prediction for each row, shape (n_rows,)."""
-        return linear(second_degree(features, self.crossed), self.slopes).clip(*self.reach)
+        values = linear(second_degree(features, self.crossed), self.slopes)
+        return values.clip(self.reach[..., 0], self.reach[..., 1])
 
 
-class Tree(NamedTuple):
-    """A regression tree as arrays over its nodes, and what the training rows in it lend."""
+class Trees(NamedTuple):
+    """Regression trees as arrays over the nodes of all, and what training rows lend in them.
 
+    Methods take the tree of each row, ``number`` (n_rows,), 0 where there is but one.
+    """
+
+    root: np.ndarray  # the first node of each tree
     feature: np.ndarray
     threshold: np.ndarray
-    left: np.ndarray  # the nodes below, -1 for a leaf
-    right: np.ndarray
+    below: np.ndarray  # (n_nodes, 2), the nodes up to the threshold and above it; a leaf itself
     first: np.ndarray  # of the donors in a leaf
     size: np.ndarray  # how many they are
     donors: np.ndarray
-    # Those of the prediction that donors are added to.
+    # Those of the predictions that donors are added to, a row for each tree.
     slopes: np.ndarray
-    crossed: np.ndarray
+    crossed: np.ndarray  # of all trees
     reach: np.ndarray
 
-    def predicted(self, features):
-        """The prediction that donors are added to, shape (n_rows,)."""
-        return Prediction(self.slopes, self.crossed, self.reach).of(features)
+    def predicted(self, features, number=0):
+        """The predictions that donors are added to, shape (n_rows,)."""
+        return Prediction(self.slopes[number], self.crossed, self.reach[number]).of(features)
 
-    def leaves(self, features):
+    def leaves(self, features, number=0):
         """The node that each row comes to, shape (n_rows,)."""
-        features = features.astype(np.float32)  # as they were split
-        rows, node = np.arange(len(features)), np.zeros(len(features), dtype=int)
-        while (self.left[node] >= 0).any():
-            below = features[rows, np.maximum(self.feature[node], 0)] <= self.threshold[node]
-            further = np.where(below, self.left[node], self.right[node])
-            node = np.where(self.left[node] >= 0, further, node)
+        n_rows, n_features = features.shape
+        values = features.astype(np.float32).ravel()  # as they were split
+        place = np.arange(n_rows) * n_features
+        node, last = np.broadcast_to(self.root[number], n_rows), None
+        below = self.below.ravel()
+        while last is None or (node != last).any():
+            last = node
+            above = values.take(place + self.feature.take(node)) > self.threshold.take(node)
+            node = below.take(2 * node + above)
         return node
 
-    def draw(self, features, uniforms):
+    def draw(self, features, uniforms, number=0):
         """One donor for each row by a number from 0 to 1, and the value it makes."""
-        leaf = self.leaves(features)
+        leaf = self.leaves(features, number)
         place = np.minimum((uniforms * self.size[leaf]).astype(int), self.size[leaf] - 1)
-        return self.predicted(features) + self.donors[self.first[leaf] + place]
+        return self.predicted(features, number) + self.donors[self.first[leaf] + place]
 
     def crps(self, features, values):
         """Summed CRPS of all donors in the leaf of each row, those of a leaf weighing alike."""
@@ -116,9 +123,30 @@ class Tree(NamedTuple):
         return (distances - spread).sum()
 
 
+def joined(trees):
+    """Several trees, whose predictions cross the same features, as one."""
+    n_nodes = np.cumsum([0, *(len(tree.feature) for tree in trees)])
+    n_donors = np.cumsum([0, *(len(tree.donors) for tree in trees)])
+    return Trees(
+        root=np.concatenate([t.root + n for t, n in zip(trees, n_nodes, strict=False)]),
+        feature=np.concatenate([tree.feature for tree in trees]),
+        threshold=np.concatenate([tree.threshold for tree in trees]),
+        below=np.concatenate([t.below + n for t, n in zip(trees, n_nodes, strict=False)]),
+        first=np.concatenate([t.first + n for t, n in zip(trees, n_donors, strict=False)]),
+        size=np.concatenate([tree.size for tree in trees]),
+        donors=np.concatenate([tree.donors for tree in trees]),
+        slopes=np.concatenate([tree.slopes for tree in trees]),
+        crossed=trees[0].crossed,
+        reach=np.concatenate([tree.reach for tree in trees]),
+    )
+
+
 def linear(features, slopes):
-    """A prediction, summed row by row: a row must not depend on those beside it."""
-    return (features * slopes[:-1]).sum(axis=1) + slopes[-1]
+    """A prediction, summed row by row: a row must not depend on those beside it.
+
+    ``slopes`` (n_features + 1,), or of each row (n_rows, n_features + 1).
+    """
+    return (features * slopes[..., :-1]).sum(axis=1) + slopes[..., -1]
 
 
 def ridge(features, values):
@@ -153,11 +181,17 @@ def going_with(features, values):
     return np.sort(np.array(numbers[:MOST_CROSSED], dtype=int))
 
 
-def predict_by(features, values, degree):
-    """The prediction of a degree, 1 or 2; 0 for that of nothing, which is always 0."""
-    crossed, reach = np.zeros(0, dtype=int), np.array([-np.inf, np.inf])
+def predict_by(features, values, degree, crossed=None):
+    """The prediction of a degree, 1 or 2; 0 for that of nothing, which is always 0.
+
+    ``crossed`` are the features that one of degree 2 crosses, where they are chosen already.
+    """
+    reach = np.array([-np.inf, np.inf])
     if degree == 2:  # a parabola soon leaves what there is
-        crossed, reach = going_with(features, values), np.array([values.min(), values.max()])
+        crossed = going_with(features, values) if crossed is None else crossed
+        reach = np.array([values.min(), values.max()])
+    else:
+        crossed = np.zeros(0, dtype=int)
     terms = second_degree(features, crossed)
     slopes = ridge(terms, values) if degree else np.zeros(terms.shape[1] + 1)
     return Prediction(slopes, crossed, reach)
@@ -178,7 +212,8 @@ def grow(features, values, prediction, leaf_rows, rng):
 
     Returns
     -------
-    tree : Tree
+    tree : Trees
+        Of one tree.
     """
     lent = values - prediction.of(features)
     n_rows = len(values)
@@ -191,15 +226,19 @@ def grow(features, values, prediction, leaf_rows, rng):
     ).fit(features, lent, check_input=False)
     nodes, leaf = grown.tree_, grown.apply(features, check_input=False)
     size = np.bincount(leaf, minlength=nodes.node_count)
-    return Tree(
-        nodes.feature.copy(),
-        nodes.threshold.copy(),
-        nodes.children_left.copy(),
-        nodes.children_right.copy(),
-        np.cumsum(size) - size,
-        size,
-        lent[np.lexsort((lent, leaf))],
-        *prediction,
+    is_leaf = nodes.children_left < 0
+    below = np.column_stack([nodes.children_left, nodes.children_right])
+    return Trees(
+        root=np.zeros(1, dtype=np.intp),
+        feature=np.where(is_leaf, 0, nodes.feature),
+        threshold=nodes.threshold.copy(),
+        below=np.where(is_leaf[:, None], np.arange(nodes.node_count)[:, None], below),
+        first=np.cumsum(size) - size,
+        size=size,
+        donors=lent[np.lexsort((lent, leaf))],
+        slopes=prediction.slopes[None],
+        crossed=prediction.crossed,
+        reach=prediction.reach[None],
     )
 
 
@@ -241,7 +280,7 @@ def choose(features, values, belief, rng):
             tree = grow(*own, predictions[degree], leaf_rows, rng)
             errors[place] += tree.crps(features[held], values[held])
             if place == LINEAR:
-                free = max(len(tree.donors) - len(tree.slopes), 1)
+                free = max(len(tree.donors) - tree.slopes.shape[1], 1)
                 sd = np.sqrt((tree.donors**2).sum() / free)
                 left = values[held] - tree.predicted(features[held])
                 of_gaussian += gaussian_crps(left, max(sd, 1e-9))
@@ -299,37 +338,35 @@ class LeafDonors:
     def __init__(self, codes, known, numeric, rng, *, belief, choices=None, n_sets=N_SETS):
         self.numeric, self.belief = numeric, belief
         self.choices = [None] * len(numeric) if choices is None else list(choices)
+        self.n_sets = n_sets
         with config_context(skip_parameter_validation=True):
-            self.sets = self._grown(codes.copy(), known, rng, n_sets)
+            self.trees = self._grown(codes.copy(), known, rng)
 
-    def _grown(self, codes, known, rng, n_sets):
-        """Per set the arrays of a tree for each number, None where the model draws alone."""
+    def _grown(self, codes, known, rng):
+        """Per number the arrays of its trees, one per set; None where the model draws alone."""
         uniforms = rng.random((len(codes), len(self.numeric)))
         self.features = [strongest(codes[known[:, j]], j) for j in self.numeric]
-        sets = []
-        for _ in range(n_sets):
-            trees = []
+        grown = [[] for _ in self.numeric]
+        for _ in range(self.n_sets):
             for place, code in enumerate(self.numeric):
                 seen, features = known[:, code], codes[:, self.features[place]]
                 values = codes[seen, code]
                 if len(values) < FEWEST_ROWS or np.ptp(values) == 0:
-                    trees.append(None)
                     continue
                 if self.choices[place] is None:
                     belief = self.belief[place]
                     self.choices[place] = choose(features[seen], values, belief, rng)
                 choice, share = self.choices[place]
                 if share == 0:
-                    trees.append(None)
                     continue
                 degree, leaf_rows = choice
-                prediction = predict_by(features[seen], values, degree)
+                crossed = grown[place][0].crossed if grown[place] else None
+                prediction = predict_by(features[seen], values, degree, crossed)
                 tree = grow(features[seen], values, prediction, leaf_rows, rng)
                 rows = ~seen & (uniforms[:, place] < share)
                 codes[rows, code] = tree.draw(features[rows], rng.random(rows.sum()))
-                trees.append(tree._asdict())
-            sets.append(trees)
-        return sets
+                grown[place].append(tree)
+        return [joined(trees)._asdict() if trees else None for trees in grown]
 
     @property
     def shares(self):
@@ -362,13 +399,13 @@ class LeafDonors:
         codes = codes.astype(np.float64)
         uniforms = np.split(uniforms, 1 + N_ROUNDS, axis=1)
         asked = ~known[:, self.numeric] & (uniforms[0] < self.shares)
-        of_row = numbers % len(self.sets)
+        number = numbers % self.n_sets
+        all_trees = [None if trees is None else Trees(**trees) for trees in self.trees]
         for uniform in uniforms[1:]:
-            for place, code in enumerate(self.numeric):
-                for number in np.unique(of_row[asked[:, place]]):
-                    tree = self.sets[number][place]
-                    if tree is not None:
-                        rows = asked[:, place] & (of_row == number)
-                        features = codes[np.ix_(rows, self.features[place])]
-                        codes[rows, code] = Tree(**tree).draw(features, uniform[rows, place])
+            for place, trees in enumerate(all_trees):
+                rows = np.flatnonzero(asked[:, place])
+                if trees is not None and len(rows):
+                    features = codes[np.ix_(rows, self.features[place])]
+                    drawn = trees.draw(features, uniform[rows, place], number[rows])
+                    codes[rows, self.numeric[place]] = drawn
         return codes
