@@ -68,7 +68,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         rows in the same leaf of a tree, in tables of any size. The fitted imputer then holds
         training rows, also when it is pickled or saved; False keeps them out.
     n_steps : int or None, default=None
-        Number of diffusion steps of a draw. None is 10 for "masked", where it may be
+        Number of diffusion steps of a draw. None is 6 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Which columns hold categories rather than numbers: by dtype (category, string and

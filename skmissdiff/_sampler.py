@@ -36,7 +36,7 @@ class MissDiffSampler(BaseMissDiff):
         the paper as printed [1]_: zeros for missing codes, noise prediction, imputation by
         replacement; a `PaperMethod` is the same with other choices.
     n_steps : int or None, default=None
-        Number of diffusion steps of a draw. None is 10 for "masked", where it may be
+        Number of diffusion steps of a draw. None is 6 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
     categorical_features : "from_dtype", None or array-like, default="from_dtype"
         Which columns hold categories rather than numbers: by dtype (category, string and

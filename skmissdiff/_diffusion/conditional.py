@@ -120,7 +120,7 @@ class Conditional:
         asked = torch.arange(categories.start, categories.stop, device=g.device)
         F = self.answer(
             self.question([places.g[codes], places.s], asked),
-            [g, level.sd.float().expand(len(g), -1)],
+            [g, level.s.float().expand(len(g), -1)],
         )
         own = pick(g, torch.isin(codes, asked).nonzero()[:, 0])
         return category_logits(own, denoiser.alpha_mean[categories] * F)
@@ -152,7 +152,7 @@ class Conditional:
             scaled = w * (evidence.mu + y).float()
             bins = piecewise_linear(scaled, denoiser.edges)
             bins.unflatten(1, (y.shape[1], -1)).mul_(w[:, :, None])
-            moving = [unknown * (evidence.mu + g).float(), level.sd.float().expand(y.shape)]
+            moving = [unknown * (evidence.mu + g).float(), level.s.float().expand(y.shape)]
             if len(opened):
                 moving.insert(0, self.gaussian(opened, evidence.latent(level, y)))
             return alpha[numbers] * self.answer(question, [*moving, scaled, w, bins])

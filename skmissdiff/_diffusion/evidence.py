@@ -17,6 +17,7 @@ n_numbers); ``M`` (n_patterns, r, r); ``b`` (n_rows, r); all in double precision
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -26,11 +27,13 @@ from torch.nn.functional import pad
 from .columns import pick
 from .factor_analysis import noise_precision, outer_products, row_product
 from .patterns import Given
-from .posterior import Posterior
+from .posterior import CHUNK_NUMBERS, Posterior
 
 # Patterns in one product, filled up if need be: how many there are in a call must not change how
 # one of them is rounded.
 BLOCK = 32
+# Of the variance without noise, that the noise leaves: s^2 / sigma^2 < 1 but for rounding.
+LEAST_SHARE = 1e-12
 
 
 def pattern_product(patterns: Tensor, matrix: Tensor) -> Tensor:
@@ -46,8 +49,8 @@ class Level(NamedTuple):
     S: Tensor  # (n_patterns, r, r), covariance of z | x
     A: Tensor  # precision of the noised numbers about z, 0 of all others
     k: Tensor  # share of a number's own part that is believed: 1 known, 0 absent
-    variance: Tensor  # s^2 of x_0 | x, 0 where known
-    sd: Tensor  # s
+    s: Tensor  # standard deviation of x_0 | x, 0 where known
+    C: Tensor  # variance without the noise: s^2 = C sigma^2 / (C + sigma^2)
 
 
 class Evidence:
@@ -91,20 +94,31 @@ class Evidence:
 
     def at(self, sigma: float) -> Level:
         """What is said of numbers where those that are drawn have this noise level."""
+        return next(self.levels([sigma]))
+
+    def levels(self, sigmas: list[float]) -> Iterator[Level]:
+        """What is said at each of several levels; some are worked out at once."""
+        size = max(1, CHUNK_NUMBERS // self.M.numel())
+        for start in range(0, len(sigmas), size):
+            yield from self._levels(sigmas[start : start + size])
+
+    def _levels(self, sigmas: list[float]) -> Iterator[Level]:
+        noise = torch.tensor(sigmas).to(self.psi)[:, None, None]  # (n_levels, 1, 1)
         known, drawn = (
             pick(codes, self.codes) for codes in (self.patterns.given, self.patterns.drawn)
         )
-        A = drawn * noise_precision(self.psi, torch.tensor(sigma).to(self.psi))
-        M = self.M
-        if math.isfinite(sigma):
-            M = M + pattern_product(A, self.outer).unflatten(1, M.shape[1:])
+        A = drawn * noise_precision(self.psi, noise)  # (n_levels, n_patterns, n_numbers)
+        told = pattern_product(A.flatten(0, 1), self.outer)
+        M = told.view(len(sigmas), *self.M.shape) + self.M
         S = torch.cholesky_inverse(torch.linalg.cholesky(M)).contiguous()
-        spread = pattern_product(S.flatten(1), self.outer.T)
+        spread = pattern_product(S.flatten(2).flatten(0, 1), self.outer.T).view_as(A)
         k = torch.where(known, 1.0, self.psi * A)
-        variance = self.psi * (1 - k) + (1 - k).square() * spread
-        sd = variance.clamp_min(0).sqrt()
-        parts = self.patterns.of_rows(torch.cat([A, k, variance, sd], dim=1))
-        return Level(sigma, S, *parts.tensor_split(4, dim=1))
+        variance = (self.psi * (1 - k) + (1 - k).square() * spread).clamp_min(0)
+        C = variance / (1 - variance / noise.square()).clamp_min(LEAST_SHARE)
+        parts = torch.stack([A, k, variance.sqrt(), C], dim=2)
+        for i, sigma in enumerate(sigmas):
+            of_rows = self.patterns.of_rows(parts[i])
+            yield Level(sigma, S[i], *of_rows.unbind(1))
 
     def latent(self, level: Level, y: Tensor | None = None) -> Tensor:
         """E[z | x] of (2), shape (n_rows, r); without ``y`` that of known codes alone."""

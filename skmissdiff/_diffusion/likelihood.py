@@ -26,13 +26,12 @@ from torch import Tensor
 
 from .denoiser import PreconditionedDenoiser
 from .factor_analysis import log_likelihood
-from .sampling import SIGMA_MIN
 
 Noise = Callable[[], Tensor]
 
 # Levels of (1) and their number: the integrand is smooth in log sigma. Below the least level
-# of a draw the networks have little to gain, and their errors count with 1 / sigma^2.
-SIGMA_LOW, SIGMA_HIGH, N_LEVELS = SIGMA_MIN, 20.0, 24
+# the networks have little to gain, and their errors count with 1 / sigma^2.
+SIGMA_LOW, SIGMA_HIGH, N_LEVELS = 0.05, 20.0, 24
 MIN_PROBABILITY = 1e-30  # of a category, where float32 has no smaller one
 
 

@@ -42,7 +42,7 @@ T = TypeVar("T")
 class MaskedMethod:
     """The default: a noise level per code, started from factor analysis."""
 
-    n_steps: int = 10
+    n_steps: int = 6
 
     has_one_pass = True
 

@@ -118,7 +118,7 @@ class RowNoise:
     """
 
     def __init__(self, keys, n_codes):
-        self._keys = keys
+        self._keys = keys.tolist()  # of Python's own integers a state is set fastest
         self._n_codes = n_codes
         self._bit_generator = np.random.Philox(key=0)
         self._generator = np.random.Generator(self._bit_generator)
@@ -154,8 +154,8 @@ class RowNoise:
         # Setting the state is several times cheaper than building a generator.
         self._bit_generator.state = {
             "bit_generator": "Philox",
-            "state": {"counter": np.array([0, 0, block, part], dtype=np.uint64), "key": key},
-            "buffer": np.zeros(4, dtype=np.uint64),
+            "state": {"counter": (0, 0, block, part), "key": key},
+            "buffer": (0, 0, 0, 0),
             "buffer_pos": 4,
             "has_uint32": 0,
             "uinteger": 0,

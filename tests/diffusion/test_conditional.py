@@ -75,7 +75,7 @@ def test_the_networks_add_to_numbers_what_they_add_to_estimates(layout, n_absent
     level = asked.evidence.at(sigma)
     y = x[:, numbers] - asked.evidence.mu
     g = asked.evidence.mean(level, y)
-    found = g + level.sd * asked.numbers()(y, g, level) + asked.evidence.mu
+    found = g + level.s * asked.numbers()(y, g, level) + asked.evidence.mu
     sigmas = torch.where(absent, math.inf, torch.where(given, 0.0, sigma))
     estimate = denoiser.estimate(x, sigmas)
     drawn = ~(given | absent)[:, numbers]

@@ -32,7 +32,7 @@ def said(model, x, patterns, sigma):
     evidence = Evidence(Posterior(model), x, patterns)
     level = evidence.at(sigma)
     mean = evidence.mean(level, x - model.mu) + model.mu
-    return mean, level.variance.expand(mean.shape), level.sd.expand(mean.shape)
+    return mean, level.s.expand(mean.shape)
 
 
 @pytest.mark.parametrize("sigma", [0.7, math.inf])
@@ -44,7 +44,7 @@ def test_numbers_have_the_posterior_that_each_row_has_alone(n_patterns, sigma):
     level = torch.where(absent, math.inf, torch.where(given, 0.0, sigma)).double()[rows]
     mean, variance = gaussian_posterior(model, x, level)
     found = said(model, x, given_in(given[rows], absent[rows]), sigma)
-    torch.testing.assert_close(found, (mean, variance, variance.clamp_min(0).sqrt()))
+    torch.testing.assert_close(found, (mean, variance.clamp_min(0).sqrt()))
     assert torch.equal(found[0][given[rows]], (x - model.mu + model.mu)[given[rows]])
     assert (found[1][given[rows]] == 0).all()
 
@@ -76,6 +76,33 @@ def test_a_row_is_rounded_alike_beside_other_patterns(n_codes, rank):
         assert torch.equal(alone, beside)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 10])
+def test_levels_are_the_same_however_many_are_worked_out_at_once(monkeypatch, at_once):
+    model, (given, absent) = model_of(9, 4), some_patterns(5, 9)
+    rows = torch.arange(CALL) % 5
+    x = torch.randn(CALL, 9, generator=seeded(1), dtype=torch.float64)
+    evidence = Evidence(Posterior(model), x, given_in(given[rows], absent[rows]))
+    monkeypatch.setattr("skmissdiff._diffusion.evidence.CHUNK_NUMBERS", at_once * 5 * 4**2)
+    sigmas = [math.inf, 3.0, 1.0, 0.2]
+    for sigma, level in zip(sigmas, evidence.levels(sigmas), strict=True):
+        one = evidence.at(sigma)
+        assert level.sigma == sigma
+        for part, alone in zip(level[1:], one[1:], strict=True):
+            assert torch.equal(part, alone)
+
+
+def test_the_variance_without_the_noise():
+    """s^2 = C sigma^2 / (C + sigma^2)."""
+    model, x = model_of(9, 4), torch.zeros(1, 9, dtype=torch.float64)
+    evidence = Evidence(Posterior(model), x, given_in(torch.arange(9)[None] < 3))
+    for level in evidence.levels([0.03, 0.8, 5.0]):
+        noise = level.sigma**2
+        torch.testing.assert_close(level.C * noise / (level.C + noise), level.s.square())
+    absent = evidence.at(math.inf)
+    torch.testing.assert_close(absent.C, absent.s.square())
+    assert (absent.C[:, :3] == 0).all()
+
+
 def test_what_is_learnt_counts_as_if_it_had_been_given():
     denoiser = some_denoiser()
     x, mask = some_rows(CALL)
@@ -94,7 +121,7 @@ def test_what_is_learnt_counts_as_if_it_had_been_given():
     level, other = evidence.at(0.4), expected.at(0.4)
     y = x[:, NUMBERS] - evidence.mu
     torch.testing.assert_close(evidence.mean(level, y), expected.mean(other, y))
-    torch.testing.assert_close(level.variance, other.variance)
+    torch.testing.assert_close(level.s, other.s)
     assert evidence.patterns.given[:, 1:4].all()
 
 
@@ -149,5 +176,5 @@ def test_numbers_are_those_of_the_layout():
         torch.zeros(3, N_CODES),
         given_in(torch.zeros(1, N_CODES, dtype=torch.bool)),
     )
-    assert evidence.at(1.0).variance.shape == (1, len(NUMBERS))
+    assert evidence.at(1.0).s.shape == (1, len(NUMBERS))
     assert torch.equal(evidence.mu, some_factors().mu[NUMBERS])
