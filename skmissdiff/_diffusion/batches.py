@@ -8,7 +8,8 @@ Shapes: ``x``, ``mask``, ``hidden``, ``sigma`` (n_rows, n_codes).
 
 import math
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -84,14 +85,14 @@ def not_applicable(x: Tensor, layout: CodeLayout) -> Tensor:
     return found
 
 
-def map_batch(batch: Batch, function) -> Batch:
+def map_batch(batch, function):
     """Apply a function to every part of a batch."""
-    return Batch(*(function(part) for part in batch))
+    return type(batch)(*(function(part) for part in batch))
 
 
-def joined(batches: list[Batch], join=torch.cat) -> Batch:
+def joined(batches, join=torch.cat):
     """Join batches row by row (``torch.cat``) or network by network (``torch.stack``)."""
-    return Batch(*(join(parts) for parts in zip(*batches, strict=True)))
+    return type(batches[0])(*(join(parts) for parts in zip(*batches, strict=True)))
 
 
 def hide_cells(
@@ -141,7 +142,7 @@ def corrupt(
     columns = None if of_categories else denoiser.columns
     g, variance = gaussian_posterior(factors, *levels, columns, alike=False)
     inputs = network_inputs(noised, sigma, g, variance)
-    features = denoiser.features(inputs).to(dtype)
+    features = denoiser.features(inputs, dtype)
     noised_rows = ((inputs.w > 0) & (inputs.w < 1)).any(-1, keepdim=True)
     return Batch(features, inputs.g, inputs.s, inputs.w < 1, noised_rows, hidden, x)
 
@@ -192,7 +193,8 @@ class RowSource:
     """Batches of K x batch_size rows, masked ahead in chunks of bounded memory.
 
     Each network has chunks of the rows that it may see. A chunk serves ``n_uses`` times, in
-    another order: masking a row costs about as much as training on it.
+    another order: masking a row costs about as much as training on it. ``prepare`` makes of a
+    batch what the loss reads.
     """
 
     def __init__(
@@ -206,7 +208,9 @@ class RowSource:
         mixture: Mixture,
         generator: torch.Generator,
         dtype: torch.dtype,
+        prepare: Callable[[Batch], Any],
     ):
+        self.prepare = prepare
         self.denoiser, self.factors, self.dtype = denoiser, factors, dtype
         self.rows, self.kept_rows = rows, kept_rows
         self.batch_size, self.n_uses = batch_size, n_uses
@@ -222,8 +226,8 @@ class RowSource:
         self.rows = self.rows._replace(completed=completed)
         self.queue.clear()
 
-    def next_batch(self) -> Batch:
-        """Inputs and targets of shape (K, batch_size, ...)."""
+    def next_batch(self) -> Any:
+        """Inputs and targets of shape (K, batch_size, ...), as they are prepared."""
         if not self.queue:
             self.refill()
         rows = self.queue.popleft()
@@ -232,11 +236,12 @@ class RowSource:
     def refill(self) -> None:
         """Mask a chunk of rows for each network, drawn with replacement, and cut it up."""
         n_rows = self.n_batches * self.batch_size
-        self.chunk = joined([self.masked(kept, n_rows) for kept in self.kept_rows], torch.stack)
+        masked = [self.prepare(self.masked(kept, n_rows)) for kept in self.kept_rows]
+        self.chunk = joined(masked, torch.stack)
         orders = [torch.arange(n_rows)]
         orders += [torch.randperm(n_rows, generator=self.generator) for _ in range(1, self.n_uses)]
         for order in orders:
-            self.queue.extend(order.to(self.chunk.g.device).split(self.batch_size))
+            self.queue.extend(order.to(self.chunk[0].device).split(self.batch_size))
 
     def masked(self, kept: Tensor, n_rows: int) -> Batch:
         """Some of the kept rows, masked."""

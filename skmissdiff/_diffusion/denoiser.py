@@ -190,7 +190,7 @@ class PreconditionedDenoiser(Denoiser):
         self.donors = donors
         self.config["n_donors"] = len(donors.x) if donors else 0
 
-    def features(self, inputs: Inputs) -> Tensor:
+    def features(self, inputs: Inputs, dtype: torch.dtype = torch.float32) -> Tensor:
         """What the first layer reads, (..., n_rows, n_in): nothing of it is learnt.
 
         Numbers are also told by the bins they are in: a network is smooth, a column need not be.
@@ -200,7 +200,7 @@ class PreconditionedDenoiser(Denoiser):
         bins = piecewise_linear(pick(scaled, numbers), self.edges)
         bins.unflatten(-1, (-1, self.edges.shape[1] - 1)).mul_(pick(w, numbers)[..., None])
         parts = [scaled, pick(w, self.first_of_column), g, pick(s, numbers), bins]
-        return torch.cat(parts, dim=-1)
+        return torch.cat([part.to(dtype) for part in parts], dim=-1)
 
     @property
     def places(self) -> Places:
@@ -210,16 +210,21 @@ class PreconditionedDenoiser(Denoiser):
         sizes = [n_codes, len(self.first_codes), n_codes, n_numeric, n_numeric * n_bins]
         return Places(*torch.arange(sum(sizes), device=self.mu.device).split(sizes))
 
-    def correction(self, features: Tensor, dropout: Dropout | None = None) -> tuple[Tensor, Tensor]:
-        """F of every network for means and logits, and F' for the medians of numeric codes.
-
-        Features (K, n_rows, n_in); F (K, n_rows, n_codes), F' (K, n_rows, n_numeric).
-        """
+    def output(self, features: Tensor, dropout: Dropout | None = None) -> Tensor:
+        """What every network says of features (K, n_rows, n_in): F and F' side by side."""
         hidden = self.first(features)
         for layer in self.blocks:
             hidden = layer(hidden, dropout)
-        F = self.last(hidden).float()
-        return F[..., : len(self.mu)], F[..., len(self.mu) :]
+        return self.last(hidden).float()
+
+    def parts(self, output: Tensor) -> tuple[Tensor, Tensor]:
+        """F for means and logits (..., n_codes), and F' for medians of numbers (..., n_numeric)."""
+        n_codes = len(self.mu)
+        return output[..., :n_codes], output[..., n_codes:]
+
+    def correction(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The two `parts` of what every network says."""
+        return self.parts(self.output(features))
 
     def mean_correction(self, inputs: Inputs) -> tuple[Tensor, Tensor]:
         """F and F' averaged over the networks, for inputs (n_rows, n_codes)."""

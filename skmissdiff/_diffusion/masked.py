@@ -18,11 +18,11 @@ from torch import Tensor
 
 from skmissdiff._support.layout import CodeLayout
 
-from .batches import Batch, Rows, RowSource, not_applicable
+from .batches import Rows, RowSource, not_applicable
 from .denoiser import PreconditionedDenoiser
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
 from .likelihood import score_rows
-from .loss import masked_loss
+from .loss import Lesson, lesson, masked_loss
 from .networks import Dropout, bin_edges
 from .optimiser import OptimiserSettings
 from .processes import ALONE, Processes
@@ -176,13 +176,14 @@ def fit_masked(
         recipe.mixture,
         generator,
         dtype,
+        prepare=lambda batch: lesson(batch, denoiser),
     )
     is_whole = bool((rows.mask | not_applicable(rows.x, layout)).all())
     n_refreshes = 0 if processes.decide(is_whole) else recipe.n_refreshes
 
-    def loss(denoiser: PreconditionedDenoiser, batch: Batch) -> Tensor:
-        drop = dropout(batch, recipe.dropout, generator) if recipe.dropout else None
-        return masked_loss(*denoiser.correction(batch.features, drop), batch, denoiser)
+    def loss(denoiser: PreconditionedDenoiser, asked: Lesson) -> Tensor:
+        drop = dropout(asked.noised, recipe.dropout, generator) if recipe.dropout else None
+        return masked_loss(denoiser.output(asked.features, drop), asked, denoiser)
 
     def shrunk(denoiser: PreconditionedDenoiser) -> Validation:
         assert checks is not None
@@ -272,13 +273,12 @@ def fit_factors(
     return factors
 
 
-def dropout(batch: Batch, rate: float, generator: torch.Generator) -> Dropout:
-    """Leave hidden units out at random, in rows without noise.
+def dropout(spared: Tensor, rate: float, generator: torch.Generator) -> Dropout:
+    """Leave hidden units out at random, but in rows that are ``spared``: those with noise.
 
-    There the networks name categories, and can learn by heart which rows there are; where numbers
-    are noised the noise keeps them from it, and draws need them exact.
+    In the others the networks name categories, and can learn by heart which rows there are; where
+    numbers are noised the noise keeps them from it, and draws need them exact.
     """
-    spared = batch.noised
 
     def drop(active: Tensor) -> Tensor:
         keep = torch.empty(active.shape).bernoulli_(1 - rate, generator=generator).to(active)

@@ -1,6 +1,6 @@
 """The updates of training: AdamW, Muon for square matrices, a running average of weights."""
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,33 +9,47 @@ from torch import Tensor
 from .denoiser import Denoiser
 
 
+class AdamW:
+    """Steps by the running mean of gradients over the root of that of their squares.
+
+    Loshchilov and Hutter 2019, algorithm 2, for weights in one vector.
+    """
+
+    def __init__(self, values: Tensor, betas: tuple[float, float] = (0.9, 0.99)):
+        self.values, self.betas = values, betas
+        self.mean, self.square = torch.zeros_like(values), torch.zeros_like(values)
+        self.n_steps = 0
+
+    def step(self, gradient: Tensor, learning_rate: float, weight_decay: float) -> None:
+        self.n_steps += 1
+        # Sums of the weights in the two averages: they start at zero.
+        first, second = (1 - beta**self.n_steps for beta in self.betas)
+        self.mean.lerp_(gradient, 1 - self.betas[0])
+        self.square.mul_(self.betas[1]).addcmul_(gradient, gradient, value=1 - self.betas[1])
+        root = self.square.sqrt().div_(math.sqrt(second)).add_(1e-8)
+        self.values.mul_(1 - learning_rate * weight_decay)
+        self.values.addcdiv_(self.mean, root, value=-learning_rate / first)
+
+
 class Muon:
-    """Momentum steps made orthogonal by Newton-Schulz iterations, for (K, n, n) weights.
+    """Momentum steps made orthogonal by Newton-Schulz iterations, for (n_matrices, n, n) weights.
 
     Jordan et al. 2024. The coefficients are theirs; singular values end near 1.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], momentum: float = 0.95, n_iter: int = 3):
-        self.parameters = parameters
+    def __init__(self, values: Tensor, momentum: float = 0.95, n_iter: int = 3):
+        self.values = values
         self.momentum, self.n_iter = momentum, n_iter
-        self.averages = [torch.zeros_like(p) for p in parameters]
+        self.average = torch.zeros_like(values)
 
-    @torch.no_grad()
-    def step(self, learning_rate: float, weight_decay: float, dtype: torch.dtype) -> None:
-        pairs = zip(self.parameters, self.averages, strict=True)
-        moved = [(p, average, p.grad) for p, average in pairs if p.grad is not None]
-        if not moved:
-            return
-        parameters, averages, gradients = (list(part) for part in zip(*moved, strict=True))
-        torch._foreach_lerp_(averages, gradients, 1 - self.momentum)
-        updates = torch._foreach_lerp(gradients, averages, self.momentum)
-        # All matrices at once: they are small, and a product of few has little to do.
-        directions = orthogonalised(
-            torch.cat([update.to(dtype) for update in updates]), self.n_iter
-        )
-        directions = directions.to(parameters[0].dtype).split([len(p) for p in parameters])
-        torch._foreach_mul_(parameters, 1 - learning_rate * weight_decay)
-        torch._foreach_sub_(parameters, directions, alpha=learning_rate)
+    def step(
+        self, gradient: Tensor, learning_rate: float, weight_decay: float, dtype: torch.dtype
+    ) -> None:
+        self.average.lerp_(gradient, 1 - self.momentum)
+        update = gradient.lerp(self.average, self.momentum)
+        direction = orthogonalised(update.to(dtype), self.n_iter).to(update.dtype)
+        self.values.mul_(1 - learning_rate * weight_decay)
+        self.values.sub_(direction, alpha=learning_rate)
 
 
 def orthogonalised(matrices: Tensor, n_iter: int = 3) -> Tensor:
@@ -60,44 +74,59 @@ class OptimiserSettings:
 
 
 class Optimiser:
-    """AdamW, with Muon for the square matrices if asked for, and a running average."""
+    """AdamW, with Muon for the square matrices if asked for, and a running average.
+
+    All weights lie in one vector, ``values``, the square matrices last, and the parameters are
+    views of it until `keep`: an update is a few operations, not a few for each parameter.
+    """
 
     def __init__(self, denoiser: Denoiser, settings: OptimiserSettings):
         self.settings = settings
-        self.parameters = list(denoiser.parameters())
+        parameters = list(denoiser.parameters())
         square = []
         if settings.muon_learning_rate is not None:
             square = [p for p in denoiser.blocks.parameters() if p.shape[1] == p.shape[2]]
         chosen = {id(p) for p in square}
-        self.muon = Muon(square, n_iter=settings.muon_iterations)
-        self.adamw = torch.optim.AdamW(
-            [p for p in self.parameters if id(p) not in chosen],
-            lr=settings.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=settings.weight_decay,
-            fused=True,
-        )
-        self.average = [p.detach().clone() for p in self.parameters]
+        self.parameters = [p for p in parameters if id(p) not in chosen] + square
+        self.sizes = [p.numel() for p in self.parameters]
+        self.values = torch.cat([p.detach().flatten() for p in self.parameters])
+        for parameter, part in zip(self.parameters, self.values.split(self.sizes), strict=True):
+            parameter.data = part.view_as(parameter)
+        self.average = self.values.clone()
+        n_others = sum(self.sizes[: len(parameters) - len(square)])
+        self.n_of_each = [n_others, len(self.values) - n_others]
+        others, matrices = self.values.split(self.n_of_each)
+        self.adamw = AdamW(others)
+        self.muon = None
+        if square:
+            matrices = matrices.view(-1, *square[0].shape[1:])
+            self.muon = Muon(matrices, n_iter=settings.muon_iterations)
 
+    @torch.no_grad()
     def step(self, n_steps: int, factor: float) -> None:
         """Update number ``n_steps``, at ``factor`` times the learning rates."""
         settings = self.settings
-        for group in self.adamw.param_groups:
-            group["lr"] = factor * settings.learning_rate
-        self.adamw.step()
-        if self.muon.parameters and settings.muon_learning_rate is not None:
-            dtype = torch.bfloat16 if settings.bfloat16 else torch.float32
-            self.muon.step(factor * settings.muon_learning_rate, settings.weight_decay, dtype)
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        own, of_matrices = torch.cat([g.flatten() for g in gradients]).split(self.n_of_each)
         for parameter in self.parameters:
             parameter.grad = None
+        self.adamw.step(own, factor * settings.learning_rate, settings.weight_decay)
+        if self.muon is not None and settings.muon_learning_rate is not None:
+            dtype = torch.bfloat16 if settings.bfloat16 else torch.float32
+            rate = factor * settings.muon_learning_rate
+            of_matrices = of_matrices.view_as(self.muon.values)
+            self.muon.step(of_matrices, rate, settings.weight_decay, dtype)
         # A young average forgets its random start sooner.
         decay = min(settings.ema_decay, (n_steps + 1) / (n_steps + 10))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self.parameters], 1 - decay)
+        self.average.lerp_(self.values, 1 - decay)
 
-    @torch.no_grad()
     def swap(self) -> None:
         """Exchange the weights and their running average."""
-        for parameter, average in zip(self.parameters, self.average, strict=True):
-            kept = parameter.clone()
-            parameter.copy_(average)
-            average.copy_(kept)
+        kept = self.values.clone()
+        self.values.copy_(self.average)
+        self.average.copy_(kept)
+
+    def keep(self, values: Tensor) -> None:
+        """End with these weights: each parameter has memory of its own again."""
+        for parameter, part in zip(self.parameters, values.split(self.sizes), strict=True):
+            parameter.data = part.view_as(parameter).clone()

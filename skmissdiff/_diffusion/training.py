@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from .denoiser import Denoiser
@@ -134,7 +133,7 @@ class Checkpoints:
     def forget(self) -> None:
         """What was best before the training rows were made anew has not seen them."""
         self.best: Any = None
-        self.weights: list[Tensor] = []
+        self.weights: Tensor | None = None
         self.n_stale = 0
         self.n_looks = 0
         self.least = 1.0  # the factor analysis
@@ -151,7 +150,7 @@ class Checkpoints:
         self.n_stale = 0 if found.error < self.least - self.min_change else self.n_stale + 1
         if self.best is None or found.error < self.least + self.min_change:
             self.best = found
-            self.weights = [p.detach().clone() for p in self.optimiser.parameters]
+            self.weights = self.optimiser.values.clone()
         self.least = min(self.least, found.error)
         self.n_looks += 1
         self.optimiser.swap()
@@ -229,10 +228,8 @@ def fit_loop(
             share_done = processes.decide(clock.share_done(n_steps + 1))
         if share_done >= 1:
             break
-    kept_weights = checkpoints.weights or optimiser.average
-    if not all(weight.isfinite().all() for weight in kept_weights):
+    kept = optimiser.average if checkpoints.weights is None else checkpoints.weights
+    if not kept.isfinite().all():
         raise ValueError("Training diverged in its last step. Lower max_iter.")
-    with torch.no_grad():
-        for parameter, kept in zip(optimiser.parameters, kept_weights, strict=True):
-            parameter.copy_(kept)
+    optimiser.keep(kept)
     return history, checkpoints.best

@@ -251,7 +251,8 @@ def some_source(kept, batch_size=8, n_uses=2, n_rows=100, dtype=torch.float32, l
     rows = Rows(x, torch.ones_like(x).bool())
     denoiser = some_denoiser(layout, len(kept))
     factors = some_factors(layout.n_codes)
-    return RowSource(denoiser, factors, rows, kept, batch_size, n_uses, Mixture(), seeded(), dtype)
+    sizes = batch_size, n_uses, Mixture(), seeded(), dtype
+    return RowSource(denoiser, factors, rows, kept, *sizes, prepare=lambda batch: batch)
 
 
 def test_networks_never_see_rows_that_are_held_out_from_them():

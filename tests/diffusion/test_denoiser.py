@@ -139,7 +139,7 @@ def test_a_correction_goes_through_all_layers():
     F, F_median = denoiser.correction(features)
     assert torch.equal(F, expected[..., :N_CODES])
     assert torch.equal(F_median, expected[..., N_CODES:])
-    dropped, _ = denoiser.correction(features, lambda active: 0 * active)
+    dropped, _ = denoiser.parts(denoiser.output(features, lambda active: 0 * active))
     hidden = denoiser.first(features) + sum(block.project.bias for block in denoiser.blocks)
     torch.testing.assert_close(dropped, denoiser.last(hidden)[..., :N_CODES])
     assert denoiser.correction(features.bfloat16())[0].dtype == torch.float32

@@ -4,10 +4,28 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax
-from small_models import CATEGORIES, N_CODES, NUMBERS, seeded, some_batch, some_denoiser, some_rows
+from small_models import (
+    CATEGORIES,
+    LAYOUT,
+    N_CODES,
+    NUMBERS,
+    seeded,
+    some_batch,
+    some_denoiser,
+    some_rows,
+)
 
-from skmissdiff._diffusion.denoiser import MIN_PROBABILITY
-from skmissdiff._diffusion.loss import category_loss, masked_loss, number_loss
+from skmissdiff._diffusion.denoiser import MIN_PROBABILITY, log_sums
+from skmissdiff._diffusion.loss import category_loss, lesson, masked_loss, number_loss
+from skmissdiff._support.layout import CodeLayout
+
+NUMBERS_ALONE = CodeLayout((1, 1), (False, False))
+CATEGORIES_ALONE = CodeLayout((2, 3), (True, True))
+
+
+def loss_of(F, F_median, batch, denoiser=None):
+    denoiser = some_denoiser() if denoiser is None else denoiser
+    return masked_loss(torch.cat([F, F_median], dim=-1), lesson(batch, denoiser), denoiser)
 
 
 def test_numbers_cost_a_square_and_an_absolute_error():
@@ -30,7 +48,8 @@ def test_categories_cost_twice_the_cross_entropy():
             logits[..., codes].movedim(-1, 1), chosen, reduction="none"
         )
         expected += 2 * (losses * seen[..., j]).sum()
-    torch.testing.assert_close(category_loss(x_0, seen, logits, members.float()), expected)
+    sums = log_sums(logits, members.float())
+    torch.testing.assert_close(category_loss(x_0, seen, logits, sums), expected)
 
 
 def test_the_loss_is_per_hidden_cell():
@@ -54,7 +73,7 @@ def test_the_loss_is_per_hidden_cell():
                 logits = log_softmax(prior + F[k, i, categories].numpy())
                 total -= 2 * (x[k, i, categories].numpy() * logits).sum()
                 n_cells += 1
-    loss = masked_loss(F, F_median, some_batch(x, hidden, g, s), some_denoiser())
+    loss = loss_of(F, F_median, some_batch(x, hidden, g, s))
     assert loss.item() == pytest.approx(float(total / n_cells), rel=1e-5)
 
 
@@ -64,7 +83,7 @@ def test_only_hidden_cells_move_anything():
     hidden[::2] = False
     g, s = torch.full_like(x, 0.4), torch.ones_like(x)
     F, F_median = torch.zeros_like(x, requires_grad=True), torch.zeros(10, 2, requires_grad=True)
-    masked_loss(F, F_median, some_batch(x, hidden, g, s), some_denoiser()).backward()
+    loss_of(F, F_median, some_batch(x, hidden, g, s)).backward()
     assert torch.equal(F.grad != 0, hidden)
     assert torch.equal(F_median.grad != 0, hidden[:, NUMBERS])
 
@@ -72,4 +91,31 @@ def test_only_hidden_cells_move_anything():
 def test_no_hidden_cell_costs_nothing():
     x, mask = some_rows(4)
     batch = some_batch(x, mask & False, torch.full_like(x, 0.4), torch.ones_like(x))
-    assert masked_loss(x, x[:, :2], batch, some_denoiser()).item() == 0
+    assert loss_of(x, x[:, :2], batch).item() == 0
+
+
+@pytest.mark.parametrize("layout", [LAYOUT, NUMBERS_ALONE, CATEGORIES_ALONE])
+def test_gradients_by_hand_are_those_of_autograd(layout):
+    """Of numbers, of categories, and of both, whose codes do not lie side by side."""
+    denoiser = some_denoiser(layout)
+    shape = (3, 10, layout.n_codes)
+    x, g, s, F = (torch.rand(shape, generator=seeded(seed)) for seed in range(4))
+    for categories in layout.categorical_slices:
+        x[..., categories] = torch.eye(categories.stop - categories.start)[0]
+    cells = torch.rand(3, 10, layout.n_columns, generator=seeded(5)) < 0.6
+    hidden = cells[..., torch.from_numpy(layout.column_of_code)]
+    F_median = torch.rand(3, 10, len(layout.numeric_codes), generator=seeded(6))
+    batch = some_batch(x, hidden, g, s + 0.5)
+    output = torch.cat([F, F_median], dim=-1).requires_grad_(True)
+    asked = lesson(batch, denoiser)
+    (3 * masked_loss(output, asked, denoiser)).backward()
+    found, output.grad = output.grad, None
+    F, F_median = denoiser.parts(output)
+    F_number = F[..., layout.numeric_codes]
+    total = (asked.counts * number_loss(asked.target, F_number, F_median)).sum()
+    if layout.categorical_slices:
+        logits = asked.prior + F[..., layout.categorical_codes]
+        sums = log_sums(logits, denoiser.members)
+        total = total + category_loss(asked.chosen, asked.seen, logits, sums)
+    (3 * total / cells[..., layout.column_of_code[layout.level_codes]].sum()).backward()
+    torch.testing.assert_close(found, output.grad)

@@ -9,7 +9,7 @@ import torch
 from small_models import LAYOUT, N_CODES, saying, seeded, some_denoiser, some_rows
 
 from skmissdiff._diffusion import masked
-from skmissdiff._diffusion.batches import Batch, Rows
+from skmissdiff._diffusion.batches import Rows
 from skmissdiff._diffusion.denoiser import Shrinkage
 from skmissdiff._diffusion.factor_analysis import fit_factor_analysis
 from skmissdiff._diffusion.kernel import KernelRegression
@@ -23,9 +23,7 @@ from skmissdiff._support.layout import CodeLayout
 
 def test_units_are_dropped_in_rows_without_noise():
     noised = torch.tensor([[False], [True]]).repeat(50, 1)[None]
-    blank = torch.zeros(1, 100, 2)
-    batch = Batch(blank, blank, blank, blank.bool(), noised, blank.bool(), blank)
-    drop = dropout(batch, 0.4, torch.Generator().manual_seed(0))
+    drop = dropout(noised, 0.4, torch.Generator().manual_seed(0))
     active = torch.ones(1, 100, 64)
     dropped = drop(active)
     assert torch.equal(dropped[:, 1::2], active[:, 1::2])
@@ -238,7 +236,7 @@ def test_the_factor_analysis_has_a_share_of_the_time(monkeypatch):
 def test_the_networks_compute_in_the_precision_of_the_recipe(monkeypatch, bfloat16):
     spy = Spy(monkeypatch, "masked_loss")
     fitted(recipe=some_recipe(bfloat16=bfloat16))
-    assert spy.calls[0][0][2].features.dtype == (torch.bfloat16 if bfloat16 else torch.float32)
+    assert spy.calls[0][0][1].features.dtype == (torch.bfloat16 if bfloat16 else torch.float32)
 
 
 # --- The method.

@@ -32,6 +32,7 @@ def some_refresh(n_refreshes=3, n_rows=40):
         Mixture(),
         seeded(),
         torch.float32,
+        prepare=lambda batch: batch,
     )
     return StochasticEM(source, n_refreshes, seeded(4)), source, denoiser
 

@@ -160,10 +160,10 @@ def looked(errors, shares=CHECKPOINTS):
     checkpoints = Checkpoints(judge, optimiser, PATIENCE, N_HELD)
     history = History()
     for i, (_, share) in enumerate(zip(errors, shares, strict=False)):
-        optimiser.average[0].fill_(float(i))
+        optimiser.average.fill_(float(i))
         checkpoints.look(denoiser, share, history)
         assert denoiser.weight.item() == -1
-        assert optimiser.average[0].item() == i
+        assert optimiser.average.item() == i
     return checkpoints, history, judged
 
 
@@ -172,7 +172,7 @@ def test_averaged_weights_are_judged_and_the_best_kept():
     assert judged.weights == [0, 1, 2, 3, 4]
     assert history.validation_loss_curve == [0.9, 0.6, 0.7, 0.5, 0.8]
     assert checkpoints.best.error == 0.5
-    assert [weight.item() for weight in checkpoints.weights] == [3]
+    assert checkpoints.weights.item() == 3
     assert checkpoints.n_stale == 1
 
 
@@ -192,10 +192,10 @@ def test_small_gains_are_kept_but_count_as_none():
 @pytest.mark.parametrize(("change", "kept"), [(-0.5, 2), (0.5, 2), (1.5, 1)])
 def test_of_weights_that_are_as_good_the_later_are_kept(change, kept):
     checkpoints, _, _ = looked([0.7, 0.5, 0.5 + change * CHANGE])
-    assert checkpoints.weights[0].item() == kept
+    assert checkpoints.weights.item() == kept
     # What they are compared with stays the least error.
     checkpoints, _, _ = looked([0.7, 0.5, 0.5 + change * CHANGE, 0.5 + 1.5 * CHANGE])
-    assert checkpoints.weights[0].item() == kept
+    assert checkpoints.weights.item() == kept
 
 
 def test_without_held_out_rows_there_is_a_change_to_compare_with():
@@ -226,7 +226,7 @@ def test_what_was_best_is_forgotten_with_its_rows():
     judged.errors.append(0.7)
     checkpoints.forget()
     assert checkpoints.best is None
-    assert checkpoints.weights == []
+    assert checkpoints.weights is None
     assert checkpoints.n_stale == checkpoints.n_looks == 0
     assert len(checkpoints.due) == len(CHECKPOINTS) - 2
     checkpoints.look(OneWeight(), 1.0, History())
