@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .denoiser import Denoiser
+from .recipe import MUON_ITERATIONS
 
 
 class AdamW:
@@ -34,12 +35,12 @@ class AdamW:
 class Muon:
     """Momentum steps made orthogonal by Newton-Schulz iterations, for (n_matrices, n, n) weights.
 
-    Jordan et al. 2024. The coefficients are theirs; singular values end near 1.
+    Jordan et al. 2024. The coefficients are theirs; after a few iterations singular values end
+    near 1.
     """
 
-    def __init__(self, values: Tensor, momentum: float = 0.95, n_iter: int = 3):
-        self.values = values
-        self.momentum, self.n_iter = momentum, n_iter
+    def __init__(self, values: Tensor, momentum: float = 0.95):
+        self.values, self.momentum = values, momentum
         self.average = torch.zeros_like(values)
 
     def step(
@@ -47,12 +48,12 @@ class Muon:
     ) -> None:
         self.average.lerp_(gradient, 1 - self.momentum)
         update = gradient.lerp(self.average, self.momentum)
-        direction = orthogonalised(update.to(dtype), self.n_iter).to(update.dtype)
+        direction = orthogonalised(update.to(dtype)).to(update.dtype)
         self.values.mul_(1 - learning_rate * weight_decay)
         self.values.sub_(direction, alpha=learning_rate)
 
 
-def orthogonalised(matrices: Tensor, n_iter: int = 3) -> Tensor:
+def orthogonalised(matrices: Tensor, n_iter: int = MUON_ITERATIONS) -> Tensor:
     """Nearest orthogonal matrices, roughly, of square (K, n, n)."""
     X = matrices / (matrices.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
     for _ in range(n_iter):
@@ -70,7 +71,6 @@ class OptimiserSettings:
     weight_decay: float = 0.01
     ema_decay: float = 0.98
     bfloat16: bool = False
-    muon_iterations: int = 3
 
 
 class Optimiser:
@@ -100,7 +100,7 @@ class Optimiser:
         self.muon = None
         if square:
             matrices = matrices.view(-1, *square[0].shape[1:])
-            self.muon = Muon(matrices, n_iter=settings.muon_iterations)
+            self.muon = Muon(matrices)
 
     @torch.no_grad()
     def step(self, n_steps: int, factor: float) -> None:

@@ -75,7 +75,7 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
         asdict(recipe_for(n, n_codes, n_columns, n_columns - 1, options, "cpu")) for n in SIZES
     ]
     followed = {name: [recipe[name] for recipe in recipes] for name in recipes[0]}
-    networks, batches, widths, patience, layers, uses, iterations = (
+    networks, batches, widths, patience, layers, uses = (
         followed.pop(name)
         for name in (
             "n_networks",
@@ -84,7 +84,6 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
             "patience",
             "n_layers",
             "n_uses",
-            "muon_iterations",
         )
     )
     for name, values in followed.items():
@@ -98,7 +97,6 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
     assert all(b - a in (0, 32) for a, b in pairwise(widths))
     assert all(b - a in (0, 1) for a, b in pairwise(patience))
     assert all(b - a in (0, 1) for a, b in pairwise(layers))
-    assert all(b - a in (0, 1) for a, b in pairwise(iterations))
     assert all(a - b in (0, 1) for a, b in pairwise(uses))
     # All networks together see as many rows a step, but for what the division leaves.
     smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
@@ -114,7 +112,7 @@ def test_largeness_is_even_in_the_logarithm():
 
 def test_the_width_grows_with_the_rows():
     sizes = (20, recipe.NARROW_ROWS, recipe.SMALL_ROWS, 1000, 10_000, 10**6)
-    assert [width(n) for n in sizes] == [64, 64, 128, 128, 256, 256]
+    assert [width(n) for n in sizes] == [64, 64, 128, 128, 192, 192]
     assert width(105) == of(105).hidden_size == 96
 
 
