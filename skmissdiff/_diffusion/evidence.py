@@ -98,7 +98,8 @@ class Evidence:
 
     def levels(self, sigmas: list[float]) -> Iterator[Level]:
         """What is said at each of several levels; some are worked out at once."""
-        size = max(1, CHUNK_NUMBERS // self.M.numel())
+        of_level = max(self.M.numel(), len(self.M) * len(self.psi))
+        size = max(1, CHUNK_NUMBERS // of_level)
         for start in range(0, len(sigmas), size):
             yield from self._levels(sigmas[start : start + size])
 

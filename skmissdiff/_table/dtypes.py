@@ -128,6 +128,8 @@ def _as_objects(values, column):
 def absent(values):
     """Return where values are None or NaN, bool of shape (n_rows,)."""
     if values.dtype == object:
+        if not any(map(is_nan_like, set(values))):  # of few categories, which is fast
+            return np.zeros(len(values), dtype=bool)
         return np.array([is_nan_like(value) for value in values], dtype=bool)
     return np.isnan(values)
 

@@ -83,16 +83,22 @@ def fill_table(table, values, keep=None):
     fills = {j: _fill_values(table, j, values[j]) for j in kept if table.missing[:, j].any()}
     if table.schema.library == "array":
         return _fill_array(table, fills, kept)
-    frame = nw.from_native(table.native, eager_only=True)
     columns = [
-        _fill_series(table, j, series, fills[j]) if j in fills else series.to_native()
-        for j, series in enumerate(frame.iter_columns())
+        _fill_series(table, j, native, fills[j]) if j in fills else native
+        for j, native in enumerate(_native_columns(table.schema.library, table.native))
         if j in kept
     ]
     names = [table.schema.names[j] for j in kept]
     if table.schema.library == "pandas":
         names = table.native.columns[kept]  # a column index may have a name, or levels
     return _assemble(table.schema.library, columns, names, table.native)
+
+
+def _native_columns(library, native):
+    """Return the columns of a frame as they are, which narwhals takes longer for than filling."""
+    if library == "pandas":
+        return [column for _, column in native.items()]
+    return native.get_columns() if library == "polars" else native.columns
 
 
 def build_table(schema, columns, keep=None):
@@ -154,8 +160,8 @@ def blank_cells(native, hidden):
     library = library_of(native)
     names = native.column_names if library == "pyarrow" else native.columns
     columns = [
-        _blank_series(library, native.iloc[:, j] if library == "pandas" else native[names[j]], gaps)
-        for j, gaps in enumerate(hidden.T)
+        _blank_series(library, column, gaps)
+        for column, gaps in zip(_native_columns(library, native), hidden.T, strict=True)
     ]
     return _assemble(library, columns, names, native)
 
@@ -316,9 +322,8 @@ def _build_array(schema, columns, kept):
     return out.astype(str if dtype.kind == "U" else dtype)
 
 
-def _fill_series(table, j, series, fill):
+def _fill_series(table, j, native, fill):
     """Return the column of a frame with its missing cells filled."""
-    native = series.to_native()
     missing = table.missing[:, j]
     column = _target_column(table, j)
     if column is not table.schema.columns[j] or column.dtype in _NULL_DTYPES:
@@ -326,7 +331,7 @@ def _fill_series(table, j, series, fill):
         complete[missing] = fill
         made = make_column(table.schema.library, column, complete)
         return made.set_axis(native.index) if table.schema.library == "pandas" else made
-    module = nw.get_native_namespace(native)
+    module = importlib.import_module(table.schema.library)
     if column.categories is not None:
         fitted = None if table.fitted is None else table.fitted.columns[j].categories
         categories = extended(column.categories, fitted, fill)
