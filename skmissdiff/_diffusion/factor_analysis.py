@@ -18,7 +18,7 @@ from torch import Tensor
 from .patterns import Patterns, patterns_of
 from .recipe import MAX_RANK_ROWS, MIN_PSI, MIN_RANK_GAIN, RANKS, RIDGE
 
-CHUNK_ROWS = 256  # whose matrices stay in the cache: inverses are then twice as fast
+CHUNK_NUMBERS = 2**17  # of the matrices of some rows, which then stay in the cache
 # Matrix products whose result has this many columns, or a multiple, treat all rows alike; at
 # other widths the last bits of a row can depend on its place in the batch.
 WHOLE_WIDTH = 16
@@ -164,29 +164,40 @@ def expected_sums(model: FactorModel, x: Tensor, patterns: Patterns, weight: Ten
     outer = patterns.grouped(outer_products(W) / psi[:, None])
     log_psi = patterns.grouped(psi.log() + math.log(2 * math.pi))
     total = 0.0
-    for rows, which, of_row in patterns.chunks(CHUNK_ROWS):
+    for rows, which, of_row in patterns.chunks(max(1, CHUNK_NUMBERS // (rank + 1) ** 2)):
         seen, x_rows = patterns.seen[which].to(x.dtype), x[rows]
         cholesky = torch.linalg.cholesky(latent_precision(outer, seen))
         covariance = torch.cholesky_inverse(cholesky)
-        centred = x_rows - mu * seen[:, patterns.of_code][of_row]
+        centred = x_rows - mu * of_rows(seen.index_select(1, patterns.of_code), of_row)
         projected = (centred / psi) @ W
-        z = torch.bmm(covariance[of_row], projected[:, :, None])[:, :, 0]
+        z = torch.bmm(of_rows(covariance, of_row), projected[:, :, None])[:, :, 0]
         quadratic = (centred.square() / psi).sum(1) - (projected * z).sum(1)
         log_det = 2 * cholesky.diagonal(dim1=1, dim2=2).log().sum(1) + seen @ log_psi
-        likelihood = -0.5 * (quadratic + log_det[of_row])
+        likelihood = -0.5 * (quadratic + of_rows(log_det, of_row))
         z = torch.cat([z, z.new_ones(len(z), 1)], dim=1)
         weighted, count = z, z[:, rank]
         if weight is not None:
             count = weight[rows].to(x.dtype)
             weighted, likelihood = count[:, None] * z, count * likelihood
-        second = x.new_zeros(len(seen), rank + 1, rank + 1)
-        second.index_add_(0, of_row, weighted[:, :, None] * z[:, None, :])
-        count = x.new_zeros(len(seen)).index_add_(0, of_row, count)
+        second = summed(weighted[:, :, None] * z[:, None, :], of_row, len(seen))
+        count = summed(count, of_row, len(seen))
         second[:, :rank, :rank] += count[:, None, None] * covariance
         gram += seen.T @ second.flatten(1)
         cross += x_rows.T @ weighted
         total += likelihood.sum().item()
     return Sums(gram.view(-1, rank + 1, rank + 1), cross, total)
+
+
+def of_rows(values: Tensor, of_row: Tensor) -> Tensor:
+    """What each row has of what its pattern has; patterns are in the order of their rows."""
+    return values if len(values) == len(of_row) else values.index_select(0, of_row)
+
+
+def summed(values: Tensor, of_row: Tensor, n_patterns: int) -> Tensor:
+    """Sums over the rows of each pattern."""
+    if len(values) == n_patterns:
+        return values
+    return values.new_zeros(n_patterns, *values.shape[1:]).index_add_(0, of_row, values)
 
 
 def counts(mask: Tensor, dtype: torch.dtype, weight: Tensor | None) -> Tensor:

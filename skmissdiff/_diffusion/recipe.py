@@ -258,8 +258,9 @@ def recipe_for(
         dropout=DROPOUT if options.for_generation and has_categories else 0.0,
         mixture=FOR_GENERATION if options.for_generation else Mixture(),
         em_max_iter=round(between(200, 50, n_rows)),
-        # An early end is a prior that small tables like, and generated rows.
-        em_tol=1e-4 if options.for_generation else 10 ** between(-4, -6, n_rows),
+        # An early end is a prior that small tables like, and generated rows: three times the first
+        # tolerance leaves errors of 15 tables of up to 700 rows as they are (.7 % lower).
+        em_tol=1e-4 if options.for_generation else 10 ** between(-3.5, -6, n_rows),
         bfloat16=device == "cpu" and has_fast_bfloat16(),
         learning_rate=LEARNING_RATE,
         muon_learning_rate=MUON_LEARNING_RATE,

@@ -152,7 +152,7 @@ def one_em_step(model, x, mask, ridge, min_psi):
 
 @pytest.mark.parametrize(("ridge", "min_psi"), [(0.0, 1e-6), (5.0, 0.3)])
 def test_one_step_is_a_regression_of_each_code(rows, mask, ridge, min_psi, monkeypatch):
-    monkeypatch.setattr(factor_analysis, "CHUNK_ROWS", 100)  # three chunks
+    monkeypatch.setattr(factor_analysis, "CHUNK_NUMBERS", 100 * (RANK + 1) ** 2)  # three chunks
     x, mask = torch.where(mask, torch.from_numpy(rows), 0.0)[:250], mask[:250]
     start = initial_model(moments(x, mask), RANK, min_psi=1e-6)
     model, value = em_step(start, x, mask, ridge, min_psi)

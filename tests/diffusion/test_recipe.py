@@ -180,7 +180,7 @@ def test_generation_has_a_mixture_of_its_own_and_drops_units_for_categories():
 def test_factor_analysis_ends_early_for_small_tables_and_generated_rows():
     assert of(100).em_tol > of(10**5).em_tol
     assert of(100).em_max_iter > of(10**5).em_max_iter
-    assert of(100, n_refreshes=4).em_tol == of(10**5, n_refreshes=4).em_tol == of(100).em_tol
+    assert of(100, n_refreshes=4).em_tol == of(10**5, n_refreshes=4).em_tol < of(100).em_tol
 
 
 def test_widths_are_multiples_of_32():
