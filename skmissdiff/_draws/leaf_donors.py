@@ -13,6 +13,8 @@ the networks are not believed and a Gaussian predicts these rows better than a l
 is linear: the model draws it alone.
 """
 
+from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -161,8 +163,14 @@ def second_degree(features, crossed):
     """Features, and the squares and products of some of them, row by row in memory."""
     if not len(crossed):
         return np.ascontiguousarray(features)
-    first, second = (crossed[side] for side in np.triu_indices(len(crossed)))
-    return np.column_stack([features, features[:, first] * features[:, second]])
+    first, second = (crossed[side] for side in pairs_of(len(crossed)))
+    return np.concatenate([features, features[:, first] * features[:, second]], axis=1)
+
+
+@cache
+def pairs_of(n):
+    """Each pair of n things once, and each with itself: the first and the second of them."""
+    return np.triu_indices(n)
 
 
 def going_with(features, values):
@@ -177,8 +185,8 @@ def going_with(features, values):
         for part in (centred, squares)
     ]
     order = np.argsort(-np.maximum(*together), kind="stable")
-    numbers = [k for k in order if len(np.unique(features[:, k])) > 2]
-    return np.sort(np.array(numbers[:MOST_CROSSED], dtype=int))
+    numbers = (k for k in order if len(np.unique(features[:, k])) > 2)
+    return np.sort(np.array(list(islice(numbers, MOST_CROSSED)), dtype=int))
 
 
 def predict_by(features, values, degree, crossed=None):
@@ -216,29 +224,44 @@ def grow(features, values, prediction, leaf_rows, rng):
         Of one tree.
     """
     lent = values - prediction.of(features)
-    n_rows = len(values)
-    # As it splits them: checks take longer than small trees.
-    features = np.ascontiguousarray(features, dtype=np.float32)
-    grown = DecisionTreeRegressor(
-        min_samples_leaf=n_rows if leaf_rows is None else min(leaf_rows, n_rows),
-        min_impurity_decrease=LEAST_GAIN * values.var(),
-        random_state=int(rng.integers(2**31 - 1)),
-    ).fit(features, lent, check_input=False)
-    nodes, leaf = grown.tree_, grown.apply(features, check_input=False)
-    size = np.bincount(leaf, minlength=nodes.node_count)
-    is_leaf = nodes.children_left < 0
-    below = np.column_stack([nodes.children_left, nodes.children_right])
+    if leaf_rows is None:
+        feature, leaf = np.zeros(1, dtype=np.intp), np.zeros(len(values), dtype=np.intp)
+        threshold, below = np.zeros(1), np.zeros((1, 2), dtype=np.intp)
+    else:
+        leaf_rows, least_gain = min(leaf_rows, len(values)), LEAST_GAIN * values.var()
+        feature, threshold, below, leaf = split(features, lent, leaf_rows, least_gain, rng)
+    size = np.bincount(leaf, minlength=len(feature))
     return Trees(
         root=np.zeros(1, dtype=np.intp),
-        feature=np.where(is_leaf, 0, nodes.feature),
-        threshold=nodes.threshold.copy(),
-        below=np.where(is_leaf[:, None], np.arange(nodes.node_count)[:, None], below),
+        feature=feature,
+        threshold=threshold,
+        below=below,
         first=np.cumsum(size) - size,
         size=size,
         donors=lent[np.lexsort((lent, leaf))],
         slopes=prediction.slopes[None],
         crossed=prediction.crossed,
         reach=prediction.reach[None],
+    )
+
+
+def split(features, values, leaf_rows, least_gain, rng):
+    """The nodes of a regression tree as arrays, and the leaf of each row."""
+    # In the precision that it splits them in: checks take longer than small trees.
+    features = np.ascontiguousarray(features, dtype=np.float32)
+    grown = DecisionTreeRegressor(
+        min_samples_leaf=leaf_rows,
+        min_impurity_decrease=least_gain,
+        random_state=int(rng.integers(2**31 - 1)),
+    ).fit(features, values, check_input=False)
+    nodes, leaf = grown.tree_, grown.apply(features, check_input=False)
+    is_leaf = nodes.children_left < 0
+    below = np.column_stack([nodes.children_left, nodes.children_right])
+    return (
+        np.where(is_leaf, 0, nodes.feature),
+        nodes.threshold.copy(),
+        np.where(is_leaf[:, None], np.arange(nodes.node_count)[:, None], below),
+        leaf,
     )
 
 
