@@ -126,9 +126,13 @@ class Conditional:
         return category_logits(own, denoiser.alpha_mean[categories] * F)
 
     def numbers(self) -> Correction:
-        """What the networks add to the factor analysis of numbers, from now on."""
+        """What the networks add to the factor analysis of numbers, from now on.
+
+        No category is drawn after that.
+        """
         denoiser, evidence, places = self.denoiser, self.evidence, self.denoiser.places
         numbers, opened = denoiser.numeric_codes, self.open_categories()
+        evidence.narrow(torch.cat([opened, numbers]))
         level_of_number = torch.searchsorted(denoiser.first_codes, numbers)
         question = self.question(
             [

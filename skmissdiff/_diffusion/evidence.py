@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from .columns import pick
-from .factor_analysis import noise_precision, outer_products, row_product
+from .factor_analysis import FactorModel, noise_precision, outer_products, row_product
 from .patterns import Given
 from .posterior import CHUNK_NUMBERS, Posterior
 
@@ -86,6 +86,24 @@ class Evidence:
         lent = (told - mu @ told).index_select(0, chosen)
         self.b = self.b + self.patterns.of_rows(wanted[:, None]) * lent
         self.patterns = self.patterns.with_given(categories, wanted)
+
+    def narrow(self, codes: Tensor) -> None:
+        """Keep of z what ``codes`` load on, all that are unknown: no more dimensions than codes.
+
+        Q'z is normal as z is, and for W = W Q Q' with orthonormal Q no other part of z counts.
+        """
+        rank = self.W.shape[1]
+        if len(codes) >= rank:
+            return
+        mu, W, psi = self.model
+        Q = torch.linalg.qr(W[codes].T).Q
+        Q_of_each = Q.expand(len(self.M), *Q.shape)
+        S = torch.cholesky_inverse(torch.linalg.cholesky(self.M))
+        kept = torch.bmm(Q_of_each.mT, torch.bmm(S, Q_of_each))
+        self.M = torch.cholesky_inverse(torch.linalg.cholesky(kept))
+        self.b = self.by_pattern(torch.bmm(self.M, torch.bmm(Q_of_each.mT, S)), self.b)
+        self.model, self.W = FactorModel(mu, W @ Q, psi), self.W @ Q
+        self.outer = outer_products(self.W)
 
     def leave_out(self, idle: Tensor) -> None:
         """Take codes for absent where ``idle`` (n_rows, n_codes)."""

@@ -97,18 +97,17 @@ def substeps(now: float, later: float) -> list[float]:
 
 
 def sample(
-    evidence: Evidence, y: Tensor, correction: Correction, noise: Tensor, sigmas: Tensor
+    evidence: Evidence, y: Tensor, correction: Correction, start: Tensor, sigmas: Tensor
 ) -> Tensor:
     """Draw every number that is neither given nor absent, with len(sigmas) - 2 evaluations.
 
-    ``noise`` (n_rows, r + n_numbers) is standard normal.
+    ``start`` is a draw of x - E[x_0 | known] at the first level, see `Evidence.spread`.
     """
     steps = sigmas.tolist()
     absent = evidence.at(math.inf)
     g = evidence.mean(absent, y)
     F = correction(y, g, absent).double()
-    start = torch.addcmul(g, absent.s, F) + evidence.spread(noise, steps[0])
-    y = torch.where(evidence.drawn, start, y)
+    y = torch.where(evidence.drawn, torch.addcmul(g, absent.s, F) + start, y)
     flows = [substeps(now, later) for now, later in pairwise(steps)]
     levels = evidence.levels([sigma for sigmas in flows for sigma in sigmas])
     for i, (now, later) in enumerate(pairwise(steps)):
@@ -170,7 +169,8 @@ def draw_numbers(
     if denoiser.is_linear:
         absent = evidence.at(math.inf)
         return evidence.mu + evidence.mean(absent, y) + evidence.spread(noise, 0.0)
-    return evidence.mu + sample(evidence, y, asked.numbers(), noise, sigmas)
+    start = evidence.spread(noise, sigmas[0].item())
+    return evidence.mu + sample(evidence, y, asked.numbers(), start, sigmas)
 
 
 def draw(

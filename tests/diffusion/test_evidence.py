@@ -139,6 +139,26 @@ def test_patterns_that_want_nothing_learn_nothing():
     assert torch.equal(evidence.patterns.given[:, 4:], given[:, 4:])
 
 
+@pytest.mark.parametrize("n_rows_of_patterns", [1, CALL])
+def test_the_latent_is_narrowed_to_what_unknown_codes_load_on(n_rows_of_patterns):
+    model = model_of(9, 6)
+    x = torch.randn(CALL, 9, generator=seeded(1), dtype=torch.float64)
+    given = torch.rand(n_rows_of_patterns, 9, generator=seeded(2)) < 0.5
+    given[:, 4:] = True
+    whole, narrow = (Evidence(Posterior(model), x, given_in(given)) for _ in range(2))
+    narrow.narrow(torch.arange(4))
+    assert narrow.M.shape[1:] == (4, 4)
+    y = x - model.mu
+    for one, other in zip(
+        whole.levels([math.inf, 0.7]), narrow.levels([math.inf, 0.7]), strict=True
+    ):
+        torch.testing.assert_close(narrow.mean(other, y)[:, :4], whole.mean(one, y)[:, :4])
+        torch.testing.assert_close(other.s[..., :4], one.s[..., :4])
+    codes = torch.arange(6)
+    narrow.narrow(codes)  # of as many codes nothing can be left out
+    assert narrow.M.shape[1:] == (4, 4)
+
+
 def test_what_does_not_apply_is_absent():
     model = model_of(5, 2)
     x = torch.randn(CALL, 5, generator=seeded(1), dtype=torch.float64)

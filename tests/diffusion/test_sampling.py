@@ -66,7 +66,8 @@ def test_draws_of_a_gaussian_pair_given_one_column(n_evaluations):
         calls.append(level.sigma)
         return silent(y, g, level)
 
-    drawn = sample(evidence, x, correction, noise(1, 3), draw_sigmas(n_evaluations))
+    start = evidence.spread(noise(1, 3), SIGMA_MAX)
+    drawn = sample(evidence, x, correction, start, draw_sigmas(n_evaluations))
     assert len(calls) == n_evaluations
     torch.testing.assert_close(drawn[:, 0], first[:, 0])
     covariance = drawn.T.cov()
@@ -82,7 +83,8 @@ def test_a_gaussian_is_generated_with_its_mean_and_covariance():
     W = torch.randn(6, 2, generator=generator, dtype=torch.float64) / 2
     model = FactorModel(torch.arange(6.0).double(), W, torch.linspace(0.1, 0.7, 6).double())
     blank = torch.zeros(N_ROWS, 6, dtype=torch.float64)
-    y = sample(nothing_known(model, blank), blank, silent, noise(4, 8), draw_sigmas(10))
+    evidence = nothing_known(model, blank)
+    y = sample(evidence, blank, silent, evidence.spread(noise(4, 8), SIGMA_MAX), draw_sigmas(10))
     torch.testing.assert_close(y.mean(0), torch.zeros(6).double(), atol=0.05, rtol=0)
     expected = W @ W.T + model.psi.diag()
     torch.testing.assert_close(y.T.cov(), expected, atol=0.03, rtol=0)
@@ -240,8 +242,8 @@ def test_what_the_network_adds_is_drawn(n_evaluations):
         D = torch.full_like(y, 2.0) if math.isinf(level.sigma) else 2 + share * (y - 2)
         return (D - g) / level.s
 
-    sigmas = draw_sigmas(n_evaluations)
-    drawn = sample(nothing_known(model, x), x, correction, noise(7, 2), sigmas)
+    evidence, sigmas = nothing_known(model, x), draw_sigmas(n_evaluations)
+    drawn = sample(evidence, x, correction, evidence.spread(noise(7, 2), SIGMA_MAX), sigmas)
     assert drawn.mean().item() == pytest.approx(2, abs=0.03)
     assert drawn.std().item() == pytest.approx(0.5, abs=0.06 if n_evaluations == 8 else 0.02)
 
