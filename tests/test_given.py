@@ -267,7 +267,7 @@ def test_conditional_distribution_of_a_mixture():
     rng = np.random.default_rng(0)
     upper = rng.random(3000) < 0.4
     X = np.where(upper[:, None], [2.0, 1.0], [-2.0, -1.0]) + 0.6 * rng.normal(size=(3000, 2))
-    sampler = MissDiffSampler(max_iter=400, random_state=0).fit(X)
+    sampler = MissDiffSampler(max_iter=600, random_state=0).fit(X)
     x = sampler.sample(2000, given={1: 0.3})[:, 0]
     odds = 0.4 / 0.6 * np.exp(stats.norm(1, 0.6).logpdf(0.3) - stats.norm(-1, 0.6).logpdf(0.3))
     assert (x > 0).mean() == pytest.approx(odds / (1 + odds), abs=0.08)
