@@ -90,7 +90,8 @@ class Evidence:
     def narrow(self, codes: Tensor) -> None:
         """Keep of z what ``codes`` load on, all that are unknown: no more dimensions than codes.
 
-        Q'z is normal as z is, and for W = W Q Q' with orthonormal Q no other part of z counts.
+        Q'z is normal as z is, and for W = W Q Q' with orthonormal Q no other part of z counts. What
+        `spread` draws has to be drawn before: it takes noise of all dimensions.
         """
         rank = self.W.shape[1]
         if len(codes) >= rank:
@@ -122,7 +123,7 @@ class Evidence:
             yield from self._levels(sigmas[start : start + size])
 
     def _levels(self, sigmas: list[float]) -> Iterator[Level]:
-        noise = torch.tensor(sigmas).to(self.psi)[:, None, None]  # (n_levels, 1, 1)
+        noise = self.psi.new_tensor(sigmas)[:, None, None]  # (n_levels, 1, 1)
         known, drawn = (
             pick(codes, self.codes) for codes in (self.patterns.given, self.patterns.drawn)
         )
