@@ -27,7 +27,7 @@ from docs.benchmarks.results import FOLDER, provenance
 PARTS = {
     "factor analysis": ("masked.py", "start_from_factors"),
     "masking of rows": ("batches.py", "next_batch"),
-    "forward pass": ("denoiser.py", "correction"),
+    "forward pass": ("denoiser.py", "output"),
     "loss": ("loss.py", "masked_loss"),
     "backward pass": ("_tensor.py", "backward"),
     "updates of the weights": ("optimiser.py", "step"),

@@ -53,13 +53,13 @@ FEW_ROWS_USES, MANY_ROWS_USES = 3, 1  # of a masked row: 6 cost 1 % in error whe
 CHUNK_BYTES = 24 * 2**20  # of rows masked ahead: a few batches
 
 # --- Steps.
-FEWEST_STEPS, SMALL_STEPS, MOST_STEPS = 300, 400, 1000
+FEWEST_STEPS, SMALL_STEPS, MOST_STEPS = 260, 320, 800
 # Rows up to which steps are fewest. On six tables of 140 to 400 rows 300 steps for 400 leave errors
 # .4 % lower and take .83 of the seconds; on two of a thousand they cost 1 %.
 FEWEST_STEPS_ROWS = 400
-STEPS_PER_COLUMN = 50  # of large tables, as one model per column would cost
+STEPS_PER_COLUMN = 40  # of large tables, as one model per column would cost
 FEW_COLUMNS_STEPS = 4000  # by the number of columns: draws of two have but the shape to get right
-LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 4e-3, 0.03, 0.01
+LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 6e-3, 0.045, 0.01
 # Newton-Schulz iterations of a step: a third one costs 5 % of the seconds, and brings nothing on
 # six tables of 140 to 400 rows (.7 % more error with it), 11 of up to 1,500 (.3 % less) and six of
 # 2,600 to 6,000 (.3 % more).
@@ -68,7 +68,9 @@ WARM_UP = 0.05  # share of the training in which the learning rate rises
 SMALL_EMA_DECAY, LARGE_EMA_DECAY = 0.98, 0.99  # of averaged weights: the ones judged and kept
 
 # --- Generation (n_refreshes > 0): draws of whole rows are what the training is for.
-GENERATION_FACTOR = 2.5  # as many steps
+GENERATION_FACTOR = 3.125  # as many steps, at as much less of the learning rates
+GENERATION_RATE = 2 / 3
+FEWEST_GENERATION_STEPS = 400
 MAX_EPOCHS = 500  # more of them copy rows
 DROPOUT = 0.4  # of hidden units; keeps it from copying rows of categories
 REFRESH_EVALUATIONS = 6  # of the network per drawn row and group of columns
@@ -224,9 +226,8 @@ def n_steps(n_rows: int, n_columns: int, options: Options) -> int:
     few = FEW_COLUMNS_STEPS // max(n_columns, 2) * largeness(n_rows)
     steps = max(between(SMALL_STEPS, large, n_rows), few)
     if options.for_generation:  # draws of whole rows have more to learn than means
-        return round(
-            min(GENERATION_FACTOR * steps, MAX_EPOCHS * n_rows / MANY_STEP_ROWS + SMALL_STEPS)
-        )
+        most = MAX_EPOCHS * n_rows / MANY_STEP_ROWS + FEWEST_GENERATION_STEPS
+        return round(min(GENERATION_FACTOR * steps, most))
     smallness = math.log(1000 / max(n_rows, 1)) / math.log(1000 / FEWEST_STEPS_ROWS)
     steps -= (SMALL_STEPS - FEWEST_STEPS) * min(max(smallness, 0.0), 1.0)
     return round(steps)
@@ -241,6 +242,7 @@ def recipe_for(
     few_step_rows = FEW_STEP_ROWS * most // MOST_NETWORKS
     step_rows = round(between(few_step_rows, MANY_STEP_ROWS, n_rows))
     has_categories = n_numeric < n_columns
+    rate = GENERATION_RATE if options.for_generation else 1.0
     return Recipe(
         max_iter=n_steps(n_rows, n_columns, options),
         max_time=options.max_time,
@@ -262,8 +264,8 @@ def recipe_for(
         # tolerance leaves errors of 15 tables of up to 700 rows as they are (.7 % lower).
         em_tol=1e-4 if options.for_generation else 10 ** between(-3.5, -6, n_rows),
         bfloat16=device == "cpu" and has_fast_bfloat16(),
-        learning_rate=LEARNING_RATE,
-        muon_learning_rate=MUON_LEARNING_RATE,
+        learning_rate=rate * LEARNING_RATE,
+        muon_learning_rate=rate * MUON_LEARNING_RATE,
         weight_decay=WEIGHT_DECAY,
         ema_decay=between(SMALL_EMA_DECAY, LARGE_EMA_DECAY, n_rows),
     )
