@@ -9,6 +9,7 @@ import pytest
 from skmissdiff._diffusion import recipe
 from skmissdiff._diffusion.recipe import (
     FEW_STEP_ROWS,
+    FEWEST_GENERATION_STEPS,
     FEWEST_STEPS,
     FOR_GENERATION,
     MANY_STEP_ROWS,
@@ -36,7 +37,9 @@ SIZES = [round(100 * 1.05**i) for i in range(142)]  # 100 to 100,000 rows
 @pytest.mark.parametrize("n_rows", [100, 1000, 3000])
 def test_few_rows_are_not_seen_too_often_in_generation(n_rows):
     steps = n_steps(n_rows, 15, Options(n_refreshes=4))
-    assert (steps - SMALL_STEPS) * MANY_STEP_ROWS <= MAX_EPOCHS * n_rows + MANY_STEP_ROWS
+    assert (
+        steps - FEWEST_GENERATION_STEPS
+    ) * MANY_STEP_ROWS <= MAX_EPOCHS * n_rows + MANY_STEP_ROWS
     assert n_steps(100_000, 15, Options(n_refreshes=4)) > n_steps(100_000, 15, Options())
 
 
@@ -59,7 +62,7 @@ def test_steps_are_fewest_where_rows_are():
     assert steps[:2] == [FEWEST_STEPS] * 2
     assert FEWEST_STEPS < steps[2] < SMALL_STEPS == steps[3]
     generating = [n_steps(n, 8, Options(n_refreshes=4)) for n in (50, n_rows)]
-    assert generating[0] >= SMALL_STEPS
+    assert generating[0] >= FEWEST_GENERATION_STEPS
 
 
 def smooth(values, most=0.12):
