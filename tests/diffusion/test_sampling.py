@@ -262,6 +262,24 @@ def test_absent_codes_stay_out_of_a_draw():
     assert (found[:, 4] == 0).all()
 
 
+@torch.no_grad()
+def test_a_number_that_does_not_apply_is_absent_for_the_others():
+    """Beside "the value" there is no other number: it comes back as 0."""
+    layout = CodeLayout((3, 1), (False, False), (True, False))
+    denoiser = some_denoiser(layout, 1)
+    x = torch.zeros(200, 4)
+    found = draw(denoiser, x, x.bool(), noise(4, 6)[:200], draw_sigmas(3))
+    has_value = found[:, 0] == 1
+    assert 20 < has_value.sum() < 180
+    assert (found[has_value, 2] == 0).all()
+    assert (found[~has_value, 2] != 0).all()
+    # The rest of a row is drawn as if the number had never been asked for.
+    given = torch.tensor([True, True, False, False]).expand(200, 4)
+    absent = has_value[:, None] & torch.tensor([False, False, True, False])
+    again = draw(denoiser, found, given, noise(4, 6)[:200], draw_sigmas(3), absent)
+    torch.testing.assert_close(again, found)
+
+
 def test_categories_are_drawn_by_their_probabilities():
     p = torch.tensor([0.7, 0.25, 0.05]).double()
     chosen = draw_category(p.log().expand(N_ROWS, 3) + 7, noise(8, 3))
