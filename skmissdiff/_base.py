@@ -27,9 +27,12 @@ from skmissdiff._diffusion.processes import (
     launched_processes as launched_processes,  # the command's
 )
 from skmissdiff._diffusion.recipe import Options, has_fast_bfloat16
+from skmissdiff._draws.chain import Chain
+from skmissdiff._draws.columns import Choice, LevelDraws, NumberDraws
+from skmissdiff._draws.consequence import Consequence
 from skmissdiff._draws.gaps import MaskModel
-from skmissdiff._draws.leaf_donors import LeafDonors
 from skmissdiff._draws.noise import RowNoise
+from skmissdiff._draws.trees import Trees
 from skmissdiff._effects import check_effects
 from skmissdiff._encoding.encoder import TableEncoder
 from skmissdiff._encoding.scaling import NumericScaler
@@ -58,11 +61,14 @@ from skmissdiff._table.together import warn_never_together
 
 # What a saved model may be made of.
 SAVED_CLASSES = (
+    Chain,
+    Choice,
     Clock,
     CodeLayout,
     ColumnSchema,
     Combinations,
     Computed,
+    Consequence,
     Element,
     FittedBlock,
     FittedComputed,
@@ -70,9 +76,10 @@ SAVED_CLASSES = (
     FittedSum,
     FixedSum,
     Kind,
-    LeafDonors,
+    LevelDraws,
     MaskModel,
     MinMaxScaler,
+    NumberDraws,
     NumericScaler,
     OneHot,
     Order,
@@ -84,6 +91,7 @@ SAVED_CLASSES = (
     TableEncoder,
     TableSchema,
     Ticks,
+    Trees,
 )
 SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max
@@ -334,7 +342,7 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._seed = seed
         self._mask_model = None  # not that of an earlier fit
-        self._leaf_donors = None  # likewise
+        self._chain = self._chain_codes = None  # likewise
         self._has_missing = table.gaps
         self._has_weights = as_shares(table.weight) is not None
         # Of both estimators, since one is made from the other.

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skmissdiff._base import BaseMissDiff, as_it_was_on_failure, new_seed
 from skmissdiff._diffusion.inference import CALL_ROWS, Model, in_calls, resolve_device
 from skmissdiff._draws.aggregate import aggregate_draws
-from skmissdiff._draws.leaf_donors import MOST_ROWS, LeafDonors, chosen_rows
+from skmissdiff._draws.chain import MOST_LEVELS, Chain, chosen_rows
 from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._multiple import check_proper, drawing_imputers, read_delta, shifted_draws
@@ -288,7 +288,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
-            self._leaf_donors = self._fit_leaf_donors(table, started)
+            self._chain_codes = self._codes_of_chain(table)
         return self
 
     def transform(self, X, *, impute_columns=None, where=None):
@@ -631,7 +631,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
             sampler.denoiser_.set_donors(None)
-        sampler._leaf_donors = None
+        sampler._chain = sampler._chain_codes = None
         return sampler
 
     def get_feature_names_out(self, input_features=None):
@@ -722,48 +722,41 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return gaps.filled(pieces)
 
-    def _fit_leaf_donors(self, table, started):
-        """Trees whose leaves lend numbers to draws, None where the networks draw alone."""
-        out_of_time = self.max_time is not None and time.monotonic() - started > self.max_time
-        if not self._has_donors() or self.n_iter_ == 0 or out_of_time:
+    def _codes_of_chain(self, table):
+        """Training rows of which a chain is grown, None where the model draws alone."""
+        layout = self.encoder_.layout_
+        if not self._has_donors() or self.n_iter_ == 0 or not len(layout.numeric_codes):
             return None
-        if not len(self.encoder_.layout_.numeric_codes):
-            return None
-        weight = table.weight
-        if table.n_rows > MOST_ROWS:
-            rng = np.random.default_rng([self._seed, MOST_ROWS])
-            table, weight = table.take(chosen_rows(table.n_rows, weight, rng)), None
+        rng = np.random.default_rng([self._seed, table.n_rows])
+        rows = chosen_rows(table.n_rows, layout.n_codes, table.weight, rng)
         # In double precision: what is drawn is the number that a training row has.
-        end = None if self.max_time is None else started + self.max_time
-        return self._grown_leaf_donors(self.encoder_.encode(table), weight, end=end)
+        return self.encoder_.encode(table.take(rows))
 
-    def _grown_leaf_donors(self, codes, weight, *, end=None, **options):
-        """Trees grown on rows whose gaps the networks fill with a draw, None if it takes too long.
+    def _asked_chain(self):
+        """The chain that draws ask, grown when it is asked for the first time, None for none."""
+        if self._chain is None and self._chain_codes is not None:
+            self._chain = self._grown_chain(self._chain_codes)
+        return self._chain
 
-        Trees of one column tell how long those of all will take, and whether that is beyond the
-        ``end``, if there is one.
-        """
-        # A fit does not depend on the steps of its draws.
+    def _grown_chain(self, codes, **options):
+        """A chain grown on rows whose gaps the networks fill with a draw."""
+        # It does not depend on the steps of draws.
         method = self._diffusion_method().training_key()
         model = Model(method, self.denoiser_, resolve_device(self.device))
-        rng = np.random.default_rng(self._seed)
-        chosen = chosen_rows(len(codes), weight, rng)
-        keys = RowKeys(self._seed).of_indices(0, len(codes))[chosen]
-        completed = codes[chosen]
-        known = ~np.isnan(completed)
+        keys, completed = RowKeys(self._seed).of_indices(0, len(codes)), codes.copy()
+        known = ~np.isnan(codes)
         incomplete = np.flatnonzero(~known.all(axis=1))
         for rows, _ in in_calls(len(incomplete)):
             rows = incomplete[rows]
             completed[rows] = model.draw(completed[rows], self._noise(model, keys[rows]).normal)
-        numeric = self.encoder_.layout_.numeric_codes
-        belief = self.denoiser_.alpha_noised.cpu().numpy()[numeric]
-        if end is not None:
-            begun, first = time.monotonic(), np.random.default_rng(self._seed)
-            one = known[:, numeric].sum(axis=0).argmax(keepdims=True)  # others have no tree, maybe
-            LeafDonors(completed, known, numeric[one], first, belief=belief[one], **options)
-            if begun + (time.monotonic() - begun) * (1 + len(numeric)) > end:
-                return None
-        return LeafDonors(completed, known, numeric, rng, belief=belief, **options)
+        layout = self.encoder_.layout_
+        numbers = layout.numeric_codes
+        categories = [s for s in layout.category_slices if s.stop - s.start <= MOST_LEVELS]
+        first = np.array([codes.start for codes in categories], dtype=int)
+        of_numbers = self.denoiser_.alpha_noised.cpu().numpy()[numbers]
+        belief = np.concatenate([of_numbers, self.denoiser_.alpha_mean.cpu().numpy()[first]])
+        rng = np.random.default_rng(self._seed)
+        return Chain(completed, known, numbers, categories, rng, belief=belief, **options)
 
     def _has_donors(self):
         """Whether training rows may have a say."""
@@ -776,16 +769,16 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         noise, n_columns = self._noise(model, keys), self.encoder_.layout_.n_columns
         codes = self._settle(codes, table, rows, model, noise)
         drawn = model.draw(codes, noise.normal)
-        donors = self._leaf_donors
-        if donors is None:
+        chain = self._asked_chain()
+        if chain is None:
             return drawn, noise.uniform(n_columns)
         # Behind the numbers that `_settle` takes.
         first = 2 * n_columns + getattr(self.encoder_, "n_blocks", 0)
-        uniforms = noise.uniform(first + donors.n_uniforms)
+        uniforms = noise.uniform(first + chain.n_uniforms)
         known, layout = ~np.isnan(codes), self.encoder_.layout_
         # A number that does not apply beside a drawn or observed value is none to lend.
         known[:, layout.spiked_numbers] |= drawn[:, layout.spike_codes] > 0.5
-        drawn = donors.draw(drawn, known, numbers, uniforms[:, first:])
+        drawn = chain.draw(drawn, known, numbers, uniforms[:, first:])
         return drawn, uniforms[:, :n_columns]
 
     def _draws(self, table, asked, numbers, seed, labels=None, like=None):

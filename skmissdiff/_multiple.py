@@ -12,6 +12,7 @@ from skmissdiff._diffusion.inference import (
     train_replicates,
     weights_of_replicate,
 )
+from skmissdiff._draws.chain import chosen_rows
 from skmissdiff._draws.noise import row_contents
 from skmissdiff._methods import paper_method
 from skmissdiff._table.frames import column_index
@@ -90,19 +91,16 @@ def drawing_imputers(imputer, table, n_imputations, seed, proper, weight=None):
         resolve_device(imputer.device),
         weight,
     )
-    leaves, twins = imputer._leaf_donors, []
+    chain, twins = imputer._asked_chain(), []
     for denoiser, (of_model, own) in zip(denoisers, seeds, strict=True):
         twin = copy.copy(imputer)
         twin.denoiser_ = denoiser
-        if leaves is not None:
+        if chain is not None:
+            # As the model has weighed the rows.
+            own_weight = weights_of_replicate(of_model, rows.n_rows, weight)
+            chosen = chosen_rows(*codes.shape, own_weight, np.random.default_rng(own))
             twin._seed = own
-            twin._leaf_donors = twin._grown_leaf_donors(
-                codes,
-                # As the model has weighed the rows.
-                weights_of_replicate(of_model, rows.n_rows, weight),
-                choices=leaves.choices,
-                n_sets=1,
-            )
+            twin._chain = twin._grown_chain(codes[chosen], choices=chain.choices, n_sets=1)
         twins.append((twin, own))
     return twins
 

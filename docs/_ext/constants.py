@@ -24,11 +24,12 @@ CONSTANTS = {
     "GAP_ROWS": ("_draws.gaps", "MAX_ROWS", "{:,}"),
     "GAP_PENALTY": ("_draws.gaps", "_C", "{:g}"),
     "GAP_PREDICTORS": ("_draws.gaps", "_MAX_PREDICTORS", "{:g}"),
-    "LEAF_SHARE": ("_draws.leaf_donors", "SHARE", "{:g}"),
-    "LEAF_ERROR": ("_draws.leaf_donors", "LARGEST_ERROR", "{:.0%}"),
-    "LEAF_ROUNDS": ("_draws.leaf_donors", "N_ROUNDS", "{:g}"),
-    "LEAF_SETS": ("_draws.leaf_donors", "N_SETS", "{:g}"),
-    "LEAF_TABLE_ROWS": ("_draws.leaf_donors", "MOST_ROWS", "{:,}"),
+    "LEAF_SHARE": ("_draws.choices", "SHARE", "{:g}"),
+    "LEAF_ERROR": ("_draws.choices", "LARGEST_ERROR", "{:.0%}"),
+    "LEAF_ROUNDS": ("_draws.chain", "N_ROUNDS", "{:g}"),
+    "LEAF_SETS": ("_draws.chain", "N_SETS", "{:g}"),
+    "LEAF_BURN_IN": ("_draws.chain", "BURN_IN", "{:g}"),
+    "LEAF_TABLE_ROWS": ("_draws.chain", "MOST_ROWS", "{:,}"),
     "LEAST_TIE": ("_encoding.ranks", "_LEAST_TIE", "{:.0%}"),
 }
 

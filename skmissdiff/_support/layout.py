@@ -96,6 +96,12 @@ class CodeLayout:
         )
 
     @cached_property
+    def category_slices(self):
+        """Those of them that belong to categorical columns."""
+        is_column = {codes.start: codes.stop for codes in self.slices}
+        return tuple(s for s in self.categorical_slices if is_column[s.start] == s.stop)
+
+    @cached_property
     def categorical_codes(self):
         """Indices of the codes of categorical columns."""
         return np.flatnonzero(~self.is_numeric)
