@@ -34,8 +34,9 @@ NETWORK_CODES = 256  # likewise for codes: wide tables pay for each network
 # The width grows with the logarithm of the rows: narrow up to 75, small from 150 to 1,000, large
 # from 10,000. With 64 for 128, errors on two tables of 46 and 69 rows are 3 % lower and a fit takes
 # .65 of the seconds; on three of some 150 rows they are 4 % higher. With 192 for 256, errors on six
-# tables of 2,600 to 6,000 rows are the same (.3 % lower) and a fit takes .8 of the seconds.
-NARROW_WIDTH, SMALL_WIDTH, LARGE_WIDTH = 64, 128, 192
+# tables of 2,600 to 6,000 rows are the same and a fit takes .8 of the seconds, but the levels of
+# 20,000 rows are drawn at rates that are off by .035 to .11 (six seeds), not .03 to .065 (four).
+NARROW_WIDTH, SMALL_WIDTH, LARGE_WIDTH = 64, 128, 256
 NARROW_ROWS, SMALL_ROWS = 75, 150
 # A second layer brings nothing on 22 tables of 60 to 6,000 rows and costs half as much again; on
 # letter it takes 6 % from the error, on california 1 % (one seed each, which chose it).

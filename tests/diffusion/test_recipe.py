@@ -115,7 +115,7 @@ def test_largeness_is_even_in_the_logarithm():
 
 def test_the_width_grows_with_the_rows():
     sizes = (20, recipe.NARROW_ROWS, recipe.SMALL_ROWS, 1000, 10_000, 10**6)
-    assert [width(n) for n in sizes] == [64, 64, 128, 128, 192, 192]
+    assert [width(n) for n in sizes] == [64, 64, 128, 128, 256, 256]
     assert width(105) == of(105).hidden_size == 96
 
 
