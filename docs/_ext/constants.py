@@ -25,7 +25,6 @@ CONSTANTS = {
     "GAP_PENALTY": ("_draws.gaps", "_C", "{:g}"),
     "GAP_PREDICTORS": ("_draws.gaps", "_MAX_PREDICTORS", "{:g}"),
     "LEAF_SHARE": ("_draws.choices", "SHARE", "{:g}"),
-    "LEAF_ERROR": ("_draws.choices", "LARGEST_ERROR", "{:.0%}"),
     "LEAF_ROUNDS": ("_draws.chain", "N_ROUNDS", "{:g}"),
     "LEAF_SETS": ("_draws.chain", "N_SETS", "{:g}"),
     "LEAF_BURN_IN": ("_draws.chain", "BURN_IN", "{:g}"),

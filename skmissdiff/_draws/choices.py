@@ -33,12 +33,13 @@ NORMAL_RANGE = (1.02, 1.04)
 # above, CRPS and energy distance of 20 tables of other trades stay within a tenth of a per cent,
 # and the CRPS of correlated normals falls by 1 to 6 %.
 BELIEVED = 0.5
-# Predictions leave what rows can hold, and worse so the more cells of a row are drawn,
-# which the errors of one cell given all others do not show: they have to be that much better,
-# and so do candidates that a consequence weighs, than the best of all others. With 0.95 and 0.98
-# energy distances of 19 tables of other trades are 2 % larger; CRPS is the same.
-LARGEST_ERROR = 0.9
-LARGEST_WEIGHED_ERROR = 0.95
+# Predictions leave what rows can hold, where that is few values, and worse so the more cells of a
+# row are drawn, which the errors of one cell given all others do not show: they have to be that
+# much better where values recur, and need not be where all are different.
+LARGEST_ERRORS = (0.95, 0.8)
+# Likewise of candidates that a consequence weighs, in the error of the best of all others.
+LARGEST_WEIGHED_ERRORS = (0.98, 0.83)
+RECURRING = 0.25  # share of rows whose value another row has, from which values recur
 LEAST_PART = 0.01  # of a column in a consequence, in variances of what the prediction leaves
 MOST_CONSEQUENCES = 3  # that are tried
 LEAST_NATS = 1.0  # by which a consequence has to help a category
@@ -50,6 +51,7 @@ class Judged(NamedTuple):
 
     errors: np.ndarray
     of_gaussian: float
+    recurring: float  # from 0 to 1, how far its values recur
 
     @property
     def degree(self):
@@ -102,7 +104,9 @@ def judge(rows, code, features, rng):
         line = predictions[1]
         sd = max(line.error(*own), 1e-9)
         of_gaussian += gaussian_crps(new[1] - line.of(new[0]), sd)
-    return Judged(errors, of_gaussian)
+    _, values = rows.seen(code, features)
+    ties = 1 - len(np.unique(values)) / len(values)
+    return Judged(errors, of_gaussian, min(1.0, ties / RECURRING))
 
 
 def consequences_of(rows, codes, numbers, judged, rng):
@@ -151,9 +155,13 @@ def choose_number(rows, place, numbers, judged, belief, rng):
     code, features = numbers[place]
     found = judged[place]
     errors = found.errors
+    largest, largest_weighed = (
+        different + (recurring - different) * found.recurring
+        for different, recurring in (LARGEST_ERRORS, LARGEST_WEIGHED_ERRORS)
+    )
     best = errors.argmin()
-    degree, leaf_rows = CHOICES[best if errors[best] < LARGEST_ERROR * errors[0] else 0]
-    choice, least = Choice(degree, leaf_rows), LARGEST_WEIGHED_ERROR * errors[best]
+    degree, leaf_rows = CHOICES[best if errors[best] < largest * errors[0] else 0]
+    choice, least = Choice(degree, leaf_rows), largest_weighed * errors[best]
     for through in consequences_of(rows, np.array([code]), numbers, judged, rng):
         for degree, leaf_rows in CANDIDATE_CHOICES:
             other = Choice(degree, leaf_rows, through, judged[through].degree)

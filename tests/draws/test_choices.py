@@ -8,7 +8,6 @@ from skmissdiff._draws.choices import (
     BELIEVED,
     CHOICES,
     FULL_SHARE,
-    LARGEST_ERROR,
     LINEAR,
     SHARE,
     choose,
@@ -53,15 +52,21 @@ def test_a_line_asks_for_a_linear_prediction_and_a_step_does_not():
     assert (choice.degree, choice.share) == (2, FULL_SHARE)
 
 
-def test_a_prediction_has_to_be_better(monkeypatch):
+def test_a_prediction_has_to_be_better_and_more_so_where_values_recur(monkeypatch):
     features = rng(1).normal(size=(400, 3))
     values = features.sum(axis=1) + 0.3 * rng(2).normal(size=400)
-    errors, _ = judge(whole(np.column_stack([values, features])), 0, np.arange(1, 4), rng())
-    ratio = errors[LINEAR] / errors[0]
-    assert ratio < LARGEST_ERROR
+    found = judge(whole(np.column_stack([values, features])), 0, np.arange(1, 4), rng())
+    assert found.recurring == 0
+    ratio = found.errors[LINEAR] / found.errors[0]
     for largest, expected in ((ratio + 0.1, True), (ratio - 0.1, False)):
-        monkeypatch.setattr(choices, "LARGEST_ERROR", largest)
+        monkeypatch.setattr(choices, "LARGEST_ERRORS", (largest, 0.0))
         assert (alone(features, values).degree > 0) == expected
+    rounded = values.round(1)
+    found = judge(whole(np.column_stack([rounded, features])), 0, np.arange(1, 4), rng())
+    assert found.recurring == 1
+    for largest, expected in ((ratio + 0.1, True), (ratio - 0.1, False)):
+        monkeypatch.setattr(choices, "LARGEST_ERRORS", (9.0, largest))
+        assert (alone(features, rounded).degree > 0) == expected
 
 
 def test_the_crps_of_a_normal_prediction():
@@ -74,7 +79,7 @@ def test_the_crps_of_a_normal_prediction():
 def test_errors_are_those_of_rows_held_out():
     # Noise: a Gaussian has a CRPS of .564, and a tree that knew its rows would have less.
     codes = rng().normal(size=(900, 3))
-    errors, of_gaussian = judge(whole(codes), 0, np.array([1, 2]), rng())
+    errors, of_gaussian, _ = judge(whole(codes), 0, np.array([1, 2]), rng())
     assert of_gaussian / 900 == pytest.approx(0.564, abs=0.03)
     assert errors[LINEAR] / 900 == pytest.approx(0.564, abs=0.03)
     assert errors[0] / 900 > 0.6
