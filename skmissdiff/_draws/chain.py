@@ -14,8 +14,11 @@ is linear: the model draws it alone. Where another number follows from the colum
 the donors (`consequence`); and a category, too, is drawn here if that helps it, else by the model.
 """
 
+import warnings
+
 import numpy as np
 from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from .choices import choose, may_be_learnt
@@ -72,7 +75,7 @@ def learn_in_turn(rows, numbers, columns, choices, uniforms, rng, like=None):
     """
     like, learnt = like or [None] * len(columns), []
     for place, ((code, features), choice) in enumerate(zip(columns, choices, strict=True)):
-        if choice is None or choice.share == 0 or not may_be_learnt(rows, code):
+        if choice is None or choice.share == 0 or not may_be_drawn(rows, code, choice, numbers):
             learnt.append(None)
             continue
         learn = level_draws if isinstance(code, slice) else number_draws
@@ -85,6 +88,12 @@ def learn_in_turn(rows, numbers, columns, choices, uniforms, rng, like=None):
             rows.codes[np.ix_(own, draws.codes)] = drawn
         learnt.append(draws)
     return learnt
+
+
+def may_be_drawn(rows, code, choice, numbers):
+    """Whether rows observe what a choice asks for: those of a replicate are other ones."""
+    asked = [code] if choice.through is None else [code, numbers[choice.through][0]]
+    return all(may_be_learnt(rows, one) for one in asked)
 
 
 class Chain:
@@ -120,8 +129,14 @@ class Chain:
             for levels in categories
         ]
         rows = Rows(codes.copy(), known)
-        # Products and steps are small: threads would wait for one another.
-        with config_context(skip_parameter_validation=True), threadpool_limits(1):
+        # Products and steps are small: threads would wait for one another. A regression of levels
+        # that are all but certain needs no last digit.
+        with (
+            config_context(skip_parameter_validation=True),
+            threadpool_limits(1),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", ConvergenceWarning)
             self.columns = self._learnt(rows, numbers, of_categories, belief, rng)
 
     def _learnt(self, rows, numbers, categories, belief, rng):

@@ -6,6 +6,7 @@ import pytest
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
 from skmissdiff._draws import chain as chains
+from skmissdiff._draws import columns
 from skmissdiff._draws.chain import N_SETS, Chain, chosen_rows, strongest
 from skmissdiff._draws.choices import SHARE
 from skmissdiff._draws.columns import LevelDraws
@@ -215,6 +216,25 @@ def test_a_category_is_drawn_by_the_chain():
     other = without.multiple_impute(X, 5)
     assert right > 0.85
     assert right > np.mean([(t["group"] == frame["group"])[only].mean() for t in other]) + 0.1
+
+
+def test_regressions_that_do_not_converge_say_nothing(monkeypatch, recwarn):
+    monkeypatch.setattr(columns, "LOGISTIC_STEPS", 1)
+    table = curved()
+    Chain(table, np.ones(table.shape, bool), [0, 1, 2], [slice(3, 5)], rng(), belief=np.zeros(4))
+    assert not recwarn.list
+
+
+def test_columns_whose_consequence_nobody_observes_are_left_to_the_model():
+    table = curved()
+    known = np.ones(table.shape, bool)
+    arguments = [0, 1, 2], [slice(3, 5)]
+    chain = Chain(table, known, *arguments, rng(), belief=np.ones(4))
+    known[5:, 2] = False
+    again = Chain(table, known, *arguments, rng(), belief=np.ones(4), choices=chain.choices)
+    through_y = [choice.through == 2 for choice in chain.choices]
+    assert through_y == [True, True, False, True]
+    assert [column is None for column in again.columns] == [True, True, True, True]
 
 
 def test_who_has_no_chain():
