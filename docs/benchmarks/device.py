@@ -10,6 +10,7 @@ CPU. Two minutes on 16 cores and a GPU. Lines that are stored are not measured a
 """
 
 import argparse
+import math
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,7 +135,7 @@ def fitted(frame, device, n_steps, factors):
                 watch.seconds.clear()
             marks.append(time.perf_counter())
             batch = next_batch()
-            marked_batch.n_rows = batch.g.shape[0] * batch.g.shape[1]
+            marked_batch.n_rows = math.prod(batch.features.shape[:2])
             return batch
 
         value = loop(denoiser, marked_batch, *args, **kwargs)

@@ -88,7 +88,7 @@ def test_an_error_of_one_process_is_raised_by_all(tmp_path):
     bad[2900] = np.inf  # in the share of one process
     files(tmp_path / "parts", table.append_column("bad", pa.array(bad)), 4, 3000)
     statuses, errors = run_together("imputer", tmp_path / "parts", tmp_path / "model")
-    assert statuses == [1, 1]
+    assert 0 not in statuses  # gloo may abort at its end a process whose peer has gone already
     assert all("infinity" in error and "column 'bad'" in error for error in errors)
 
 
