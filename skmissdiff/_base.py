@@ -32,6 +32,7 @@ from skmissdiff._draws.columns import Choice, LevelDraws, NumberDraws
 from skmissdiff._draws.consequence import Consequence
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.noise import RowNoise
+from skmissdiff._draws.predictions import Prediction
 from skmissdiff._draws.trees import Trees
 from skmissdiff._effects import check_effects
 from skmissdiff._encoding.encoder import TableEncoder
@@ -84,6 +85,7 @@ SAVED_CLASSES = (
     OneHot,
     Order,
     PaperMethod,
+    Prediction,
     QuantileTransformer,
     RelatedEncoder,
     Spike,

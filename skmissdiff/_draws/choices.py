@@ -1,5 +1,6 @@
 """How each column of a chain is drawn, chosen by rows that it was not fitted to."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -175,7 +176,7 @@ def choose_number(rows, place, numbers, judged, belief, rng):
     knows_more = choice.through is not None or choice.degree == 2
     share = FULL_SHARE if knows_more else SHARE
     share *= 1 - is_linear * max(0.0, 1 - belief / BELIEVED)
-    return Choice(**{**vars(choice), "share": share})
+    return replace(choice, share=share)
 
 
 def choose_levels(rows, levels, features, numbers, judged, belief, rng):

@@ -131,7 +131,7 @@ def _through(rows, choice, consequences, like):
     if choice.through is None:
         return None
     code, features = consequences[choice.through]
-    crossed = None if like is None else like.consequence.crossed
+    crossed = None if like is None else like.consequence.prediction.crossed
     return consequence_of(rows, code, features, choice.through_degree, crossed)
 
 
@@ -154,7 +154,7 @@ def number_draws(rows, code, features, choice, consequences, rng, like=None):
     if consequence is not None:
         features = features[features != consequence.code]
     read, values = rows.seen(code, features)
-    crossed = None if like is None else like.trees.crossed
+    crossed = None if like is None else like.trees.prediction.crossed
     prediction = predict_by(read, values, choice.degree, crossed)
     tree = grow(read, values, prediction, choice.leaf_rows, rng)
     return NumberDraws(code, features, tree, consequence)

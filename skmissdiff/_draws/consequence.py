@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import predictions
 from .predictions import Prediction, linear, predict_by, second_degree
 
 LEAST_SD = 1e-3  # of what a prediction leaves, in standard deviations of the number
@@ -27,13 +28,8 @@ class Consequence:
 
     code: int  # x_k
     features: np.ndarray  # the codes that predict it
-    slopes: np.ndarray  # (n_sets, n_terms + 1)
-    crossed: np.ndarray
-    reach: np.ndarray  # (n_sets, 2)
+    prediction: Prediction
     sd: np.ndarray  # (n_sets,), of what the prediction leaves
-
-    def _prediction(self, number):
-        return Prediction(self.slopes, self.crossed, self.reach).at(number)
 
     def _log_density(self, codes, predicted, prediction, number):
         low, high = (prediction.reach[..., side, None] for side in (0, 1))
@@ -42,17 +38,17 @@ class Consequence:
 
     def of_numbers(self, codes, code, candidates, number):
         """Log density for candidates of the number x_j, shape (n_rows, n_candidates)."""
-        prediction, place = self._prediction(number), np.flatnonzero(self.features == code)[0]
+        prediction, place = self.prediction.at(number), np.flatnonzero(self.features == code)[0]
         a, b, c = prediction.parabola(codes[:, self.features], place)
         predicted = a[:, None] + b[:, None] * candidates + c[:, None] * candidates**2
         return self._log_density(codes, predicted, prediction, number)
 
     def of_levels(self, codes, levels, number):
         """Log density for each level of the category x_j, shape (n_rows, n_levels)."""
-        prediction, features = self._prediction(number), codes[:, self.features]
+        prediction, features = self.prediction.at(number), codes[:, self.features]
         inside = (self.features >= levels.start) & (self.features < levels.stop)
         features[:, inside] = 0.0  # levels are never crossed: each adds its slope
-        without = linear(second_degree(features, self.crossed), prediction.slopes)
+        without = linear(second_degree(features, prediction.crossed), prediction.slopes)
         of_level = np.zeros((*self.sd[number].shape, levels.stop - levels.start))
         slopes = prediction.slopes[..., : len(self.features)]
         of_level[..., self.features[inside] - levels.start] = slopes[..., inside]
@@ -79,8 +75,7 @@ def consequence_of(rows, code, features, degree, crossed=None):
     read, values = rows.seen(code, features)
     prediction = predict_by(read, values, degree, crossed)
     sd = max(prediction.error(read, values), LEAST_SD)
-    slopes, crossed, reach = prediction
-    return Consequence(code, features, slopes[None], crossed, reach[None], np.array([sd]))
+    return Consequence(code, features, predictions.joined([prediction]), np.array([sd]))
 
 
 def joined(consequences):
@@ -88,11 +83,9 @@ def joined(consequences):
     first = consequences[0]
     if first is None:
         return None
-    slopes, reach, sd = (
-        np.concatenate([getattr(one, name) for one in consequences])
-        for name in ("slopes", "reach", "sd")
-    )
-    return Consequence(first.code, first.features, slopes, first.crossed, reach, sd)
+    prediction = predictions.joined([one.prediction for one in consequences])
+    sd = np.concatenate([one.sd for one in consequences])
+    return Consequence(first.code, first.features, prediction, sd)
 
 
 def part_in(rows, code, features, degree, codes, rng):

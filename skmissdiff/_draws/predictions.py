@@ -1,7 +1,7 @@
 """Predictions of a number from the other codes of a row, by least squares."""
 
+from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +9,8 @@ MOST_CROSSED = 5  # features of which squares and products are taken
 PENALTY = 1.0  # of the slopes of predictions, as if of so many rows of variance 1
 
 
-class Prediction(NamedTuple):
+@dataclass(frozen=True)
+class Prediction:
     """One prediction, or those of several trees in which rows look each at one of their own."""
 
     slopes: np.ndarray  # (n_terms + 1,), the intercept last, or (n_trees, n_terms + 1)
@@ -42,9 +43,12 @@ class Prediction(NamedTuple):
 
 
 def joined(predictions):
-    """Several that cross the same features as one."""
-    slopes, crossed, reach = zip(*predictions, strict=True)
-    return Prediction(np.stack(slopes), crossed[0], np.stack(reach))
+    """Several that cross the same features, each one or some joined already, as one."""
+    slopes, reach = (
+        np.concatenate([np.atleast_2d(getattr(one, name)) for one in predictions])
+        for name in ("slopes", "reach")
+    )
+    return Prediction(slopes, predictions[0].crossed, reach)
 
 
 def linear(features, slopes):

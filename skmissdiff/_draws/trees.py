@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
+from . import predictions
 from .predictions import Prediction
 
 LEAST_GAIN = 1e-4  # of the variance of a column, by which a split lowers the squared error
@@ -24,14 +25,11 @@ class Trees:
     first: np.ndarray  # of the donors in a leaf
     size: np.ndarray  # how many they are
     donors: np.ndarray  # ascending in each leaf
-    # Those of the predictions that donors are added to, a row for each tree.
-    slopes: np.ndarray
-    crossed: np.ndarray  # of all trees
-    reach: np.ndarray
+    prediction: Prediction  # that donors are added to, one for each tree
 
     def predicted(self, features, number=0):
         """The predictions that donors are added to, shape (n_rows,)."""
-        return Prediction(self.slopes, self.crossed, self.reach).at(number).of(features)
+        return self.prediction.at(number).of(features)
 
     def leaves(self, features, number=0):
         """The node that each row comes to, shape (n_rows,)."""
@@ -95,9 +93,7 @@ def joined(trees):
         first=np.concatenate([t.first + n for t, n in zip(trees, n_donors, strict=False)]),
         size=np.concatenate([tree.size for tree in trees]),
         donors=np.concatenate([tree.donors for tree in trees]),
-        slopes=np.concatenate([tree.slopes for tree in trees]),
-        crossed=trees[0].crossed,
-        reach=np.concatenate([tree.reach for tree in trees]),
+        prediction=predictions.joined([tree.prediction for tree in trees]),
     )
 
 
@@ -135,9 +131,7 @@ def grow(features, values, prediction, leaf_rows, rng):
         first=np.cumsum(size) - size,
         size=size,
         donors=lent[np.lexsort((lent, leaf))],
-        slopes=prediction.slopes[None],
-        crossed=prediction.crossed,
-        reach=prediction.reach[None],
+        prediction=predictions.joined([prediction]),
     )
 
 

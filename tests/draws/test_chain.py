@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from small_rows import rng
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
 from skmissdiff._draws import chain as chains
@@ -10,10 +11,6 @@ from skmissdiff._draws import columns
 from skmissdiff._draws.chain import N_SETS, Chain, chosen_rows, strongest
 from skmissdiff._draws.choices import SHARE
 from skmissdiff._draws.columns import LevelDraws
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def crossed(n_rows=600, seed=1):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_rows import rng, whole
 
 from skmissdiff._draws import choices
 from skmissdiff._draws.choices import (
@@ -18,14 +19,6 @@ from skmissdiff._draws.choices import (
     judge,
 )
 from skmissdiff._draws.columns import Rows
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def whole(codes):
-    return Rows(codes, np.ones(codes.shape, bool))
 
 
 def all_others(codes):

@@ -5,24 +5,16 @@ import pytest
 from scipy.special import softmax
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
+from small_rows import rng, whole
 
 from skmissdiff._draws.columns import (
     Choice,
-    Rows,
     drawn_place,
     joined,
     level_draws,
     number_draws,
     weighted_crps,
 )
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def whole(codes):
-    return Rows(codes, np.ones(codes.shape, bool))
 
 
 def test_places_are_drawn_by_their_weights():

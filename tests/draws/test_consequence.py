@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
+from small_rows import rng, whole
 
-from skmissdiff._draws.columns import Rows
 from skmissdiff._draws.consequence import consequence_of, joined, part_in
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def square(n_rows=800, seed=1):
@@ -17,7 +13,7 @@ def square(n_rows=800, seed=1):
     group = np.eye(3)[rng(seed + 1).integers(3, size=n_rows)]
     y = x**2 + x * z + group @ [0.0, 1.0, -2.0] + 0.3 * noise
     codes = np.column_stack([x, z, y, group])
-    return Rows(codes, np.ones(codes.shape, bool))
+    return whole(codes)
 
 
 FEATURES = np.array([0, 1, 3, 4, 5])  # of y
@@ -62,7 +58,7 @@ def test_a_prediction_is_not_followed_beyond_what_there_was():
 def test_each_row_asks_its_own_set():
     sets = [square(seed=seed) for seed in (1, 5)]
     one = consequence_of(sets[0], 2, FEATURES, 2)
-    other = consequence_of(sets[1], 2, FEATURES, 2, one.crossed)
+    other = consequence_of(sets[1], 2, FEATURES, 2, one.prediction.crossed)
     both, number = joined([one, other]), np.arange(40) % 2
     codes, candidates = sets[0].codes[:40], rng(3).normal(size=(40, 5))
     found = both.of_numbers(codes, 0, candidates, number)

@@ -1,14 +1,13 @@
 """Predictions by least squares."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from small_rows import rng
 
 from skmissdiff._draws import predictions
 from skmissdiff._draws.predictions import going_with, joined, linear, predict_by, ridge
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 def surface(n_rows=500):
@@ -49,7 +48,7 @@ def test_a_prediction_as_a_parabola_of_one_feature():
     prediction = predict_by(features, values, 2)
     a, b, c = prediction.parabola(features, 1)
     x = features[:, 1]
-    unclipped = prediction._replace(reach=np.array([-np.inf, np.inf])).of(features)
+    unclipped = replace(prediction, reach=np.array([-np.inf, np.inf])).of(features)
     assert a + b * x + c * x**2 == pytest.approx(unclipped)
     assert c == pytest.approx(np.ones(500), abs=0.05)
     assert b == pytest.approx(-2 * features[:, 2], abs=0.2)

@@ -2,14 +2,11 @@
 
 import numpy as np
 import pytest
+from small_rows import rng
 
 from skmissdiff._draws.choices import CHOICES
-from skmissdiff._draws.predictions import predict_by
+from skmissdiff._draws.predictions import Prediction, predict_by
 from skmissdiff._draws.trees import Trees, grow, joined
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
 
 
 @pytest.mark.parametrize(("degree", "leaf_rows"), CHOICES)
@@ -54,8 +51,8 @@ def test_the_crps_of_leaves():
     none = np.zeros(1, dtype=int)
     tree = Trees(
         *(none, none, np.zeros(1), np.zeros((1, 2), dtype=int)),
-        *(np.array([0]), np.array([3]), np.array([0.0, 1.0, 3.0]), np.zeros((1, 2))),
-        *(np.zeros(0, dtype=int), np.array([[-np.inf, np.inf]])),
+        *(np.array([0]), np.array([3]), np.array([0.0, 1.0, 3.0])),
+        Prediction(np.zeros((1, 2)), np.zeros(0, dtype=int), np.array([[-np.inf, np.inf]])),
     )
     # E|X - y| = (2 + 1 + 1) / 3, E|X - X'| over pairs of different donors (1 + 3 + 2) / 3.
     assert tree.crps(np.zeros((1, 1)), np.array([2.0])) == pytest.approx(4 / 3 - 1)

@@ -1,0 +1,14 @@
+"""Rows of codes, and the numbers that make them."""
+
+import numpy as np
+
+from skmissdiff._draws.columns import Rows
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def whole(codes):
+    """Rows without a gap."""
+    return Rows(codes, np.ones(codes.shape, bool))
