@@ -15,8 +15,19 @@ CATEGORIES = [slice(1, 4), slice(5, 7)]
 COLUMN = torch.tensor([0, 1, 1, 1, 2, 3, 3])  # of each code, among those that have one
 
 
+CALL = 64  # rows in a call
+
+
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def model_of(n_codes, rank):
+    """A factor analysis of any size, in which all codes are noisy."""
+    generator = seeded(3)
+    mu, psi = torch.rand(2, n_codes, generator=generator, dtype=torch.float64)
+    W = torch.randn(n_codes, rank, generator=generator, dtype=torch.float64)
+    return FactorModel(mu, W, psi + 0.1)
 
 
 def some_factors(n_codes=N_CODES, rank=2, seed=1):

@@ -4,21 +4,21 @@ import math
 
 import pytest
 import torch
-from small_models import LAYOUT, N_CODES, NUMBERS, seeded, some_denoiser, some_factors, some_rows
+from small_models import (
+    CALL,
+    LAYOUT,
+    N_CODES,
+    NUMBERS,
+    model_of,
+    seeded,
+    some_denoiser,
+    some_factors,
+    some_rows,
+)
 
 from skmissdiff._diffusion.evidence import BLOCK, Evidence
-from skmissdiff._diffusion.factor_analysis import FactorModel
 from skmissdiff._diffusion.patterns import given_in
 from skmissdiff._diffusion.posterior import Posterior, gaussian_posterior
-
-CALL = 64
-
-
-def model_of(n_codes, rank):
-    generator = seeded(3)
-    mu, psi = torch.rand(2, n_codes, generator=generator, dtype=torch.float64)
-    W = torch.randn(n_codes, rank, generator=generator, dtype=torch.float64)
-    return FactorModel(mu, W, psi + 0.1)
 
 
 def some_patterns(n_patterns, n_codes):

@@ -2,19 +2,9 @@
 
 import pytest
 import torch
-from small_models import seeded
+from small_models import CALL, model_of, seeded
 
-from skmissdiff._diffusion.factor_analysis import FactorModel
 from skmissdiff._diffusion.posterior import gaussian_posterior
-
-CALL = 64
-
-
-def model_of(n_codes, rank):
-    generator = seeded(3)
-    mu, psi = torch.rand(2, n_codes, generator=generator, dtype=torch.float64)
-    W = torch.randn(n_codes, rank, generator=generator, dtype=torch.float64)
-    return FactorModel(mu, W, psi + 0.1)
 
 
 def levels(n_rows, n_codes, sigma=0.7):
