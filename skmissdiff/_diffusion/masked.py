@@ -213,8 +213,9 @@ def fit_masked(
         processes=processes,
     )
     if best is not None and checks is not None:
-        whole = judge(denoiser, checks, for_draws=recipe.for_generation)
-        denoiser.set_shrinkage(whole.shrinkage)
+        if not recipe.for_generation:  # else these weights were asked about all rows
+            best = judge(denoiser, checks, for_draws=False)
+        denoiser.set_shrinkage(best.shrinkage)
         # Of several processes none has all rows.
         asks = recipe.donors and processes.n == 1 and len(rows.x) <= MAX_DONOR_ROWS
         if asks and clock.seconds_left() > 0:
