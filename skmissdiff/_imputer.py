@@ -64,9 +64,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Whether training rows that agree with a row have a say in its means and medians:
         "masked" asks them in tables of up to 4,000 rows, as far as that improves the
         rows that `early_stopping` holds out, unless `scaling` is "quantile". It helps where
-        rows come back, exactly or nearly. Draws take three numbers out of four from training
-        rows in the same leaf of a tree, in tables of any size. The fitted imputer then holds
-        training rows, also when it is pickled or saved; False keeps them out.
+        rows come back, exactly or nearly. Draws take three numbers out of four, or all of a
+        column, from training rows in the same leaf of a tree, in tables of any size. The
+        fitted imputer then holds training rows, also when it is pickled or saved; False keeps
+        them out.
     n_steps : int or None, default=None
         Number of diffusion steps of a draw. None is 6 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
