@@ -166,4 +166,6 @@ CASES = {
     "gaussian-mcar": Gaussian(mar=False),
     "gaussian-mar": Gaussian(mar=True),
     "curved-mar": Curved(),
+    "curved-mar-1500": Curved(n_rows=1500),
+    "curved-mar-5000": Curved(n_rows=5000),
 }
