@@ -6,7 +6,8 @@ Complete rows of a table, at most ``--max-rows``, lose 30 % of their cells; ever
 holed table and completes it several times. Told are the energy distance of
 single completed tables over the incomplete rows, the CRPS of 20 of them in standard deviations,
 the error of the correlations of single tables, and how often intervals of the draws
-hold the truth, of columns of more than 20 values. Needs R with mice, rpart and ranger for its rows.
+hold the truth, of columns of more than 20 values. Needs R with mice, rpart, ranger and Amelia for
+their rows, and the environment of peers/build.sh for those of miceforest and UnmaskingTrees.
 Runs that are there are not made again, so that the work may be cut off anywhere.
 """
 
@@ -23,7 +24,9 @@ import pandas as pd
 
 from docs.benchmarks.data import DEFAULT_DIR, load, subsample, without_gaps
 from docs.benchmarks.imputers import DEFAULT
+from docs.benchmarks.limits import NotRun
 from docs.benchmarks.measures import hide
+from docs.benchmarks.pinned import PinnedPeer
 from docs.benchmarks.results import Results, provenance
 from skmissdiff import MissDiffImputer, metrics
 
@@ -52,8 +55,8 @@ def of_networks(holed, n_draws, seed):
     return of_skmissdiff(holed, n_draws, seed, donors=False)
 
 
-def of_mice(method):
-    """Completed tables by chained equations in R."""
+def of_r(method):
+    """Completed tables by a method of mice, or by Amelia, in R."""
 
     def complete(holed, n_draws, seed):
         start = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -65,6 +68,21 @@ def of_mice(method):
             files = [f"{prefix}{i + 1}.csv" for i in range(n_draws)]
             tables = [like(holed, pd.read_csv(file, dtype=str)) for file in files]
         return tables, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start
+
+    return complete
+
+
+def of_peer(name):
+    """Completed tables of a peer of peers/build.sh; its seconds are of the clock."""
+
+    def complete(holed, n_draws, seed):
+        peer = PinnedPeer(name, seed).fit(holed)
+        try:
+            tables = [table[holed.columns] for table in peer.draws(n_draws)]
+        finally:
+            peer.close()
+        tables = [holed.fillna(table.astype(holed.dtypes)) for table in tables]
+        return tables, peer.fit_seconds_ + peer.draw_seconds_
 
     return complete
 
@@ -84,7 +102,9 @@ def like(holed, table):
 METHODS = {
     DEFAULT: of_skmissdiff,
     f"{DEFAULT}, networks alone": of_networks,
-    **{f"mice {method}": of_mice(method) for method in ("cart", "rf", "pmm")},
+    **{f"mice {method}": of_r(method) for method in ("cart", "rf", "pmm")},
+    "Amelia": of_r("amelia"),
+    **{name: of_peer(name) for name in ("miceforest", "UnmaskingTrees")},
 }
 
 
@@ -121,8 +141,11 @@ def run(true, mechanism, seed, method, n_draws):
     """What a line of the results has."""
     hidden = hide(true, mechanism, MISSING_RATE, seed)
     holed = true.mask(hidden)
-    tables, seconds = METHODS[method](holed, n_draws, seed)
-    return {**figures(true, holed, hidden, tables), "seconds": f"{seconds:.1f}"}
+    try:
+        tables, seconds = METHODS[method](holed, n_draws, seed)
+    except NotRun as reason:
+        return {"status": reason}
+    return {"status": "ok", **figures(true, holed, hidden, tables), "seconds": f"{seconds:.1f}"}
 
 
 def main(argv=None):
@@ -147,7 +170,7 @@ def main(argv=None):
                 key |= {"seed": seed, "method": method, "n_draws": options.n_draws}
                 if results.finished(key) is None:
                     found = run(true, mechanism, seed, method, options.n_draws)
-                    results.add({**key, "status": "ok", **found, **provenance(0)})
+                    results.add({**key, **found, **provenance(0)})
                     print(*key.values(), *found.values(), flush=True)
 
 

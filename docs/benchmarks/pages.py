@@ -239,6 +239,7 @@ def sizes_pages(results_folder):
 def draws_pages(results_folder):
     """(name, text): draws against chained equations, a table for each mechanism and measure."""
     results = read(results_folder / "draws.csv")
+    results = results[results["status"].eq("ok")] if len(results) else results
     command = "python -m docs.benchmarks.draws"
     for mechanism in ["mcar", "mar"]:
         here = results[results["mechanism"].eq(mechanism)] if len(results) else results

@@ -92,6 +92,12 @@ class PinnedPeer(BaseEstimator):
         completed = self._codes.decode(values).set_axis(X.index)
         return X.where(X.notna(), completed)
 
+    def draws(self, n_draws):
+        """The table of the fit, completed several times."""
+        to = self._path("out")
+        self.draw_seconds_ = self._ask(draws=n_draws, to=to)["seconds"]
+        return [self._codes.decode(values) for values in np.load(to)["values"]]
+
     def sample(self, n_samples):
         to = self._path("out")
         self.sample_seconds_ = self._ask(sample=n_samples, to=to)["seconds"]

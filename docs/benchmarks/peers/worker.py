@@ -6,6 +6,7 @@ Reads one JSON object a line from standard input and answers each by one:
 
     {"fit": PATH}                     -> {"seconds": ...}
     {"transform": PATH, "to": PATH}   -> {"seconds": ...}, completed values in the second file
+    {"draws": N, "to": PATH}          -> {"seconds": ...}, the rows of the fit completed N times
     {"sample": N, "to": PATH}         -> {"seconds": ...}, N rows in the file
 
 A peer is loaded when the worker starts. The files are .npz with ``values`` (n_rows, n_columns),
@@ -124,12 +125,17 @@ class MiceForest(Together):
         self.kernel_class = miceforest.ImputationKernel
 
     def complete(self, values):
+        return point_estimate(self.several(values, N_DRAWS), self.n_levels)
+
+    def several(self, values, n_draws):
         kernel = self.kernel_class(
-            frame_of(values, self.n_levels), num_datasets=N_DRAWS, random_state=self.seed
+            frame_of(values, self.n_levels), num_datasets=n_draws, random_state=self.seed
         )
         kernel.mice(5, num_threads=self.threads)
-        draws = [values_of(kernel.complete_data(d)) for d in range(N_DRAWS)]
-        return point_estimate(np.stack(draws), self.n_levels)
+        return np.stack([values_of(kernel.complete_data(d)) for d in range(n_draws)])
+
+    def draws(self, n_draws):
+        return self.several(self.train, n_draws)
 
 
 class UnmaskingTreesPeer(Peer):
@@ -139,12 +145,15 @@ class UnmaskingTreesPeer(Peer):
         self.model = UnmaskingTrees(random_state=self.seed, xgboost_kwargs={"n_jobs": self.threads})
 
     def fit(self, values, n_levels):
-        self.n_levels = n_levels
+        self.train, self.n_levels = values, n_levels
         kinds = ["categorical" if n else "continuous" for n in n_levels]
         self.model.fit(values, quantize_cols=kinds)
 
     def transform(self, values):
         return point_estimate(self.model.impute(N_DRAWS, values.copy()), self.n_levels)
+
+    def draws(self, n_draws):
+        return self.model.impute(n_draws, self.train.copy())
 
     def sample(self, n):
         return self.model.generate(n)
@@ -235,6 +244,8 @@ def main():
             call = [peer.fit, table["values"], table["n_levels"]]
         elif "transform" in request:
             call = [peer.transform, np.load(request["transform"])["values"]]
+        elif "draws" in request:
+            call = [peer.draws, request["draws"]]
         else:
             call = [peer.sample, request["sample"]]
         try:
