@@ -7,7 +7,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_memory
 
@@ -15,10 +14,8 @@ import skmissdiff
 from skmissdiff._diffusion import paper as diffusion_paper
 from skmissdiff._diffusion.inference import (
     Model,
-    from_arrays,
     in_calls,
     resolve_device,
-    to_arrays,
     train_denoiser,
 )
 from skmissdiff._diffusion.masked import MaskedMethod
@@ -27,75 +24,23 @@ from skmissdiff._diffusion.processes import (
     launched_processes as launched_processes,  # the command's
 )
 from skmissdiff._diffusion.recipe import Options, has_fast_bfloat16
-from skmissdiff._draws.chain import Chain
-from skmissdiff._draws.columns import Choice, LevelDraws, NumberDraws
-from skmissdiff._draws.consequence import Consequence
-from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.noise import RowNoise
-from skmissdiff._draws.predictions import Prediction
-from skmissdiff._draws.trees import Trees
 from skmissdiff._effects import check_effects
 from skmissdiff._encoding.encoder import TableEncoder
-from skmissdiff._encoding.scaling import NumericScaler
-from skmissdiff._encoding.spikes import Spike
 from skmissdiff._methods import PaperMethod, paper_method
-from skmissdiff._persistence import read_model, write_model
-from skmissdiff._relations.blocks import Combinations, FittedBlock, OneHot
-from skmissdiff._relations.computed import Computed, FittedComputed
 from skmissdiff._relations.encoder import RelatedEncoder
-from skmissdiff._relations.order import FittedOrder, Order
-from skmissdiff._relations.sums import FittedSum, FixedSum
+from skmissdiff._saved import read_estimator, write_estimator
 from skmissdiff._stream.scan import FEWEST_SAMPLE_ROWS, read_stream, share_of
 from skmissdiff._stream.source import is_stream
 from skmissdiff._support.caller import warn
-from skmissdiff._support.layout import CodeLayout
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import HasMethods, Interval, StrOptions
 from skmissdiff._support.unchanged import check_unchanged, plain
 from skmissdiff._support.weights import as_shares
-from skmissdiff._table.clock import Clock
 from skmissdiff._table.frames import is_nan_like, validate_table, weighed_rows
 from skmissdiff._table.rebuild import asks_for_arrays
-from skmissdiff._table.schema import ColumnSchema, Element, Kind, TableSchema
-from skmissdiff._table.ticks import Ticks
 from skmissdiff._table.together import warn_never_together
 
-# What a saved model may be made of.
-SAVED_CLASSES = (
-    Chain,
-    Choice,
-    Clock,
-    CodeLayout,
-    ColumnSchema,
-    Combinations,
-    Computed,
-    Consequence,
-    Element,
-    FittedBlock,
-    FittedComputed,
-    FittedOrder,
-    FittedSum,
-    FixedSum,
-    Kind,
-    LevelDraws,
-    MaskModel,
-    MinMaxScaler,
-    NumberDraws,
-    NumericScaler,
-    OneHot,
-    Order,
-    PaperMethod,
-    Prediction,
-    QuantileTransformer,
-    RelatedEncoder,
-    Spike,
-    StandardScaler,
-    TableEncoder,
-    TableSchema,
-    Ticks,
-    Trees,
-)
-SAVED_PARTS = {"class", "params", "fitted", "denoiser", "config", "weights"}
 MAX_SEED = np.iinfo(np.int32).max
 # Of the rows of a stream that are trained on: bounds their memory, some 500 MB with the copy that
 # training makes.
@@ -457,29 +402,7 @@ class BaseMissDiff(BaseEstimator):
             If a level of a categorical column is not a string, a number or a boolean.
         """
         check_is_fitted(self)
-        params = self.get_params(deep=False)
-        # Neither a cache nor the state of a generator outlives its session.
-        params["memory"] = None
-        if not isinstance(params["random_state"], Integral):
-            params["random_state"] = None
-        if is_nan_like(params["missing_values"]):
-            params["missing_values"] = np.nan
-        for name in ("categorical_features", "snap"):
-            if not isinstance(params[name], str | bool | None):
-                params[name] = np.asarray(params[name]).tolist()
-        if self.relations is not None:
-            params["relations"] = [relation._as_saved() for relation in self.relations]
-        fitted = {name: value for name, value in vars(self).items() if name not in params}
-        denoiser = fitted.pop("denoiser_")
-        state = {
-            "class": type(self).__name__,
-            "params": params,
-            "fitted": fitted,
-            "denoiser": type(denoiser).__name__,
-            "config": denoiser.config,
-            "weights": to_arrays(denoiser),
-        }
-        write_model(path, state, SAVED_CLASSES)
+        write_estimator(self, path)
 
     @classmethod
     def load(cls, path):
@@ -500,21 +423,7 @@ class BaseMissDiff(BaseEstimator):
         ValueError
             If the file is damaged, of another program or of another estimator.
         """
-        state = read_model(path, SAVED_CLASSES)
-        if not isinstance(state, dict) or set(state) != SAVED_PARTS:
-            raise ValueError(f"{path} is damaged: it does not hold the parts of an estimator.")
-        if state["class"] != cls.__name__:
-            raise ValueError(
-                f"{path} holds a {state['class']}, not a {cls.__name__}. Load it as what it is, "
-                "then use to_sampler() or to_imputer()."
-            )
-        try:
-            estimator = cls(**state["params"])
-            vars(estimator).update(state["fitted"])
-            estimator.denoiser_ = from_arrays(state["denoiser"], state["config"], state["weights"])
-        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
-        return estimator
+        return read_estimator(cls, path)
 
     def _seed_of(self, random_state):
         """The fitted seed, or one from ``random_state``."""

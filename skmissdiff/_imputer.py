@@ -12,9 +12,9 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skmissdiff._base import BaseMissDiff, as_it_was_on_failure, new_seed
+from skmissdiff._chains import codes_of_chain, grown_chain
 from skmissdiff._diffusion.inference import CALL_ROWS, Model, in_calls, resolve_device
 from skmissdiff._draws.aggregate import aggregate_draws
-from skmissdiff._draws.chain import MOST_LEVELS, Chain, chosen_rows
 from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
 from skmissdiff._multiple import check_proper, drawing_imputers, read_delta, shifted_draws
@@ -22,6 +22,7 @@ from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
 from skmissdiff._support.weights import check_weights
 from skmissdiff._table.chosen_cells import ChosenCells
+from skmissdiff._table.gap_rows import GapRows
 from skmissdiff._table.rebuild import (
     append_columns,
     configured_output,
@@ -159,8 +160,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     Notes
     -----
     The draws come from one fitted model: they carry the uncertainty of the cells given the
-    model, not that of the model itself. For a small table, fit one imputer to each of
-    several bootstrap samples if the latter matters.
+    model, not that of the model itself. Where the latter matters, as it does when something is
+    estimated from a small table, ask `multiple_impute` for ``proper="bootstrap"``.
 
     References
     ----------
@@ -289,7 +290,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
-            self._chain_codes = self._codes_of_chain(table)
+            if self._has_donors() and self.n_iter_ > 0:
+                self._chain_codes = codes_of_chain(table, encoder, seed)
         return self
 
     def transform(self, X, *, impute_columns=None, where=None):
@@ -694,7 +696,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
     def _estimates(self, table, asked):
         """Per column the point estimates, in one pass of the network."""
-        gaps, encoder = Gaps(table, asked), self.encoder_
+        gaps, encoder = GapRows(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
         pieces = []
         for rows, _ in in_calls(gaps.n_rows):
@@ -707,7 +709,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
     def _estimates_from_draws(self, table, asked):
         """Per column the point estimates, from draws that equal rows have in common."""
-        gaps, encoder = Gaps(table, asked), self.encoder_
+        gaps, encoder = GapRows(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
         contents = row_contents(encoder.known_cells(gaps.table))
         layout, n_draws = encoder.layout_, self.n_draws
@@ -723,16 +725,6 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         progress.close()
         return gaps.filled(pieces)
 
-    def _codes_of_chain(self, table):
-        """Training rows of which a chain is grown, None where the model draws alone."""
-        layout = self.encoder_.layout_
-        if not self._has_donors() or self.n_iter_ == 0 or not len(layout.numeric_codes):
-            return None
-        rng = np.random.default_rng([self._seed, table.n_rows])
-        rows = chosen_rows(table.n_rows, layout.n_codes, table.weight, rng)
-        # In double precision: what is drawn is the number that a training row has.
-        return self.encoder_.encode(table.take(rows))
-
     def _asked_chain(self):
         """The chain that draws ask, grown when it is asked for the first time, None for none."""
         if self._chain is None and self._chain_codes is not None:
@@ -744,20 +736,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         # It does not depend on the steps of draws.
         method = self._diffusion_method().training_key()
         model = Model(method, self.denoiser_, resolve_device(self.device))
-        keys, completed = RowKeys(self._seed).of_indices(0, len(codes)), codes.copy()
-        known = ~np.isnan(codes)
-        incomplete = np.flatnonzero(~known.all(axis=1))
-        for rows, _ in in_calls(len(incomplete)):
-            rows = incomplete[rows]
-            completed[rows] = model.draw(completed[rows], self._noise(model, keys[rows]).normal)
-        layout = self.encoder_.layout_
-        numbers = layout.numeric_codes
-        categories = [s for s in layout.category_slices if s.stop - s.start <= MOST_LEVELS]
-        first = np.array([codes.start for codes in categories], dtype=int)
-        of_numbers = self.denoiser_.alpha_noised.cpu().numpy()[numbers]
-        belief = np.concatenate([of_numbers, self.denoiser_.alpha_mean.cpu().numpy()[first]])
-        rng = np.random.default_rng(self._seed)
-        return Chain(completed, known, numbers, categories, rng, belief=belief, **options)
+        return grown_chain(codes, model, self.encoder_.layout_, self._seed, **options)
 
     def _has_donors(self):
         """Whether training rows may have a say."""
@@ -788,7 +767,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         Equal rows are told apart by their ranks in the table, or by labels of all its rows. They
         have the noise of the rows of ``like``, if cells have been filled since.
         """
-        gaps, encoder = Gaps(table, asked), self.encoder_
+        gaps, encoder = GapRows(table, asked), self.encoder_
         model, progress = self._model(), Progress("Imputing", gaps.n_rows, self.verbose)
         contents, ranks = self._identities(table if like is None else like, gaps.rows, labels)
         pieces, n_draws = [], len(numbers)
@@ -838,49 +817,6 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
             return completed
         names = check_feature_names_in(self, None)[self._has_missing]
         return append_columns(completed, indicator_names(names), missing[:, self._has_missing])
-
-
-class Gaps:
-    """The rows of a table that need values, and the way of values back to them.
-
-    Parameters
-    ----------
-    table : Table
-    asked : ndarray of bool, shape (n_rows, n_columns)
-        The cells that need one.
-    """
-
-    def __init__(self, table, asked):
-        self.rows = np.flatnonzero(asked.any(axis=1))
-        self._n_all = table.n_rows
-        self.table = table.take(self.rows)
-        self.n_rows = len(self.rows)
-
-    def codes(self, encoder, rows):
-        """Codes of rows that follow one another, each as often as it has draws among them."""
-        part = self.table.take(slice(rows[0], rows[-1] + 1))
-        return encoder.encode(part)[rows - rows[0]]
-
-    def filled(self, pieces, draw=0, n_draws=1):
-        """Columns of all rows, with values where a row needs some.
-
-        Parameters
-        ----------
-        pieces : list of list of ndarray
-            The values of the columns, of a call after the other.
-        draw, n_draws : int
-            Which of the draws of a row, if these follow one another.
-
-        Returns
-        -------
-        columns : list of ndarray of shape (n_rows of the table,)
-        """
-        columns = []
-        for parts in zip(*pieces, strict=True):
-            values = np.concatenate(parts)[draw::n_draws]
-            columns.append(np.empty(self._n_all, dtype=values.dtype))
-            columns[-1][self.rows] = values
-        return columns
 
 
 def indicator_names(names):

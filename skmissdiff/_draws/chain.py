@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 from .choices import choose, may_be_learnt
 from .columns import Rows, joined, level_draws, number_draws
 
-# Of trees, each grown on training rows whose gaps are filled by other draws. Ten have .6 % less CRPS
-# than five on 16 tables of other trades, twenty 1.1 % for a quarter more time and twice the memory.
+# Of trees, each grown on training rows whose gaps are filled by other draws. Ten have .6 % less
+# CRPS than five on 16 tables of other trades; twenty 1.1 % for a quarter more time and memory.
 N_SETS = 10
 # Rounds through the columns before the first of them, since the networks filled the gaps; after
 # them it is chosen anew how columns are drawn.

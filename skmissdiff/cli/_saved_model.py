@@ -133,13 +133,11 @@ def load_model(path, name):
 
 def _load_estimator(path, name):
     import skmissdiff
-    from skmissdiff._base import SAVED_CLASSES
-    from skmissdiff._persistence import read_model
+    from skmissdiff._saved import read_state
 
-    state = read_model(path, SAVED_CLASSES)
-    saved = state.get("class") if isinstance(state, dict) else None
+    saved = read_state(path)["class"]
     turn = {"MissDiffImputer": "to_sampler", "MissDiffSampler": "to_imputer"}
-    if saved in (name, None) or saved not in turn:
+    if saved == name or saved not in turn:
         return getattr(skmissdiff, name).load(path)
     return getattr(getattr(skmissdiff, saved).load(path), turn[saved])()
 
