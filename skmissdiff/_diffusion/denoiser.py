@@ -280,9 +280,14 @@ def log_sums(logits: Tensor, members: Tensor) -> Tensor:
     ``logits`` (..., n_codes) of categorical codes; ``members`` (n_codes, n_columns), 1 where a
     code is of a column: one product does all columns.
     """
-    largest = logits.detach().amax(-1, keepdim=True)
-    weights = (logits - largest).clamp_min(LEAST_EXPONENT).exp()
+    weights, largest = exponentials(logits)
     return row_product(weights, members).log() + largest
+
+
+def exponentials(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Of logits less the largest one of their row, and that one (..., 1)."""
+    largest = logits.detach().amax(-1, keepdim=True)
+    return (logits - largest).clamp_min(LEAST_EXPONENT).exp(), largest
 
 
 def shares(logits: Tensor, members: Tensor) -> Tensor:

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from .batches import Batch
 from .columns import Codes, pick
-from .denoiser import PreconditionedDenoiser, category_logits, log_sums
-from .factor_analysis import row_product
+from .denoiser import PreconditionedDenoiser, category_logits, exponentials
 
 
 class Lesson(NamedTuple):
@@ -74,11 +73,11 @@ class MaskedLoss(torch.autograd.Function):
         of_medians.copy_(asked.counts * (F_median - asked.target).sign())
         if len(members):
             logits = asked.prior + pick(F, denoiser.categories)
-            sums = log_sums(logits, members)
-            total = total + category_loss(asked.chosen, asked.seen, logits, sums)
-            of_columns = row_product(torch.stack([sums, asked.seen]), members.T)
-            shares = (logits - of_columns[0]).exp()
-            put(own, denoiser.categories, 2 * (of_columns[1] * shares - asked.chosen))
+            weights, largest = exponentials(logits)
+            sums = weights @ members
+            total = total + category_loss(asked.chosen, asked.seen, logits, sums.log() + largest)
+            shares = weights.mul_((asked.seen / sums) @ members.T)  # 0 where nothing was hidden
+            put(own, denoiser.categories, shares.sub_(asked.chosen).mul_(2))
         n_cells = (asked.counts.sum() + asked.seen.sum()).clamp_min(1)
         ctx.gradient = gradient.div_(n_cells)
         return total / n_cells

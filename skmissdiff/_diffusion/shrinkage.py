@@ -222,11 +222,13 @@ def shrink_categories(answer: Answer, layout: CodeLayout) -> tuple[list[float], 
 
 def category_losses(batch: Batch, F: Tensor, categories: slice, alphas: Sequence[float]) -> Tensor:
     """Summed surprise of hidden cells of a categorical column, for each alpha."""
-    seen = batch.hidden[..., categories.start]
-    x_0, g, step = (part[..., categories][seen] for part in (batch.x_0, batch.g, F))
-    return torch.stack(
-        [-(x_0 * category_logits(g, a * step).log_softmax(-1)).sum() for a in alphas]
+    rows = batch.hidden[..., categories.start].flatten().nonzero()[:, 0]
+    x_0, g, step = (
+        part[..., categories].flatten(0, -2).index_select(0, rows)
+        for part in (batch.x_0, batch.g, F)
     )
+    share = torch.tensor(alphas, device=step.device)[:, None, None]
+    return -(x_0 * category_logits(g, share * step).log_softmax(-1)).sum((1, 2))
 
 
 def nothing(like: Tensor) -> Shrinkage:
@@ -314,23 +316,26 @@ def choose_donors(
     if rows.weight is not None:
         donors.log_weight.copy_(rows.weight.log())
     said = say(denoiser, checks)
+    cells = hidden_cells(said, layout)
+    every_trust = torch.tensor(TRUSTS, dtype=torch.float64, device=said.x_0.device)[:, None]
     least_error = math.inf
     for bandwidth in BANDWIDTHS:
         donors.bandwidth.fill_(bandwidth)
         sums = sums_of_held_out(donors, said)
-        curves = [mean_errors(said, sums, t, layout).sum(0) for t in TRUSTS]
-        trust, error = least(torch.stack(curves))
+        errors = mean_errors(said, sums, every_trust, cells)
+        trust, error = least(cells.summed(errors))
         if error < least_error:
-            least_error, best = error, (bandwidth, of_codes(trust, layout), sums)
-    bandwidth, trust, sums = best
-    gain = mean_errors(said, sums, 0.0, layout) - mean_errors(said, sums, trust, layout)
-    if not is_beyond_chance(gain.sum(1), said.own, n_rows):
+            least_error, best = error, (bandwidth, trust, sums, errors[0])
+    bandwidth, trust, sums, alone = best
+    gain = alone - mean_errors(said, sums, trust[cells.column], cells)
+    if not is_beyond_chance(gain, said.own[cells.row], n_rows):
         return None
     donors.bandwidth.fill_(bandwidth)
-    donors.trust.copy_(trust)
-    donors.trust_median.copy_(trust)  # of categories
-    curves = [median_errors(said, sums, t, layout).sum(0) for t in TRUSTS]
-    donors.trust_median[donors.numeric_codes], _ = least(torch.stack(curves))
+    donors.trust.copy_(of_codes(trust, layout))
+    donors.trust_median.copy_(donors.trust)  # of categories
+    numbers = cells.of_numbers()
+    curves = numbers.summed(median_errors(said, sums, every_trust, numbers))
+    donors.trust_median[donors.numeric_codes], _ = least(curves)
     return donors
 
 
@@ -358,37 +363,76 @@ def sums_of_held_out(donors: KernelRegression, said: Said) -> KernelSums:
     return KernelSums(torch.cat(weights), torch.cat(cells))
 
 
-def mean_errors(said: Said, sums: KernelSums, trust: Tensor | float, layout: CodeLayout) -> Tensor:
-    """Squared errors of hidden numbers and surprise of hidden categories, (n_rows, n_columns).
+class HiddenCells(NamedTuple):
+    """Hidden cells of held-out rows, all (n_cells,): what is judged is a small part of the rows."""
+
+    row: Tensor
+    code: Tensor  # of a category the true one
+    column: Tensor  # numbers first
+    n_numeric: int  # columns
+    n_columns: int
+
+    def of_numbers(self) -> "HiddenCells":
+        """Those of the numeric columns."""
+        kept = self.column < self.n_numeric
+        parts = (part[kept] for part in (self.row, self.code, self.column))
+        return HiddenCells(*parts, self.n_numeric, self.n_numeric)
+
+    def summed(self, errors: Tensor) -> Tensor:
+        """Sums over the cells of each column, (..., n_columns) of (..., n_cells)."""
+        sums = errors.new_zeros(*errors.shape[:-1], self.n_columns)
+        return sums.index_add_(-1, self.column, errors)
+
+    def pick(self, *parts: Tensor) -> tuple[Tensor, ...]:
+        """What the cells have of (n_rows, n_codes)."""
+        return tuple(part[self.row, self.code] for part in parts)
+
+
+def hidden_cells(said: Said, layout: CodeLayout) -> HiddenCells:
+    """Where numbers and categories were hidden."""
+    device = said.x_0.device
+    codes = torch.from_numpy(layout.numeric_codes).to(device)
+    column = torch.zeros(layout.n_codes, dtype=torch.long, device=device)
+    column[codes] = torch.arange(len(codes), device=device)
+    counts = torch.zeros(layout.n_codes, dtype=torch.bool, device=device)
+    counts[codes] = True
+    for place, categories in enumerate(layout.categorical_slices):
+        column[categories] = len(codes) + place
+    row, code = (said.hidden & (counts | (said.x_0 > 0))).nonzero().T
+    n_columns = len(codes) + len(layout.categorical_slices)
+    return HiddenCells(row, code, column[code], len(codes), n_columns)
+
+
+def mean_errors(said: Said, sums: KernelSums, trust: Tensor | float, cells: HiddenCells) -> Tensor:
+    """Squared errors of hidden numbers and surprise of hidden categories, (..., n_cells).
 
     In units of the sum over the rows of what single networks say alone; the errors are those of
-    averaged networks.
+    averaged networks. ``trust`` is that of the cells, or one for all in each of several lines.
     """
-    codes = layout.numeric_codes
-    joint = sums.joined(said.mean, trust)
-    alone = (said.x_0 - said.mean).square() * said.hidden
-    excess = said.excess / (1 + trust * sums.weight).square()
-    error = ((said.x_0 - joint).square() - excess) * said.hidden
-    parts = [relative(error[:, codes], alone[:, codes])]
-    for categories in layout.categorical_slices:
-        hidden = said.hidden[:, categories.start]
-        chosen = [(said.x_0 * p)[:, categories].sum(1) for p in (joint, said.mean)]
-        surprise, alone_surprise = (-p.clamp_min(MIN_PROBABILITY).log() * hidden for p in chosen)
-        parts.append(relative(surprise[:, None], alone_surprise[:, None]))
-    return torch.cat(parts, dim=1)
+    x_0, mean, excess, *told = cells.pick(said.x_0, said.mean, said.excess, *sums)
+    here = KernelSums(*told)
+    is_number = cells.column < cells.n_numeric
+
+    def of(guess: Tensor, excess: Tensor | float) -> Tensor:
+        surprise = -guess.clamp_min(MIN_PROBABILITY).log()
+        return torch.where(is_number, (x_0 - guess).square() - excess, surprise)
+
+    error = of(here.joined(mean, trust), excess / (1 + trust * here.weight).square())
+    return relative(error, of(mean, 0.0), cells)
 
 
-def median_errors(said: Said, sums: KernelSums, trust: float, layout: CodeLayout) -> Tensor:
+def median_errors(
+    said: Said, sums: KernelSums, trust: Tensor | float, numbers: HiddenCells
+) -> Tensor:
     """Absolute errors of hidden numbers, in units of the sum of those of networks alone."""
-    joint = sums.joined(said.median, trust)
-    error, alone = ((said.x_0 - m).abs() * said.hidden for m in (joint, said.median))
-    codes = layout.numeric_codes
-    return relative(error[:, codes], alone[:, codes])
+    x_0, median, *told = numbers.pick(said.x_0, said.median, *sums)
+    joint = KernelSums(*told).joined(median, trust)
+    return relative((x_0 - joint).abs(), (x_0 - median).abs(), numbers)
 
 
-def relative(error: Tensor, alone: Tensor) -> Tensor:
-    """Errors in units of the sum over rows of those without donors."""
-    return error / alone.sum(0).clamp_min(1e-9)
+def relative(error: Tensor, alone: Tensor, cells: HiddenCells) -> Tensor:
+    """Errors in units of the sum over a column's cells of those without donors."""
+    return error / cells.summed(alone).clamp_min(1e-9)[cells.column]
 
 
 def of_codes(trust: Tensor, layout: CodeLayout) -> Tensor:

@@ -9,7 +9,14 @@ import torch
 
 from skmissdiff import MissDiffImputer, MissDiffSampler
 from skmissdiff._diffusion.kernel import CATEGORY_BANDWIDTH, KernelRegression, KernelSums
-from skmissdiff._diffusion.shrinkage import TRUSTS, Said, least, mean_errors, median_errors
+from skmissdiff._diffusion.shrinkage import (
+    TRUSTS,
+    Said,
+    hidden_cells,
+    least,
+    mean_errors,
+    median_errors,
+)
 from skmissdiff._support.layout import CodeLayout
 
 LAYOUT = CodeLayout((1, 1, 3), (False, False, True))
@@ -219,9 +226,9 @@ def test_medians_are_judged_by_absolute_errors():
     own = torch.arange(len(x_0))
     said = Said(x_0, ~everywhere, everywhere, own, median, median, torch.zeros_like(x_0))
     sums = KernelSums(torch.ones_like(x_0), torch.ones_like(x_0))
-    layout = CodeLayout((1,), (False,))
+    cells = hidden_cells(said, CodeLayout((1,), (False,)))
     means, medians = (
-        torch.stack([errors(said, sums, trust, layout).sum(0) for trust in TRUSTS])
+        torch.stack([cells.summed(errors(said, sums, trust, cells)) for trust in TRUSTS])
         for errors in (mean_errors, median_errors)
     )
     assert least(means)[0] > 1

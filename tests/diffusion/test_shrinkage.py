@@ -32,13 +32,16 @@ from skmissdiff._diffusion.shrinkage import (
     MIN_DRAW_IMPROVEMENT,
     MIN_GAIN_ERRORS,
     MIN_IMPROVEMENT,
+    TRUSTS,
     Answer,
     Checks,
+    HiddenCells,
     Said,
     agreement,
     ask,
     category_losses,
     choose_donors,
+    hidden_cells,
     is_beyond_chance,
     judge,
     leave_out,
@@ -534,6 +537,15 @@ def two_rows(mean, median, excess):
 TWO = CodeLayout((1, 2), (False, True))
 
 
+def by_column(errors, rows, sums, trust):
+    """The errors of two rows, column by column, 0 where nothing was hidden."""
+    cells = hidden_cells(rows, TWO)
+    cells = cells if errors is mean_errors else cells.of_numbers()
+    found = torch.zeros(2, 2, dtype=torch.float64)
+    found[cells.row, cells.column] = errors(rows, sums, trust, cells).double()
+    return found
+
+
 def test_errors_of_means_beside_donors_by_hand():
     mean = torch.tensor([[1.0, 0.5, 0.5], [1.0, 0.7, 0.3]])
     excess = torch.tensor([[0.5, 9.0, 9.0], [0.2, 9.0, 9.0]])
@@ -542,7 +554,7 @@ def test_errors_of_means_beside_donors_by_hand():
         torch.tensor([[1.0, 1.0, 1.0], [3.0, 0.5, 0.5]]),
         torch.tensor([[2.0, 1.0, 0.0], [9.0, 0.0, 0.5]]),
     )
-    found = mean_errors(rows, sums, 2.0, TWO)
+    found = by_column(mean_errors, rows, sums, 2.0)
     alone = (2 - 1) ** 2 + (4 - 1) ** 2
     joint = [(1 + 2 * 2) / (1 + 2 * 1), (1 + 2 * 9) / (1 + 2 * 3)]
     errors = [(2 - joint[0]) ** 2 - 0.5 / 3**2, (4 - joint[1]) ** 2 - 0.2 / 7**2]
@@ -555,13 +567,54 @@ def test_errors_of_medians_beside_donors_by_hand():
     median = torch.tensor([[1.0, 0.5, 0.5], [1.0, 0.7, 0.3]])
     rows = two_rows(torch.zeros(2, 3), median, torch.zeros(2, 3))
     sums = KernelSums(torch.ones(2, 3), torch.full((2, 3), 5.0))
-    found = median_errors(rows, sums, 1.0, TWO)
+    found = by_column(median_errors, rows, sums, 1.0)[:, :1]
     np.testing.assert_allclose(found, [[abs(2 - 3) / 4], [abs(4 - 3) / 4]])
 
 
 def test_relative_errors_of_a_column_add_up_to_one_without_donors():
-    error = torch.tensor([[1.0, 0.0], [3.0, 0.0]])
-    assert relative(error, error).sum(0).tolist() == [1, 0]
+    cells = HiddenCells(None, None, torch.tensor([0, 1, 0, 1]), 2, 2)
+    error = torch.tensor([1.0, 0.0, 3.0, 0.0])
+    assert cells.summed(relative(error, error, cells)).tolist() == [1, 0]
+
+
+def test_hidden_cells_are_numbers_and_true_categories():
+    checks, _, _ = checks_of()
+    told = say(saying(torch.zeros(3, N_CODES), torch.zeros(3, 2)), checks)
+    cells = hidden_cells(told, LAYOUT)
+    n_numeric = len(NUMBERS)
+    assert cells.n_columns == n_numeric + len(CATEGORIES)
+    found = set()
+    for row, code, column in zip(*(part.tolist() for part in cells[:3]), strict=True):
+        found.add((row, column))
+        if column < n_numeric:
+            assert NUMBERS[column] == code
+        else:
+            own = CATEGORIES[column - n_numeric]
+            assert told.x_0[row, own].argmax() == code - own.start
+    firsts = [*NUMBERS, *(own.start for own in CATEGORIES)]
+    hidden = told.hidden[:, firsts].nonzero()
+    assert found == {tuple(cell) for cell in hidden.tolist()}
+    assert len(cells.row) == len(found)
+    assert cells.of_numbers().column.unique().tolist() == list(range(n_numeric))
+    errors = torch.arange(2.0 * len(cells.row)).view(2, -1)
+    sums = cells.summed(errors)
+    for column in range(cells.n_columns):
+        expected = errors[:, cells.column == column].sum(1)
+        torch.testing.assert_close(sums[:, column], expected)
+
+
+def test_several_trusts_are_judged_at_once():
+    checks, _, _ = checks_of()
+    told = say(saying(torch.rand(3, N_CODES), torch.rand(3, 2)), checks)
+    cells = hidden_cells(told, LAYOUT)
+    sums = KernelSums(*torch.rand(2, *told.x_0.shape, generator=seeded(4)).double())
+    trusts = torch.tensor(TRUSTS, dtype=torch.float64)
+    for errors, asked in ((mean_errors, cells), (median_errors, cells.of_numbers())):
+        at_once = errors(told, sums, trusts[:, None], asked)
+        for trust, found in zip(trusts, at_once, strict=True):
+            torch.testing.assert_close(found, errors(told, sums, trust, asked))
+            spread = trust.expand(asked.n_columns)[asked.column]
+            torch.testing.assert_close(found, errors(told, sums, spread, asked))
 
 
 def test_a_trust_of_columns_is_one_of_codes():
