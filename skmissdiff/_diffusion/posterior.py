@@ -4,6 +4,8 @@ Shapes: ``x`` (n_rows, n_codes); ``sigma`` likewise, or (1, n_codes) where all r
 levels.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -19,7 +21,9 @@ from .factor_analysis import (
     sweep,
 )
 
-CHUNK_NUMBERS = 2**18  # of the matrices that are inverted at once: they stay in the cache
+# Of the matrices that are inverted at once: they stay in the cache. Where rows are on the last axis
+# more of them are better, since operations on few rows take as long.
+CHUNK_NUMBERS, FAST_CHUNK_NUMBERS = 2**18, 2**19
 
 
 class Posterior:
@@ -61,9 +65,11 @@ class Posterior:
         precision = noise_precision(psi, sigma)
         k = psi * precision  # share of the specific part that is believed
         projected = row_product(precision * (x - mu), W)
-        asked, few = self.asked, W.shape[1] > SWEEP_RANK and len(self.asked) <= W.shape[1]
-        if alike or few or len(told) == 1:
+        asked = self.asked
+        if alike or len(told) == 1:
             z, spread = latent_moments(outer, told, projected, asked)
+        elif len(asked) <= W.shape[1]:
+            z, spread = eliminated_moments(outer, told, projected, asked)
         else:
             z, spread = fast_moments(outer, told, projected, asked)
         common = mu + row_product(z, W.T)
@@ -85,11 +91,11 @@ def gaussian_posterior(
     return Posterior(model, columns)(x, sigma, alike=alike)
 
 
-def chunk_rows(told: Tensor, outer: Tensor) -> int:
+def chunk_rows(told: Tensor, outer: Tensor, n_numbers: int = CHUNK_NUMBERS) -> int:
     """Rows that are inverted at once."""
     if told.device.type != "cpu":
         return len(told)
-    return max(1, CHUNK_NUMBERS // outer.shape[1])
+    return max(1, n_numbers // outer.shape[1])
 
 
 def latent_moments(
@@ -122,16 +128,56 @@ def latent_moments(
     return torch.cat(z), torch.cat(spread)
 
 
+def rows_last(outer: Tensor, told: Tensor) -> Tensor:
+    """M of each row, (r, r, n_rows), as in `latent_precision`."""
+    rank = math.isqrt(outer.shape[1])
+    M = (outer.T @ told.T.contiguous()).unflatten(0, (rank, rank))
+    M.diagonal(dim1=0, dim2=1).add_(1)
+    return M
+
+
 def fast_moments(
     outer: Tensor, told: Tensor, projected: Tensor, W: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Likewise, with the rows on the last axis all along: nothing is transposed."""
-    asked, rank, size = outer_products(W), W.shape[1], chunk_rows(told, outer)
+    asked, size = outer_products(W), chunk_rows(told, outer, FAST_CHUNK_NUMBERS)
     z, spread = [], []
     for part, p in zip(told.split(size), projected.split(size), strict=True):
-        M = (outer.T @ part.T.contiguous()).unflatten(0, (rank, rank))
-        M.diagonal(dim1=0, dim2=1).add_(1)
-        covariance = sweep(M)
+        covariance = sweep(rows_last(outer, part))
         z.append((covariance * p.T.contiguous()).sum(1))
         spread.append(asked @ covariance.flatten(0, 1))
     return torch.cat(z, dim=1).T, torch.cat(spread, dim=1).T
+
+
+def eliminated_moments(
+    outer: Tensor, told: Tensor, projected: Tensor, W: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Likewise for few codes, by elimination: a third of the work of an inverse."""
+    size = chunk_rows(told, outer, FAST_CHUNK_NUMBERS)
+    z, spread = [], []
+    for part, p in zip(told.split(size), projected.split(size), strict=True):
+        M = rows_last(outer, part)
+        sides = W.T[:, :, None].expand(*W.T.shape, len(p))
+        sides = torch.cat([p.T[:, None], sides], dim=1)
+        inverse = eliminate(M, sides)
+        spread.append((sides[:, 1:].square() * inverse[:, None]).sum(0))
+        solved = sides[:, 0]
+        for k in reversed(range(len(M))):
+            solved[k] *= inverse[k]
+            solved[:k].addcmul_(M[:k, k], solved[k], value=-1)
+        z.append(solved)
+    return torch.cat(z, dim=1).T, torch.cat(spread, dim=1).T
+
+
+def eliminate(M: Tensor, sides: Tensor) -> Tensor:
+    """Gauss's elimination in symmetric positive definite (r, r, n_rows), in their place.
+
+    With M = L D L', L of a unit diagonal, the upper triangle becomes D L', and ``sides``
+    (r, n_sides, n_rows) become L^-1 times what they were. Returns D^-1, shape (r, n_rows).
+    """
+    for k in range(len(M) - 1):
+        row = M[k, k + 1 :]
+        share = row * M[k, k].reciprocal()
+        M[k + 1 :, k + 1 :].addcmul_(share[:, None], row, value=-1)
+        sides[k + 1 :].addcmul_(share[:, None], sides[k], value=-1)
+    return M.diagonal(dim1=0, dim2=1).T.reciprocal()

@@ -375,8 +375,8 @@ class HiddenCells(NamedTuple):
     def of_numbers(self) -> "HiddenCells":
         """Those of the numeric columns."""
         kept = self.column < self.n_numeric
-        parts = (part[kept] for part in (self.row, self.code, self.column))
-        return HiddenCells(*parts, self.n_numeric, self.n_numeric)
+        row, code, column = (part[kept] for part in (self.row, self.code, self.column))
+        return HiddenCells(row, code, column, self.n_numeric, self.n_numeric)
 
     def summed(self, errors: Tensor) -> Tensor:
         """Sums over the cells of each column, (..., n_columns) of (..., n_cells)."""
