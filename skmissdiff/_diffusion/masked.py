@@ -23,6 +23,7 @@ from .denoiser import PreconditionedDenoiser
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
 from .likelihood import score_rows
 from .loss import Lesson, lesson, masked_loss
+from .memory import keep_freed_memory
 from .networks import Dropout, bin_edges
 from .optimiser import OptimiserSettings
 from .processes import ALONE, Processes
@@ -119,6 +120,7 @@ def with_few_threads(
     def fitted(
         rows: Rows, layout: CodeLayout, recipe: Recipe, *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        keep_freed_memory()
         n_rows = recipe.n_networks * recipe.batch_size
         with few_threads(n_rows, recipe.hidden_size, layout.n_codes):
             return fit(rows, layout, recipe, *args, **kwargs)
@@ -204,6 +206,7 @@ def fit_masked(
             recipe.weight_decay,
             recipe.ema_decay,
             recipe.bfloat16,
+            recipe.muon_iterations,
         ),
         judge=shrunk if judged else None,
         patience=recipe.patience,
