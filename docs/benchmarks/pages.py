@@ -11,6 +11,7 @@ import pandas as pd
 
 from docs.benchmarks.cost_plots import write_cost
 from docs.benchmarks.error_plots import error_against_seconds, generation_plot, overview
+from docs.benchmarks.evaluations import plot_evaluations
 from docs.benchmarks.generators import CEILING
 from docs.benchmarks.imputers import DEFAULT
 from docs.benchmarks.published import IMPUTATION_RMSE, UTILITY_RMSE
@@ -370,6 +371,10 @@ def plot_pages(results_folder, out):
         "overview",
         image("overview.png", "Error of imputed cells against seconds.") if drawn else "\n",
     )
+    runs, title = read(results_folder / "evaluations.csv"), "What more evaluations bring"
+    if len(runs):
+        plot_evaluations(runs, out / "evaluations.png", title)
+    yield "evaluations_plot", image("evaluations.png", title) if len(runs) else "\n"
     drawn = streaming_plot(results_folder, out / "streaming.png")
     alt = "Seconds of fits by their parts, and error against the rows of the sample."
     yield "streaming_plot", image("streaming.png", alt) if drawn else "\n"
