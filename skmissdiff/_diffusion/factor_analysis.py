@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .patterns import Patterns, patterns_of
-from .recipe import MAX_RANK_ROWS, MIN_PSI, MIN_RANK_GAIN, RANKS, RIDGE
+from .recipe import MAX_RANK_ROWS, MIN_AXIS, MIN_PSI, MIN_RANK_GAIN, RANKS, RIDGE
 
 CHUNK_NUMBERS = 2**17  # of the matrices of some rows, which then stay in the cache
 # Matrix products whose result has this many columns, or a multiple, treat all rows alike; at
@@ -293,7 +293,10 @@ def choose_rank(
         return 1
     start = moments(x[kept], mask[kept], weight[kept])
     n_held_cells = (weight[held, None] * mask[held]).sum().item()
-    largest = max(1, min(RANKS[-1], x.shape[1] - 1, (len(x) - n_held) // 4))
+    # The categories of a column add up to 1. More latents than dimensions would start at loadings
+    # of 0, and keep them.
+    n_dimensions = int((start.values > MIN_AXIS * start.values[0]).sum())
+    largest = max(1, min(RANKS[-1], x.shape[1] - 1, n_dimensions, (len(x) - n_held) // 4))
     best_rank, best_value = 1, -math.inf
     for rank in sorted({min(rank, largest) for rank in RANKS}):
         model, _ = fit_factor_analysis(

@@ -15,6 +15,7 @@ import torch
 # --- Factor analysis, the start.
 RANKS = (2, 4, 8, 16, 32)  # tried by held-out likelihood
 MIN_RANK_GAIN = 0.002  # nats per held-out cell for which the next rank is tried
+MIN_AXIS = 1e-8  # of the largest variance of an axis: below it an axis is no dimension
 MAX_RANK_ROWS = 1500  # enough rows to choose a rank
 MAX_FACTOR_ROWS, MAX_FACTOR_CODES = 20_000, 2_000_000  # rows, and their codes: bound its seconds
 RIDGE = 2.0  # precision of the prior of loadings, in specific variances

@@ -244,6 +244,24 @@ def test_the_rank_is_less_than_the_codes_and_a_quarter_of_the_rows():
     assert choose_rank(x, torch.ones_like(x).bool(), generator=seeded()) == 1
 
 
+def test_no_rank_is_tried_beyond_the_dimensions_of_the_rows(monkeypatch):
+    """Six columns of two categories are six dimensions, though they have twelve codes."""
+    tried = []
+    fit = factor_analysis.fit_factor_analysis
+
+    def spy(x, mask, rank, **options):
+        tried.append(rank)
+        return fit(x, mask, rank, **options)
+
+    monkeypatch.setattr(factor_analysis, "fit_factor_analysis", spy)
+    monkeypatch.setattr(factor_analysis, "MIN_RANK_GAIN", -math.inf)  # all ranks are tried
+    yes = (strong(400, 6, n_codes=6) > 0).double()
+    x = torch.stack([yes, 1 - yes], dim=2).flatten(1)
+    mask = (torch.rand(yes.shape, generator=seeded(6)) < 0.8).repeat_interleave(2, dim=1)
+    choose_rank(x, mask, generator=seeded())
+    assert tried == [2, 4, 6]
+
+
 def test_a_rank_is_chosen_among_rows_that_are_seen(monkeypatch):
     seen = []
     fit = factor_analysis.fit_factor_analysis
