@@ -4,6 +4,7 @@ import torch
 
 from docs.benchmarks import speed_more
 from skmissdiff._diffusion.denoiser import PreconditionedDenoiser
+from skmissdiff._diffusion.recipe import MUON_ITERATIONS
 from skmissdiff._support.layout import CodeLayout
 
 
@@ -15,9 +16,8 @@ def test_products_of_a_step_are_counted():
     n_in, n_out = denoiser.first.weight.shape[1], 3 + 3
     layers = 2 * (n_in * 8 + 2 * 8 * 8 + 8 * n_out)
     # Forward and twice backward, a product and a sum each; three products per iteration.
-    for n_iter in (1, 2):
-        expected = 6 * 10 * layers + n_iter * 3 * 2 * (2 * 2 * 8**3)
-        assert speed_more.products_of_step(denoiser, 10, n_iter) == expected
+    expected = 6 * 10 * layers + MUON_ITERATIONS * 3 * 2 * (2 * 2 * 8**3)
+    assert speed_more.products_of_step(denoiser, 10) == expected
 
 
 def test_the_peak_is_a_rate(monkeypatch):

@@ -21,6 +21,7 @@ from docs.benchmarks.limits import PeakMemory
 from docs.benchmarks.measures import imputation_errors
 from docs.benchmarks.protocols import protocol_d, protocol_t
 from skmissdiff import MissDiffImputer
+from skmissdiff._diffusion.recipe import MUON_ITERATIONS
 
 N_JOBS = 2  # that are busy beside a fit
 PEAK_SIZE = 1024  # of square matrices: large enough for the largest rate
@@ -94,12 +95,12 @@ def peak_rate(dtype=torch.bfloat16, n_times=20):
     return 2 * PEAK_SIZE**3 / best
 
 
-def products_of_step(denoiser, n_rows, n_iter):
+def products_of_step(denoiser, n_rows):
     """Operations of the products of a step: forward, twice backward, and Newton-Schulz."""
     weights = [p.shape for p in denoiser.parameters() if p.ndim == 3 and p.shape[1] > 1]
     layers = sum(6 * k * n_in * n_out * n_rows for k, n_in, n_out in weights)
     square = sum(k * n**3 for k, n, m in weights if n == m)
-    return layers + n_iter * 3 * 2 * square
+    return layers + MUON_ITERATIONS * 3 * 2 * square
 
 
 def share_of_peak(data_dir, protocol, name):
@@ -111,7 +112,7 @@ def share_of_peak(data_dir, protocol, name):
 
     def noted(*arguments):
         recipe = made(*arguments)
-        sizes.append((recipe.batch_size, recipe.muon_iterations))
+        sizes.append(recipe.batch_size)
         return recipe
 
     profile = cProfile.Profile(time.process_time)
@@ -123,5 +124,5 @@ def share_of_peak(data_dir, protocol, name):
         masked.recipe_for = made
     entries = pstats.Stats(profile).stats.items()
     seconds = max(e[3] for (path, _, f), e in entries if f == "train_step")
-    done = products_of_step(imputer.denoiser_, *sizes[0]) * imputer.n_iter_
+    done = products_of_step(imputer.denoiser_, sizes[0]) * imputer.n_iter_
     yield {"value": done / seconds / peak_rate(), "seconds": seconds}

@@ -206,7 +206,6 @@ def fit_masked(
             recipe.weight_decay,
             recipe.ema_decay,
             recipe.bfloat16,
-            recipe.muon_iterations,
         ),
         judge=shrunk if judged else None,
         patience=recipe.patience,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .denoiser import Denoiser
+from .recipe import MUON_ITERATIONS
 
 
 class AdamW:
@@ -34,7 +35,8 @@ class AdamW:
 class Muon:
     """Momentum steps made orthogonal by Newton-Schulz iterations, for (n_matrices, n, n) weights.
 
-    Jordan et al. 2024. The coefficients are theirs; singular values end near 1.
+    Jordan et al. 2024. The coefficients are theirs; after a few iterations singular values end
+    near 1.
     """
 
     def __init__(self, values: Tensor, momentum: float = 0.95):
@@ -42,31 +44,20 @@ class Muon:
         self.average = torch.zeros_like(values)
 
     def step(
-        self,
-        gradient: Tensor,
-        learning_rate: float,
-        weight_decay: float,
-        dtype: torch.dtype,
-        n_iter: int,
+        self, gradient: Tensor, learning_rate: float, weight_decay: float, dtype: torch.dtype
     ) -> None:
         self.average.lerp_(gradient, 1 - self.momentum)
         update = gradient.lerp(self.average, self.momentum)
-        direction = orthogonalised(update.to(dtype), n_iter).to(update.dtype)
+        direction = orthogonalised(update.to(dtype)).to(update.dtype)
         self.values.mul_(1 - learning_rate * weight_decay)
         self.values.sub_(direction, alpha=learning_rate)
 
 
-def orthogonalised(matrices: Tensor, n_iter: int) -> Tensor:
+def orthogonalised(matrices: Tensor, n_iter: int = MUON_ITERATIONS) -> Tensor:
     """Nearest orthogonal matrices, roughly, of square (K, n, n)."""
     X = matrices / (matrices.flatten(1).norm(dim=1)[:, None, None] + 1e-7)
-    A = X @ X.mT
-    if n_iter == 1:
-        # (sum s^4)^(1/4) bounds the singular values s closer than (sum s^2)^(1/2): they start about
-        # where a first iteration would have brought them.
-        bound = A.flatten(1).norm(dim=1)[:, None, None] + 1e-7
-        X, A = X / bound.sqrt(), A / bound
-    for done in range(n_iter):
-        A = X @ X.mT if done else A  # X <- 3.4445 X + (-4.7750 A + 2.0315 A^2) X
+    for _ in range(n_iter):
+        A = X @ X.mT  # X <- 3.4445 X + (-4.7750 A + 2.0315 A^2) X
         X = torch.baddbmm(X, torch.baddbmm(A, A, A, beta=-4.7750, alpha=2.0315), X, beta=3.4445)
     return X
 
@@ -80,7 +71,6 @@ class OptimiserSettings:
     weight_decay: float = 0.01
     ema_decay: float = 0.98
     bfloat16: bool = False
-    muon_iterations: int = 2
 
 
 class Optimiser:
@@ -125,8 +115,7 @@ class Optimiser:
             dtype = torch.bfloat16 if settings.bfloat16 else torch.float32
             rate = factor * settings.muon_learning_rate
             of_matrices = of_matrices.view_as(self.muon.values)
-            n_iter = settings.muon_iterations
-            self.muon.step(of_matrices, rate, settings.weight_decay, dtype, n_iter)
+            self.muon.step(of_matrices, rate, settings.weight_decay, dtype)
         # A young average forgets its random start sooner.
         decay = min(settings.ema_decay, (n_steps + 1) / (n_steps + 10))
         self.average.lerp_(self.values, 1 - decay)

@@ -67,11 +67,9 @@ FEW_COLUMNS_STEPS = 3600  # by the number of columns: draws of two have but the 
 LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 6e-3, 0.045, 0.01
 # Newton-Schulz iterations of a step: a third one costs 5 % of the seconds, and brings nothing on
 # six tables of 140 to 400 rows (.7 % more error with it), 11 of up to 1,500 (.3 % less) and six of
-# 2,600 to 6,000 (.3 % more). A single one, from a closer bound, leaves errors of 23 tables of up to
-# 1,500 rows as they are (root mean squares .1 % higher +- .14); on nine of 2,200 to 4,500 they are
-# .35 % higher (+- .25).
-FEW_ROWS_ITERATIONS, MANY_ROWS_ITERATIONS = 1, 2
-FEW_ITERATIONS_ROWS = 1500
+# 2,600 to 6,000 (.3 % more). A single one, from a closer bound, needs 3 % more steps, and errors of
+# tables of 400 to 1,500 rows are .7 % higher with it (18 runs).
+MUON_ITERATIONS = 2
 WARM_UP = 0.05  # share of the training in which the learning rate rises
 SMALL_EMA_DECAY, LARGE_EMA_DECAY = 0.98, 0.99  # of averaged weights: the ones judged and kept
 
@@ -188,7 +186,6 @@ class Recipe:
     bfloat16: bool
     learning_rate: float
     muon_learning_rate: float | None
-    muon_iterations: int
     weight_decay: float
     ema_decay: float
 
@@ -242,12 +239,6 @@ def n_steps(n_rows: int, n_columns: int, options: Options) -> int:
     return round(steps)
 
 
-def muon_iterations(n_rows: int, options: Options) -> int:
-    """Newton-Schulz iterations of a step; for generated rows one was not tried."""
-    few = n_rows <= FEW_ITERATIONS_ROWS and not options.for_generation
-    return FEW_ROWS_ITERATIONS if few else MANY_ROWS_ITERATIONS
-
-
 def recipe_for(
     n_rows: int, n_codes: int, n_columns: int, n_numeric: int, options: Options, device: str
 ) -> Recipe:
@@ -281,7 +272,6 @@ def recipe_for(
         bfloat16=device == "cpu" and has_fast_bfloat16(),
         learning_rate=rate * LEARNING_RATE,
         muon_learning_rate=rate * MUON_LEARNING_RATE,
-        muon_iterations=muon_iterations(n_rows, options),
         weight_decay=WEIGHT_DECAY,
         ema_decay=between(SMALL_EMA_DECAY, LARGE_EMA_DECAY, n_rows),
     )

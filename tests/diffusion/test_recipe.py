@@ -78,7 +78,7 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
         asdict(recipe_for(n, n_codes, n_columns, n_columns - 1, options, "cpu")) for n in SIZES
     ]
     followed = {name: [recipe[name] for recipe in recipes] for name in recipes[0]}
-    networks, batches, widths, patience, layers, uses, iterations = (
+    networks, batches, widths, patience, layers, uses = (
         followed.pop(name)
         for name in (
             "n_networks",
@@ -87,7 +87,6 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
             "patience",
             "n_layers",
             "n_uses",
-            "muon_iterations",
         )
     )
     for name, values in followed.items():
@@ -102,7 +101,6 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
     assert all(b - a in (0, 1) for a, b in pairwise(patience))
     assert all(b - a in (0, 1) for a, b in pairwise(layers))
     assert all(a - b in (0, 1) for a, b in pairwise(uses))
-    assert all(b - a in (0, 1) for a, b in pairwise(iterations))
     # All networks together see as many rows a step, but for what the division leaves.
     smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
 
@@ -186,12 +184,6 @@ def test_factor_analysis_ends_early_for_small_tables_and_generated_rows():
     assert of(100).em_tol > of(10**5).em_tol
     assert of(100).em_max_iter > of(10**5).em_max_iter
     assert of(100, n_refreshes=4).em_tol == of(10**5, n_refreshes=4).em_tol < of(100).em_tol
-
-
-def test_directions_of_small_tables_have_one_iteration():
-    assert of(100).muon_iterations == of(1500).muon_iterations == 1
-    assert of(1501).muon_iterations == of(10**5).muon_iterations == 2
-    assert of(100, n_refreshes=4).muon_iterations == 2
 
 
 def test_widths_are_multiples_of_32():
