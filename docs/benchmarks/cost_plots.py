@@ -19,6 +19,15 @@ TITLES = {
 }
 
 
+LINES = {
+    "MICE (linear)": "--",
+    "boosting per column": "-.",
+    "TVAE": ":",
+    "skmissdiff, missdiff": ":",
+    "skmissdiff, sampler": "--",
+}
+
+
 def write_cost(results, folder):
     """The plots of seconds and of memory in ``folder``; the text with them and the slopes."""
     results = results[results["machine"].eq(machines(results)[0])]
@@ -88,9 +97,7 @@ def _line(method):
     """Ours warm, others cool; the default drawn through, and thick."""
     style = {"marker": "o", "markersize": 3.5, "lw": 1.4, "color": PEERS}
     if method == DEFAULT:
-        style |= {"color": OURS, "lw": 2.4, "markersize": 5}
-    elif method.startswith(DEFAULT):
-        style |= {"color": OURS, "ls": ":"}
-    elif method.startswith("MICE"):
-        style |= {"ls": "--"}
-    return style
+        return style | {"color": OURS, "lw": 2.4, "markersize": 5}
+    if method.startswith(DEFAULT):
+        style["color"] = OURS
+    return style | {"ls": LINES.get(method, "-")}
