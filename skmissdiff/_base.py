@@ -29,7 +29,7 @@ from skmissdiff._effects import check_effects
 from skmissdiff._encoding.encoder import TableEncoder
 from skmissdiff._methods import PaperMethod, paper_method
 from skmissdiff._relations.encoder import RelatedEncoder
-from skmissdiff._saved import read_estimator, write_estimator
+from skmissdiff._saved import estimator_of, read_state, write_estimator
 from skmissdiff._stream.scan import FEWEST_SAMPLE_ROWS, read_stream, share_of
 from skmissdiff._stream.source import is_stream
 from skmissdiff._support.caller import warn
@@ -289,7 +289,7 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._seed = seed
         self._mask_model = None  # not that of an earlier fit
-        self._chain = self._chain_codes = None  # likewise
+        self._chain = self._chain_codes = self._chain_distinct = None  # likewise
         self._has_missing = table.gaps
         self._has_weights = as_shares(table.weight) is not None
         # Of both estimators, since one is made from the other.
@@ -423,7 +423,7 @@ class BaseMissDiff(BaseEstimator):
         ValueError
             If the file is damaged, of another program or of another estimator.
         """
-        return read_estimator(cls, path)
+        return estimator_of(cls, read_state(path), path)
 
     def _seed_of(self, random_state):
         """The fitted seed, or one from ``random_state``."""

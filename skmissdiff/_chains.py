@@ -8,14 +8,23 @@ from skmissdiff._draws.noise import RowKeys, RowNoise
 
 
 def codes_of_chain(table, encoder, seed):
-    """Training rows of which a chain is grown, None for a table without numbers."""
+    """Training rows of which a chain is grown, and which of them are no copies.
+
+    Returns
+    -------
+    codes : ndarray of shape (n_rows, n_codes) or None
+        None for a table without numbers.
+    distinct : ndarray of int or None
+        None where all rows are, but for those that are equal in the table.
+    """
     layout = encoder.layout_
     if not len(layout.numeric_codes):
-        return None
+        return None, None
     rng = np.random.default_rng([seed, table.n_rows])
     rows = chosen_rows(table.n_rows, layout.n_codes, table.weight, rng)
+    of_table, distinct = np.unique(rows, return_index=True)
     # In double precision: what is drawn is the number that a training row has.
-    return encoder.encode(table.take(rows))
+    return encoder.encode(table.take(rows)), None if len(of_table) == len(rows) else distinct
 
 
 def grown_chain(codes, model, layout, seed, **options):
@@ -34,12 +43,13 @@ def grown_chain(codes, model, layout, seed, **options):
         Of the `Chain`.
     """
     keys, completed = RowKeys(seed).of_indices(0, len(codes)), codes.copy()
-    known = ~np.isnan(codes)
+    known, idle = ~np.isnan(codes), np.zeros(codes.shape, dtype=bool)
     incomplete = np.flatnonzero(~known.all(axis=1))
     for rows, _ in in_calls(len(incomplete)):
         rows = incomplete[rows]
         noise = RowNoise(keys[rows], model.n_noise(layout.n_codes))
         completed[rows] = model.draw(completed[rows], noise.normal)
+    idle[:, layout.spiked_numbers] = completed[:, layout.spike_codes] > 0.5
     numbers = layout.numeric_codes
     categories = [s for s in layout.category_slices if s.stop - s.start <= MOST_LEVELS]
     first = np.array([codes.start for codes in categories], dtype=int)
@@ -47,4 +57,4 @@ def grown_chain(codes, model, layout, seed, **options):
     of_numbers = denoiser.alpha_noised.cpu().numpy()[numbers]
     belief = np.concatenate([of_numbers, denoiser.alpha_mean.cpu().numpy()[first]])
     rng = np.random.default_rng(seed)
-    return Chain(completed, known, numbers, categories, rng, belief=belief, **options)
+    return Chain(completed, known, numbers, categories, rng, belief=belief, idle=idle, **options)

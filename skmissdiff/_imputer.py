@@ -290,8 +290,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
-            if self._has_donors() and self.n_iter_ > 0:
-                self._chain_codes = codes_of_chain(table, encoder, seed)
+            # Of several processes none has all rows.
+            if self._has_donors() and self.n_iter_ > 0 and processes.n == 1:
+                self._chain_codes, self._chain_distinct = codes_of_chain(table, encoder, seed)
         return self
 
     def transform(self, X, *, impute_columns=None, where=None):
@@ -634,7 +635,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
             sampler.denoiser_.set_donors(None)
-        sampler._chain = sampler._chain_codes = None
+        sampler._chain = sampler._chain_codes = sampler._chain_distinct = None
         return sampler
 
     def get_feature_names_out(self, input_features=None):
@@ -728,7 +729,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     def _asked_chain(self):
         """The chain that draws ask, grown when it is asked for the first time, None for none."""
         if self._chain is None and self._chain_codes is not None:
-            self._chain = self._grown_chain(self._chain_codes)
+            self._chain = self._grown_chain(self._chain_codes, distinct=self._chain_distinct)
         return self._chain
 
     def _grown_chain(self, codes, **options):

@@ -30,7 +30,9 @@ class PartitionFunction:
     def __init__(self, imputer, options, path):
         self._options = options
         self._sampled = options["draw"] is not None or imputer.sample_posterior
+        self._draws = self._sampled or imputer.aggregate == "mode"
         self._imputer, self._path, self._digest = imputer, None, None
+        self._prepare(imputer)  # here, once, and not by each worker
         if path is None:
             return
         self._path = os.path.abspath(path)
@@ -79,7 +81,14 @@ class PartitionFunction:
     def _model(self):
         if self._imputer is not None:
             return self._imputer
-        return copy.copy(_load_once(self._path, self._digest)).set_params(**self._parameters)
+        loaded = _load_once(self._path, self._digest)
+        self._prepare(loaded)
+        return copy.copy(loaded).set_params(**self._parameters)
+
+    def _prepare(self, imputer):
+        """Have what draws ask made: a file may be of a time when nobody had drawn."""
+        if self._draws:
+            imputer._asked_chain()
 
 
 @functools.lru_cache(maxsize=4)  # a worker process may serve several models

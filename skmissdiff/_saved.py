@@ -107,9 +107,8 @@ def read_state(path):
     return state
 
 
-def read_estimator(cls, path):
-    """An estimator of a class, as it was when it was written."""
-    state = read_state(path)
+def estimator_of(cls, state, path):
+    """An estimator of a class, as it was when it was written to the file of that state."""
     if state["class"] != cls.__name__:
         raise ValueError(
             f"{path} holds a {state['class']}, not a {cls.__name__}. Load it as what it is, "

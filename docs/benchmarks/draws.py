@@ -64,7 +64,9 @@ def of_r(method):
             path, prefix = f"{folder}/holed.csv", f"{folder}/"
             holed.to_csv(path, index=False, na_rep="NA")
             script = ["Rscript", str(FOLDER / "draws.R"), path, prefix, str(n_draws), method]
-            subprocess.run([*script, str(seed)], check=True, capture_output=True)
+            done = subprocess.run([*script, str(seed)], capture_output=True, text=True)
+            if done.returncode:
+                raise NotRun(f"failed: {' '.join(done.stderr.split())[-200:]}")
             files = [f"{prefix}{i + 1}.csv" for i in range(n_draws)]
             tables = [like(holed, pd.read_csv(file, dtype=str)) for file in files]
         return tables, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - start
@@ -76,8 +78,9 @@ def of_peer(name):
     """Completed tables of a peer of peers/build.sh; its seconds are of the clock."""
 
     def complete(holed, n_draws, seed):
-        peer = PinnedPeer(name, seed).fit(holed)
+        peer = PinnedPeer(name, seed)
         try:
+            peer.fit(holed)
             tables = [table[holed.columns] for table in peer.draws(n_draws)]
         finally:
             peer.close()

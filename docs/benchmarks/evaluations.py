@@ -5,7 +5,7 @@
 Complete rows of a table lose 30 % of their cells; one fit completes them 20 times by the networks
 alone, with different numbers of evaluations and the same noise. Told are how far numbers end from
 where many evaluations lead, in standard deviations, the CRPS of the draws, and the seconds
-of a drawn row. Draws the figure.
+of a drawn row. `docs.benchmarks.pages` draws the figure.
 """
 
 import argparse

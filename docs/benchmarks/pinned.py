@@ -104,7 +104,9 @@ class PinnedPeer(BaseEstimator):
         return self._codes.decode(np.load(to)["values"])
 
     def close(self):
-        """End the worker."""
+        """End the worker, if there is one."""
+        if not hasattr(self, "_worker"):
+            return
         self._worker.stdin.close()
         self._worker.wait()
         self._worker.stdout.close()

@@ -120,7 +120,6 @@ def with_few_threads(
     def fitted(
         rows: Rows, layout: CodeLayout, recipe: Recipe, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        keep_freed_memory()
         n_rows = recipe.n_networks * recipe.batch_size
         with few_threads(n_rows, recipe.hidden_size, layout.n_codes):
             return fit(rows, layout, recipe, *args, **kwargs)
@@ -145,6 +144,7 @@ def fit_masked(
     ``factors`` is a factor analysis to start from, fitted already. Of several processes the
     first one does all but the training, with its share of the rows.
     """
+    keep_freed_memory()
     clock = Clock(recipe.max_iter, recipe.max_time, started)
     denoiser = processes.first(
         lambda: start_from_factors(rows, layout, recipe, generator, clock, factors)

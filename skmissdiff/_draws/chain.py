@@ -82,14 +82,26 @@ def learn_in_turn(rows, numbers, columns, choices, uniforms, rng, like=None):
             continue
         learn = level_draws if isinstance(code, slice) else number_draws
         draws = learn(rows, code, features, choice, numbers, rng, like[place])
-        is_gap = ~rows.known[:, draws.codes[0]]
-        own = np.flatnonzero(is_gap & (uniforms[:, place] < choice.share))
+        own = np.flatnonzero(rows.gaps(draws.codes[0]) & (uniforms[:, place] < choice.share))
         if len(own):
             number = np.zeros(len(own), dtype=int)
             drawn = draws.draw(rows.codes[own], rng.random((len(own), N_UNIFORMS)), number)
             rows.codes[np.ix_(own, draws.codes)] = drawn
         learnt.append(draws)
     return learnt
+
+
+def with_all_causes(numbers, columns, choices):
+    """The codes that predict each number, with those of all columns that are drawn through it.
+
+    In another sample of rows these may not be among the ones that go with it most.
+    """
+    numbers = list(numbers)
+    for (code, _), choice in zip(columns, choices, strict=True):
+        if choice is not None and choice.through is not None:
+            number, features = numbers[choice.through]
+            numbers[choice.through] = number, np.union1d(features, np.r_[code])
+    return numbers
 
 
 def may_be_drawn(rows, code, choice, numbers):
@@ -118,11 +130,27 @@ class Chain:
         From 0 to 1, how far networks are believed in each of them.
     choices : list of (Choice or None), optional
         How each column is drawn, where that is chosen already.
+    idle : ndarray of bool, shape (n_rows, n_codes), optional
+        True where a number does not apply, and is neither learnt from nor filled.
+    distinct : ndarray of int, optional
+        Rows of which none is a copy of another one, where rows of large weight come several times:
+        copies of a row would foretell each other.
     n_sets : int, default=N_SETS
     """
 
     def __init__(
-        self, codes, known, numeric, categories, rng, *, belief, choices=None, n_sets=N_SETS
+        self,
+        codes,
+        known,
+        numeric,
+        categories,
+        rng,
+        *,
+        belief,
+        choices=None,
+        idle=None,
+        distinct=None,
+        n_sets=N_SETS,
     ):
         self.choices, self.n_sets = choices, n_sets
         numbers = [(int(code), strongest(codes[known[:, code]], [code])) for code in numeric]
@@ -130,7 +158,10 @@ class Chain:
             (levels, strongest(codes[known[:, levels.start]], np.r_[levels]))
             for levels in categories
         ]
-        rows = Rows(codes.copy(), known)
+        if choices is not None:
+            numbers = with_all_causes(numbers, [*numbers, *of_categories], choices)
+        idle = np.zeros(known.shape, dtype=bool) if idle is None else idle
+        rows = Rows(codes.copy(), known, idle)
         # Products and steps are small: threads would wait for one another. A regression of levels
         # that are all but certain needs no last digit.
         with (
@@ -139,9 +170,9 @@ class Chain:
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore", ConvergenceWarning)
-            self.columns = self._learnt(rows, numbers, of_categories, belief, rng)
+            self.columns = self._learnt(rows, numbers, of_categories, belief, rng, distinct)
 
-    def _learnt(self, rows, numbers, categories, belief, rng):
+    def _learnt(self, rows, numbers, categories, belief, rng, distinct):
         """How each column is drawn in all sets, None where the model draws it alone."""
         all_columns, is_open = [*numbers, *categories], self.choices is None
         uniforms = rng.random((len(rows.codes), len(all_columns)))
@@ -149,12 +180,16 @@ class Chain:
         def one_round(like=None):
             return learn_in_turn(rows, numbers, all_columns, self.choices, uniforms, rng, like)
 
+        def chosen():
+            asked = rows if distinct is None else rows.only(distinct)
+            return choose(asked, numbers, categories, belief, rng)
+
         if is_open:
-            self.choices = choose(rows, numbers, categories, belief, rng)
+            self.choices = chosen()
         for _ in range(BURN_IN):
             one_round()
         if is_open:
-            self.choices = choose(rows, numbers, categories, belief, rng)
+            self.choices = chosen()
         sets = [one_round()]
         sets += [one_round(sets[0]) for _ in range(self.n_sets - 1)]
         return [None if column[0] is None else joined(column) for column in zip(*sets, strict=True)]

@@ -88,9 +88,11 @@ def gaussian_crps(errors, sd):
 
 def folds(rows, code, rng):
     """Pairs of rows to fit and rows that are held out, which observe the code."""
-    part = rng.permutation(len(rows.codes)) % N_FOLDS
+    seen = np.flatnonzero(rows.known[:, code])
+    part = np.full(len(rows.codes), N_FOLDS)  # a row that does not observe it is in none
+    part[seen] = rng.permutation(len(seen)) % N_FOLDS
     for k in range(N_FOLDS):
-        yield rows.only(part != k), rows.codes[(part == k) & rows.known[:, code]]
+        yield rows.only(part != k), rows.codes[part == k]
 
 
 def judge(rows, code, features, rng):
@@ -239,6 +241,6 @@ def choose(rows, numbers, categories, belief, rng):
 
 def may_be_learnt(rows, code):
     """Whether enough rows observe a column, and it is not the same in all of them."""
-    code = code.start if isinstance(code, slice) else code
-    values = rows.codes[rows.known[:, code], code]
-    return len(values) >= FEWEST_ROWS and np.ptp(values) > 0
+    codes = np.r_[code]
+    values = rows.codes[np.ix_(rows.known[:, codes[0]], codes)]
+    return len(values) >= FEWEST_ROWS and bool(np.ptp(values, axis=0).any())

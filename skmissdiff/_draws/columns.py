@@ -23,6 +23,7 @@ class Rows(NamedTuple):
 
     codes: np.ndarray  # (n_rows, n_codes)
     known: np.ndarray  # False where there was a gap
+    idle: np.ndarray  # True where a number does not apply: neither known nor to be drawn
 
     def seen(self, code, features):
         """Some features of the rows that observe a code, and its values there."""
@@ -31,7 +32,11 @@ class Rows(NamedTuple):
 
     def only(self, rows):
         """Some of the rows."""
-        return Rows(self.codes[rows], self.known[rows])
+        return Rows(*(part[rows] for part in self))
+
+    def gaps(self, code):
+        """Which rows have to be told a value, shape (n_rows,)."""
+        return ~(self.known[:, code] | self.idle[:, code])
 
 
 @dataclass(frozen=True)

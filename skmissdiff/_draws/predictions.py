@@ -56,7 +56,7 @@ def linear(features, slopes):
 
     ``slopes`` (n_features + 1,), or of each row (n_rows, n_features + 1).
     """
-    return (features * slopes[..., :-1]).sum(axis=1) + slopes[..., -1]
+    return np.ascontiguousarray(features * slopes[..., :-1]).sum(axis=1) + slopes[..., -1]
 
 
 def ridge(features, values):

@@ -133,13 +133,14 @@ def load_model(path, name):
 
 def _load_estimator(path, name):
     import skmissdiff
-    from skmissdiff._saved import read_state
+    from skmissdiff._saved import estimator_of, read_state
 
-    saved = read_state(path)["class"]
+    state = read_state(path)
+    saved = state["class"]
     turn = {"MissDiffImputer": "to_sampler", "MissDiffSampler": "to_imputer"}
     if saved == name or saved not in turn:
-        return getattr(skmissdiff, name).load(path)
-    return getattr(getattr(skmissdiff, saved).load(path), turn[saved])()
+        return estimator_of(getattr(skmissdiff, name), state, path)
+    return getattr(estimator_of(getattr(skmissdiff, saved), state, path), turn[saved])()
 
 
 def _style(fields):

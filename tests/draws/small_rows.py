@@ -11,4 +11,9 @@ def rng(seed=0):
 
 def whole(codes):
     """Rows without a gap."""
-    return Rows(codes, np.ones(codes.shape, bool))
+    return with_gaps(codes, np.ones(codes.shape, bool))
+
+
+def with_gaps(codes, known):
+    """Rows whose gaps are filled already."""
+    return Rows(codes, known, np.zeros(codes.shape, bool))

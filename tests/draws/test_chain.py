@@ -8,9 +8,9 @@ from small_rows import rng
 from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
 from skmissdiff._draws import chain as chains
 from skmissdiff._draws import columns
-from skmissdiff._draws.chain import N_SETS, Chain, chosen_rows, strongest
+from skmissdiff._draws.chain import N_SETS, Chain, chosen_rows, learn_in_turn, strongest
 from skmissdiff._draws.choices import SHARE
-from skmissdiff._draws.columns import LevelDraws
+from skmissdiff._draws.columns import Choice, LevelDraws, Rows
 
 
 def crossed(n_rows=600, seed=1):
@@ -232,6 +232,75 @@ def test_columns_whose_consequence_nobody_observes_are_left_to_the_model():
     through_y = [choice.through == 2 for choice in chain.choices]
     assert through_y == [True, True, False, True]
     assert [column is None for column in again.columns] == [True, True, True, True]
+
+
+def test_numbers_that_do_not_apply_are_neither_learnt_from_nor_filled():
+    x, z = rng().normal(size=(2, 200))
+    codes, known = np.column_stack([x, x + 0.1 * z, z]), np.ones((200, 3), bool)
+    idle = np.zeros((200, 3), bool)
+    idle[:90, 1], codes[:90, 1], known[:100, 1] = True, 0.0, False
+    rows = Rows(codes.copy(), known, idle)
+    numbers = [(j, np.setdiff1d(range(3), j)) for j in range(3)]
+    plain = [Choice(0, 5, share=1.0)] * 3
+    learn_in_turn(rows, numbers, numbers, plain, np.zeros((200, 3)), rng(1))
+    assert (rows.codes[:90] == codes[:90]).all()
+    assert (rows.codes[90:100, 1] != codes[90:100, 1]).all()
+    assert not np.isin(0.0, rows.codes[90:, 1])
+
+
+def test_beside_a_spike_there_is_no_number_to_be_drawn(monkeypatch):
+    amount = np.where(rng().random(400) < 0.5, rng(1).gamma(2, size=400), 0.0)
+    X = np.column_stack([amount, (amount > 0) + amount + 0.1 * rng(2).normal(size=400)])
+    X[::4, 1] = np.nan
+    imputer = MissDiffImputer(max_iter=5, random_state=0).fit(X)
+    assert imputer.encoder_.layout_.spiked == (True, False)
+    seen, learn = [], chains.learn_in_turn
+    monkeypatch.setattr(
+        chains, "learn_in_turn", lambda rows, *args: seen.append(rows) or learn(rows, *args)
+    )
+    imputer.multiple_impute(X[:1], 1)
+    assert seen
+    for rows in seen:
+        assert (rows.idle[:, 2] == (amount == 0)).all()
+        assert (rows.codes[amount == 0, 2] == 0).all()
+
+
+def test_copies_of_heavy_rows_do_not_foretell_each_other():
+    common = rng().normal(size=(400, 1))
+    X = common + 0.7 * rng(1).normal(size=(400, 3))
+    X[rng(2).random(X.shape) < 0.25] = np.nan
+    weight = 1 + 1e-6 * rng(3).random(400)
+    params = {"max_iter": 5, "random_state": 0}
+    plain = MissDiffImputer(**params).fit(X)
+    weighed = MissDiffImputer(**params).fit(X, sample_weight=weight)
+    for imputer in (plain, weighed):
+        imputer.multiple_impute(X, 1)
+        # A line, not leaves in which a copy lies beside the other.
+        assert all(choice.degree >= 1 for choice in imputer._chain.choices)
+    assert plain._chain_distinct is None
+    assert 200 < len(weighed._chain_distinct) < 300
+    codes = weighed._chain_codes[weighed._chain_distinct]
+    assert len(np.unique(codes, axis=0)) == len(codes)
+
+
+def test_replicates_know_what_columns_are_drawn_through():
+    """Though more levels than a prediction reads go with the consequence more."""
+    n_levels = chains.MOST_FEATURES + 5
+    source = rng(1)
+    level = source.integers(0, n_levels, 300)
+    x = source.normal(size=300)
+    z = x**2 + 0.1 * source.normal(size=300)
+    codes = np.column_stack([x, z, np.eye(n_levels)[level]])
+    known = np.ones(codes.shape, bool)
+    known[::4, 0] = False
+    arguments = [0, 1], [slice(2, 2 + n_levels)], rng()
+    chain = Chain(codes, known, *arguments, belief=np.ones(3), n_sets=1)
+    assert chain.choices[0].through == 1
+    without = codes.copy()
+    without[:, 1] = level % 2  # x has no part in it any more
+    assert 0 not in strongest(without[known[:, 1]], [1])
+    again = Chain(without, known, *arguments, belief=np.ones(3), choices=chain.choices)
+    assert 0 in again.columns[0].consequence.features
 
 
 def test_who_has_no_chain():

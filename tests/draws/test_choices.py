@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from small_rows import rng, whole
+from small_rows import rng, whole, with_gaps
 
 from skmissdiff._draws import choices
 from skmissdiff._draws.choices import (
@@ -15,10 +15,11 @@ from skmissdiff._draws.choices import (
     choose_levels,
     choose_number,
     consequences_of,
+    folds,
     gaussian_crps,
     judge,
+    may_be_learnt,
 )
-from skmissdiff._draws.columns import Rows
 
 
 def all_others(codes):
@@ -136,12 +137,28 @@ def test_all_columns(monkeypatch):
     known = np.ones(codes.shape, bool)
     numbers = [(0, np.array([1, 2, 3])), (1, np.array([0, 2, 3])), (4, np.array([0, 1]))]
     categories = [(slice(2, 4), np.array([0, 1]))]
-    found = choose(Rows(codes, known), numbers, categories, np.ones(4), rng())
+    found = choose(with_gaps(codes, known), numbers, categories, np.ones(4), rng())
     assert [choice is None for choice in found] == [False, False, True, False]
     assert found[3].through == 1
     few = known.copy()
     few[choices.FEWEST_ROWS - 1 :, 2:4] = False
-    assert choose(Rows(codes, few), numbers, categories, np.ones(4), rng())[3] is None
+    assert choose(with_gaps(codes, few), numbers, categories, np.ones(4), rng())[3] is None
+
+
+def test_folds_share_out_the_rows_that_observe_a_column():
+    codes, known = rng().normal(size=(400, 2)), np.ones((400, 2), bool)
+    known[20:, 0] = False
+    for fitted, held in folds(with_gaps(codes, known), 0, rng(1)):
+        assert len(held) in (6, 7)
+        assert len(fitted.codes) == 400 - len(held)
+        assert not np.isin(held[:, 0], fitted.codes[:, 0]).any()
+
+
+def test_a_category_may_be_learnt_whatever_its_first_level_is():
+    levels = np.repeat(np.eye(3)[[1, 2]], 20, axis=0)  # the first one does not occur
+    assert may_be_learnt(whole(levels), slice(0, 3))
+    assert not may_be_learnt(whole(levels[:20]), slice(0, 3))
+    assert not may_be_learnt(whole(levels[::3]), slice(0, 3))  # 14 rows
 
 
 def test_choices_begin_with_leaves_of_values():

@@ -54,6 +54,14 @@ def test_a_prediction_as_a_parabola_of_one_feature():
     assert b == pytest.approx(-2 * features[:, 2], abs=0.2)
 
 
+def test_a_row_is_predicted_the_same_beside_others_and_alone():
+    codes, read = rng().normal(size=(200, 9)), np.arange(1, 9)
+    prediction = predict_by(codes[:, read], codes[:, 1] ** 2, 2)
+    features = codes[:, read]  # column by column in memory
+    alone = [prediction.of(features[row : row + 1])[0] for row in range(200)]
+    assert prediction.of(features).tolist() == alone
+
+
 def test_rows_look_at_the_prediction_of_their_set():
     features, values = surface()
     one = predict_by(features, values, 2)

@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import os
 import pickle
 import warnings
 
@@ -213,6 +214,27 @@ def test_a_key_makes_draws_the_same_in_any_partitions(imputer, keyed):
     assert imputer.transform_batches(keyed, key="key", draw=0).read_all().to_pylist() == (
         whole.to_pylist()
     )
+
+
+@pytest.mark.parametrize("where", ["pickled", "file", "older file"])
+def test_partitions_ask_a_chain_that_is_grown_once(keyed, tmp_path, monkeypatch, where):
+    path = None if where == "pickled" else tmp_path / "model.npz"
+    imputer = MissDiffImputer(max_iter=3, random_state=0).fit(keyed.drop_columns("key"))
+    if where == "older file":
+        imputer.save(path)  # before anybody has drawn
+    grown, grow = [], MissDiffImputer._grown_chain
+
+    def spy(self, *args, **options):
+        grown.append(os.getpid())
+        return grow(self, *args, **options)
+
+    monkeypatch.setattr(MissDiffImputer, "_grown_chain", spy)
+    _load_once.cache_clear()
+    told = pickle.dumps(imputer.for_partitions(key="key", draw=0, path=path))
+    assert len(grown) == 1
+    parts = [pickle.loads(told)(keyed.slice(start, 80)) for start in (0, 80, 160)]
+    assert len(grown) == (2 if where == "older file" else 1)
+    assert pa.concat_tables(parts).equals(imputer.for_partitions(key="key", draw=0)(keyed))
 
 
 @pytest.mark.parametrize(
