@@ -29,7 +29,15 @@ from .optimiser import OptimiserSettings
 from .processes import ALONE, Processes
 from .recipe import FACTOR_SHARE, MAX_DONOR_ROWS, Options, Recipe, factor_rows, recipe_for
 from .sampling import draw, draw_sigmas
-from .shrinkage import Validation, choose_donors, judge, leave_out, nothing, validation_checks
+from .shrinkage import (
+    Checks,
+    Validation,
+    choose_donors,
+    judge,
+    leave_out,
+    nothing,
+    validation_checks,
+)
 from .stochastic_em import StochasticEM
 from .threads import few_threads
 from .training import Callback, Clock, History, fit_loop
@@ -182,23 +190,10 @@ def fit_masked(
     )
     is_whole = bool((rows.mask | not_applicable(rows.x, layout)).all())
     n_refreshes = 0 if processes.decide(is_whole) else recipe.n_refreshes
-
-    def loss(denoiser: PreconditionedDenoiser, asked: Lesson) -> Tensor:
-        drop = dropout(asked.noised, recipe.dropout, generator) if recipe.dropout else None
-        return masked_loss(denoiser.output(asked.features, drop), asked, denoiser)
-
-    def shrunk(denoiser: PreconditionedDenoiser) -> Validation:
-        assert checks is not None
-        # Means do not ask about noised rows until the end.
-        asked = checks if recipe.for_generation else checks._replace(noised=None)
-        found = judge(denoiser, asked, for_draws=recipe.for_generation)
-        denoiser.set_shrinkage(found.shrinkage)  # for the draws of a refresh
-        return found
-
     history, best = fit_loop(
         denoiser,
         source.next_batch,
-        loss,
+        loss_of(recipe, generator),
         clock,
         OptimiserSettings(
             recipe.learning_rate,
@@ -207,7 +202,7 @@ def fit_masked(
             recipe.ema_decay,
             recipe.bfloat16,
         ),
-        judge=shrunk if judged else None,
+        judge=judge_by(checks, recipe) if checks is not None else None,
         patience=recipe.patience,
         n_held=sum(len(own) for own in held),
         callback=callback,
@@ -223,6 +218,31 @@ def fit_masked(
         if asks and clock.seconds_left() > 0:
             denoiser.set_donors(choose_donors(denoiser, rows, checks))
     return processes.first(lambda: (denoiser.to("cpu"), history))
+
+
+def loss_of(
+    recipe: Recipe, generator: torch.Generator
+) -> Callable[[PreconditionedDenoiser, Lesson], Tensor]:
+    """The loss of a step."""
+
+    def loss(denoiser: PreconditionedDenoiser, asked: Lesson) -> Tensor:
+        drop = dropout(asked.noised, recipe.dropout, generator) if recipe.dropout else None
+        return masked_loss(denoiser.output(asked.features, drop), asked, denoiser)
+
+    return loss
+
+
+def judge_by(checks: Checks, recipe: Recipe) -> Callable[[PreconditionedDenoiser], Validation]:
+    """What judges the weights of a checkpoint, and lets them be believed as far as is right."""
+    # Means do not ask about noised rows until the end.
+    asked = checks if recipe.for_generation else checks._replace(noised=None)
+
+    def shrunk(denoiser: PreconditionedDenoiser) -> Validation:
+        found = judge(denoiser, asked, for_draws=recipe.for_generation)
+        denoiser.set_shrinkage(found.shrinkage)  # for the draws of a refresh
+        return found
+
+    return shrunk
 
 
 def start_from_factors(
