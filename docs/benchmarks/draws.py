@@ -114,6 +114,8 @@ METHODS = {
 def correlation_error(true, table):
     """Root mean square error of the correlations of the numbers."""
     numbers = [name for name in true.select_dtypes("number") if true[name].std() > 0]
+    if len(numbers) < 2:
+        return np.nan
     error = (table[numbers].corr() - true[numbers].corr()).to_numpy()
     return float(np.sqrt(np.nanmean(error[np.triu_indices(len(numbers), 1)] ** 2)))
 
