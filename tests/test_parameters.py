@@ -82,7 +82,7 @@ EFFECTS = {
     "aggregate": ("median", transformed, {"early_stopping": False}),
     "n_draws": (3, transformed, {"aggregate": "mode"}),
     "donors": (False, holds_rows, {"keep_empty_features": False}),
-    "n_steps": (9, drawn, {"early_stopping": False}),  # else none are needed
+    "n_steps": (1, drawn, {"early_stopping": False}),  # else none are needed
     "categorical_features": (["count", "c"], drawn, {}),
     "scaling": (
         {MissDiffImputer: "quantile", MissDiffSampler: "standard"},
