@@ -43,13 +43,12 @@ def grown_chain(codes, model, layout, seed, **options):
         Of the `Chain`.
     """
     keys, completed = RowKeys(seed).of_indices(0, len(codes)), codes.copy()
-    known, idle = ~np.isnan(codes), np.zeros(codes.shape, dtype=bool)
+    known = ~np.isnan(codes)
     incomplete = np.flatnonzero(~known.all(axis=1))
     for rows, _ in in_calls(len(incomplete)):
         rows = incomplete[rows]
         noise = RowNoise(keys[rows], model.n_noise(layout.n_codes))
         completed[rows] = model.draw(completed[rows], noise.normal)
-    idle[:, layout.spiked_numbers] = completed[:, layout.spike_codes] > 0.5
     numbers = layout.numeric_codes
     categories = [s for s in layout.category_slices if s.stop - s.start <= MOST_LEVELS]
     first = np.array([codes.start for codes in categories], dtype=int)
@@ -57,4 +56,5 @@ def grown_chain(codes, model, layout, seed, **options):
     of_numbers = denoiser.alpha_noised.cpu().numpy()[numbers]
     belief = np.concatenate([of_numbers, denoiser.alpha_mean.cpu().numpy()[first]])
     rng = np.random.default_rng(seed)
-    return Chain(completed, known, numbers, categories, rng, belief=belief, idle=idle, **options)
+    options |= {"belief": belief, "idle": layout.idle(completed)}
+    return Chain(completed, known, numbers, categories, rng, **options)

@@ -756,9 +756,8 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         # Behind the numbers that `_settle` takes.
         first = 2 * n_columns + getattr(self.encoder_, "n_blocks", 0)
         uniforms = noise.uniform(first + chain.n_uniforms)
-        known, layout = ~np.isnan(codes), self.encoder_.layout_
         # A number that does not apply beside a drawn or observed value is none to lend.
-        known[:, layout.spiked_numbers] |= drawn[:, layout.spike_codes] > 0.5
+        known = ~np.isnan(codes) | self.encoder_.layout_.idle(drawn)
         drawn = chain.draw(drawn, known, numbers, uniforms[:, first:])
         return drawn, uniforms[:, :n_columns]
 

@@ -32,18 +32,19 @@ class PartitionFunction:
         self._sampled = options["draw"] is not None or imputer.sample_posterior
         self._draws = self._sampled or imputer.aggregate == "mode"
         self._imputer, self._path, self._digest = imputer, None, None
+        is_there = path is not None and os.path.exists(path)
+        if is_there and not _is_same_fit(imputer, skmissdiff.MissDiffImputer.load(path)):
+            raise ValueError(
+                f"{path} holds another model than this one. Name a path where no file is yet."
+            )
         self._prepare(imputer)  # here, once, and not by each worker
         if path is None:
             return
         self._path = os.path.abspath(path)
         # What may be set after a fit need not be as it was when the file was made.
         self._parameters = {name: getattr(imputer, name) for name in USED_LATER - {"memory"}}
-        if not os.path.exists(self._path):
+        if not is_there:
             imputer.save(self._path)
-        elif not _is_same_fit(imputer, skmissdiff.MissDiffImputer.load(self._path)):
-            raise ValueError(
-                f"{path} holds another model than this one. Name a path where no file is yet."
-            )
         self._digest = digest_of(self._path)
 
     def __getstate__(self):

@@ -6,7 +6,7 @@ import pandas as pd
 from docs.benchmarks.generators import CEILING
 from docs.benchmarks.imputers import DEFAULT
 from docs.benchmarks.style import OURS, PALE, PEERS, label_points, pyplot, save
-from docs.benchmarks.tables import machines
+from docs.benchmarks.tables import machines, on_one_machine
 
 LEAST_METHODS = 4  # a panel with fewer compares nothing
 MEANS = "mean / mode"
@@ -31,14 +31,9 @@ def of_one_machine(runs):
     if not parts:
         return runs.iloc[:0]
     timed = pd.concat(parts)
-    timed = timed[timed["machine"].eq(machines(timed)[0])]
-    pairs = [runs["column"], runs["method"]]
-    was_timed = pd.MultiIndex.from_arrays(pairs).isin(
-        pd.MultiIndex.from_frame(timed[["column", "method"]])
-    )
-    kept = runs[was_timed]
-    other = kept["machine"].ne(timed["machine"].iloc[0])
-    return kept.assign(seconds=kept["seconds"].mask(other))
+    machine = machines(timed)[0]
+    timed = timed.loc[timed["machine"].eq(machine), ["column", "method"]].drop_duplicates()
+    return on_one_machine(runs.merge(timed), machine)
 
 
 def error_against_seconds(runs, measure, path, title, better="lower"):

@@ -125,10 +125,10 @@ def machines(results):
     return list(results["machine"].value_counts().index)
 
 
-def on_one_machine(results):
-    """The results without seconds of other machines than that of most runs."""
+def on_one_machine(results, machine=None):
+    """The results without seconds of other machines than one, by default that of most runs."""
     seconds = [name for name in results if name.endswith("seconds")]
-    other = results["machine"].ne(machines(results)[0])
+    other = results["machine"].ne(machine or machines(results)[0])
     return results.assign(**{name: results[name].mask(other) for name in seconds})
 
 

@@ -66,6 +66,12 @@ class CodeLayout:
         """Index of the code of the other number of each spiked column."""
         return self.spike_codes + 2
 
+    def idle(self, codes):
+        """Where a number of codes (n_rows, n_codes) does not apply, beside the value of a spike."""
+        found = np.zeros(codes.shape, dtype=bool)
+        found[:, self.spiked_numbers] = codes[:, self.spike_codes] > 0.5
+        return found
+
     @cached_property
     def level_codes(self):
         """Indices of the codes that tell the noise levels of all: one of each column or part."""
