@@ -65,10 +65,10 @@ class MissDiffSampler(BaseMissDiff):
         What holds in every row: `Order`, `FixedSum`, `OneHot`, `Combinations`, `Computed`. No row
         that comes out breaks one, unless its observed or given cells do; these are never
         changed. They count more than `bounds` and `snap`.
-    n_refreshes : int, default=4
-        How often the missing cells of the training rows are drawn anew while "masked" is
-        trained (stochastic EM). Generation needs it where cells are missing at random rather
-        than completely at random; training takes three times as long.
+    n_refreshes : int, default=1
+        How often the missing cells of the training rows are drawn while "masked" is trained
+        (stochastic EM). Generation needs it where cells are missing at random rather than
+        completely at random; more than once is not better.
     max_iter : int or None, default=None
         Number of gradient steps, each on one mini-batch. None chooses by the size of the
         table; 0 leaves "masked" at its start, a factor analysis.
@@ -155,7 +155,7 @@ class MissDiffSampler(BaseMissDiff):
         bounds="observed",
         snap=False,
         relations=None,
-        n_refreshes=4,
+        n_refreshes=1,
         max_iter=None,
         max_time=None,
         early_stopping=True,

@@ -12,6 +12,8 @@ CONSTANTS = {
     "NETWORK_ROWS": ("_diffusion.recipe", "NETWORK_ROWS", "{:,}"),
     "MOST_NETWORKS": ("_diffusion.recipe", "MOST_NETWORKS", "{:,}"),
     "MOST_GENERATING_NETWORKS": ("_diffusion.recipe", "MOST_GENERATING_NETWORKS", "{:,}"),
+    "GENERATING_NETWORK_ROWS": ("_diffusion.recipe", "GENERATING_NETWORK_ROWS", "{:,}"),
+    "WARM_SHARE": ("_diffusion.recipe", "WARM_SHARE", "{:.0%}"),
     "MAX_DONOR_ROWS": ("_diffusion.recipe", "MAX_DONOR_ROWS", "{:,}"),
     "MIN_IMPROVEMENT": ("_diffusion.recipe", "MIN_IMPROVEMENT", "{:.0%}"),
     "MIN_DONOR_GAIN": ("_diffusion.recipe", "MIN_DONOR_GAIN", "{:.0%}"),

@@ -27,10 +27,13 @@ FACTOR_SHARE = 0.4  # of max_time, at most
 # network needs 512: with 256, errors of 8 tables grow by 1.3 %.
 FEW_STEP_ROWS, MANY_STEP_ROWS = 1024, 2048
 # That are averaged. For means four are not better (within .4 % on 23 tables of up to 2,000 rows)
-# and take 1.6 times as long to fit; generated rows of four are told from real ones less often, by
-# .01 of an AUC.
+# and take 1.6 times as long to fit.
 MOST_NETWORKS, MOST_GENERATING_NETWORKS = 2, 4
 NETWORK_ROWS = 8000  # tables of this many rows have one network, of half of it two
+# Likewise for generation. On 14 tables of 340 to 4,000 rows generated rows of one network are told
+# from real ones less often than those of several, by .02 of an AUC, in half the seconds; of some
+# hundred rows, more often.
+GENERATING_NETWORK_ROWS = 400
 NETWORK_CODES = 256  # likewise for codes: wide tables pay for each network
 # The width grows with the logarithm of the rows: narrow up to 75, small from 150 to 1,000, large
 # from 10,000. With 64 for 128, errors on two tables of 46 and 69 rows are 3 % lower and a fit takes
@@ -51,7 +54,9 @@ MIN_BIN_WIDTH = 1e-3  # standard deviations; a narrower bin is a step
 
 # --- What training rows look like.
 LOG_SIGMA_MEAN, LOG_SIGMA_SD = -0.5, 1.5  # of noise levels, placed as by Karras et al. 2022
-FEW_ROWS_USES, MANY_ROWS_USES = 3, 1  # of a masked row: 6 cost 1 % in error where rows are many
+# Of a masked row: 6 cost 1 % in error where rows are many. Draws want the noise to be new, and it
+# costs them little: one network has few rows to be masked.
+FEW_ROWS_USES, MANY_ROWS_USES = 3, 1
 CHUNK_BYTES = 24 * 2**20  # of rows masked ahead: a few batches
 
 # --- Steps.
@@ -85,7 +90,11 @@ MAX_EPOCHS = 500  # more of them copy rows
 DROPOUT = 0.4  # of hidden units; keeps it from copying rows of categories
 REFRESH_EVALUATIONS = 6  # of the network per drawn row and group of columns
 MAX_GROUPS = 8  # of columns that are drawn in turn
-WARM_SHARE = 0.35  # of the training, before missing cells are drawn for the first time
+# Of the training, before missing cells are drawn for the first time. Networks that learn from their
+# own draws again and again drift from the truth: rows that are generated from mixtures with 60 % of
+# the cells missing are a quarter farther from it with four draws from .35 on than with one at .6,
+# and on eight tables with 45 % they are told from real ones more often, by .015 of an AUC.
+WARM_SHARE = 0.6
 TRIAL_ROWS = 256  # by which the seconds of a refresh are foretold
 MAX_REFRESH_SHARE = 0.25  # of the seconds that are left
 
@@ -211,10 +220,21 @@ def width(n_rows: int) -> int:
     return 32 * round((between(SMALL_WIDTH, LARGE_WIDTH, n_rows) - less) / 32)
 
 
-def n_networks(n_rows: int, n_codes: int, most: int = MOST_NETWORKS) -> int:
+def n_networks(n_rows: int, n_codes: int, *, for_generation: bool = False) -> int:
     """Networks that are averaged: as many as the rows are few."""
-    by_rows, by_codes = round(NETWORK_ROWS / max(n_rows, 1)), NETWORK_CODES // n_codes
+    most, of_one = MOST_NETWORKS, NETWORK_ROWS
+    if for_generation:
+        most, of_one = MOST_GENERATING_NETWORKS, GENERATING_NETWORK_ROWS
+    by_rows, by_codes = round(of_one / max(n_rows, 1)), NETWORK_CODES // n_codes
     return max(1, min(most, by_rows, by_codes))
+
+
+def batch_size(n_rows: int, n_networks: int, *, for_generation: bool = False) -> int:
+    """Rows of each network, a step."""
+    few = FEW_STEP_ROWS
+    if for_generation:  # a network that is alone where means have two has no more rows for that
+        few, n_networks = few // MOST_NETWORKS, 1
+    return max(16, min(round(between(few, MANY_STEP_ROWS, n_rows)) // n_networks, 2 * n_rows))
 
 
 def n_bins(n_rows: int, n_numeric: int) -> int:
@@ -250,32 +270,30 @@ def recipe_for(
     n_rows: int, n_codes: int, n_columns: int, n_numeric: int, options: Options, device: str
 ) -> Recipe:
     """The training of a table by its size and by what the user has set."""
-    most = MOST_GENERATING_NETWORKS if options.for_generation else MOST_NETWORKS
-    K = n_networks(n_rows, n_codes, most)
-    few_step_rows = FEW_STEP_ROWS * most // MOST_NETWORKS
-    step_rows = round(between(few_step_rows, MANY_STEP_ROWS, n_rows))
+    for_generation = options.for_generation
+    K = n_networks(n_rows, n_codes, for_generation=for_generation)
     has_categories = n_numeric < n_columns
-    rate = GENERATION_RATE if options.for_generation else 1.0
+    rate = GENERATION_RATE if for_generation else 1.0
     return Recipe(
         max_iter=n_steps(n_rows, n_columns, options),
         max_time=options.max_time,
         n_networks=K,
-        batch_size=max(16, min(step_rows // K, 2 * n_rows)),
+        batch_size=batch_size(n_rows, K, for_generation=for_generation),
         hidden_size=width(n_rows),
         n_layers=2 if n_rows >= SECOND_LAYER_ROWS else 1,
         n_bins=n_bins(n_rows, n_numeric),
-        n_uses=round(between(FEW_ROWS_USES, MANY_ROWS_USES, n_rows)),
+        n_uses=1 if for_generation else round(between(FEW_ROWS_USES, MANY_ROWS_USES, n_rows)),
         held_share=min(HELD_SHARE, MOST_HELD_ROWS / max(n_rows, 1)) * options.early_stopping,
         patience=round(between(FEW_ROWS_PATIENCE, MANY_ROWS_PATIENCE, n_rows)),
         n_refreshes=options.n_refreshes,
-        for_generation=options.for_generation,
+        for_generation=for_generation,
         donors=options.donors,
-        dropout=DROPOUT if options.for_generation and has_categories else 0.0,
-        mixture=FOR_GENERATION if options.for_generation else Mixture(),
+        dropout=DROPOUT if for_generation and has_categories else 0.0,
+        mixture=FOR_GENERATION if for_generation else Mixture(),
         em_max_iter=round(between(200, 50, n_rows)),
         # An early end is a prior that small tables like, and generated rows: three times the first
         # tolerance leaves errors of 15 tables of up to 700 rows as they are (.7 % lower).
-        em_tol=1e-4 if options.for_generation else 10 ** between(-3.5, -6, n_rows),
+        em_tol=1e-4 if for_generation else 10 ** between(-3.5, -6, n_rows),
         bfloat16=device == "cpu" and has_fast_bfloat16(),
         learning_rate=rate * LEARNING_RATE,
         muon_learning_rate=rate * MUON_LEARNING_RATE,

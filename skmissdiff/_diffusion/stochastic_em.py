@@ -2,7 +2,7 @@
 
 Under MAR, rows as they came are a biased sample of complete rows. Conditionals can
 still be learnt from them, the joint distribution cannot: for generation the missing
-cells are drawn again and again (Celeux and Diebolt 1985).
+cells are drawn (Celeux and Diebolt 1985), once the networks know how.
 """
 
 import math
@@ -32,9 +32,14 @@ class StochasticEM:
         step = (1 - WARM_SHARE) / max(1, n_refreshes)
         self.due = [WARM_SHARE + i * step for i in range(n_refreshes)]
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether one is still to come."""
+        return bool(self.due)
+
     def is_due(self, share_done: float) -> bool:
         """Whether the time of one has come, and training goes on after it."""
-        return bool(self.due) and self.due[0] <= share_done < 1
+        return self.is_pending and self.due[0] <= share_done < 1
 
     def __call__(
         self, denoiser: PreconditionedDenoiser, share_done: float, seconds_left: float

@@ -34,6 +34,11 @@ Judge = Callable[[Any], Judged]
 class Refresh(Protocol):
     """Makes the training rows anew, a few times."""
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the last of them is still to come."""
+        ...
+
     def is_due(self, share_done: float) -> bool:
         """Whether it is time, by the share of the training that is over."""
         ...
@@ -156,9 +161,14 @@ class Checkpoints:
         self.optimiser.swap()
 
     @property
-    def in_vain(self) -> bool:
-        never = self.least >= 1 and self.n_looks >= FEWEST_LOOKS
-        return never or self.n_stale >= self.patience
+    def brings_nothing(self) -> bool:
+        """Whether the networks are no better than the factor analysis."""
+        return self.least >= 1 and self.n_looks >= FEWEST_LOOKS
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether they are no longer getting better."""
+        return self.n_stale >= self.patience
 
 
 class CoolDown:
@@ -218,7 +228,9 @@ def fit_loop(
         share_done = processes.decide(clock.share_done(n_steps + 1))
         share_done = 1.0 if end.is_over(n_steps) else share_done
         checkpoints.look(denoiser, share_done, history)
-        if processes.decide(checkpoints.in_vain):
+        # Rows that are still to be made anew have more to teach.
+        stale = checkpoints.is_stale and not (refresh is not None and refresh.is_pending)
+        if processes.decide(stale or checkpoints.brings_nothing):
             end.begin(n_steps)
         if refresh is not None and refresh.is_due(share_done):
             optimiser.swap()  # the average is the better model to draw from

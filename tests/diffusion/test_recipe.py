@@ -96,12 +96,15 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
             smooth(values)
         else:
             assert all(value == values[0] for value in values), name
-    assert all(0 <= a - b <= 1 for a, b in pairwise(networks))
+    most = 1 if not options.for_generation else 2  # of few rows: 400 over them, rounded
+    assert all(0 <= a - b <= most for a, b in pairwise(networks))
     assert all(b - a in (0, 32) for a, b in pairwise(widths))
     assert all(b - a in (0, 1) for a, b in pairwise(patience))
     assert all(b - a in (0, 1) for a, b in pairwise(layers))
     assert all(a - b in (0, 1) for a, b in pairwise(uses))
     # All networks together see as many rows a step, but for what the division leaves.
+    if options.for_generation:  # here each of them
+        networks = [1] * len(SIZES)
     smooth([min(2 * n, k * batch) for n, k, batch in zip(SIZES, networks, batches, strict=True)])
 
 
@@ -132,6 +135,15 @@ def test_networks_are_as_many_as_rows_are_few():
     assert n_networks(100, NETWORK_CODES // 2) == 2
 
 
+def test_generation_has_several_networks_where_rows_are_few():
+    counts = [n_networks(n, 1, for_generation=True) for n in SIZES]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] == recipe.MOST_GENERATING_NETWORKS
+    one = recipe.GENERATING_NETWORK_ROWS
+    assert [n_networks(n, 1, for_generation=True) for n in (one, one // 2, one // 4)] == [1, 2, 4]
+    assert n_networks(one // 4, NETWORK_CODES // 2, for_generation=True) == 2
+
+
 def of(n_rows=3000, n_codes=20, n_columns=10, n_numeric=5, device="cpu", **options):
     return recipe_for(n_rows, n_codes, n_columns, n_numeric, Options(**options), device)
 
@@ -153,10 +165,17 @@ def test_batches_hold_few_rows_of_few_more_than_twice():
     assert several.batch_size == FEW_STEP_ROWS // several.n_networks
 
 
-def test_generation_has_more_networks_of_as_many_rows():
-    few, generating = of(1000), of(1000, n_refreshes=4)
-    assert generating.n_networks == recipe.MOST_GENERATING_NETWORKS > few.n_networks
+def test_a_generating_network_has_as_many_rows_alone_as_beside_another():
+    few, generating = of(1000), of(1000, n_refreshes=1)
+    assert (few.n_networks, generating.n_networks) == (2, 1)
     assert generating.batch_size == few.batch_size
+    assert of(100, n_refreshes=1).batch_size == of(100).batch_size
+    assert of(10**5, n_refreshes=1).batch_size == MANY_STEP_ROWS
+
+
+def test_generation_masks_each_row_once():
+    assert of(1000, n_refreshes=1).n_uses == 1
+    assert of(1000).n_uses == recipe.FEW_ROWS_USES
 
 
 def test_wide_tables_have_fewer_bins():

@@ -423,8 +423,11 @@ def test_draws_count_as_much_as_means_where_they_are_wanted():
     assert means_only.shrinkage.noised[NUMBERS].tolist() == [0, 0]
     both, _, _ = judged(F, targets=targets, draw_targets=none, for_draws=True)
     assert both.error == pytest.approx((3 / 4 + 1) / 2)
+    assert both.shrinkage.noised[NUMBERS].tolist() == [0, 0]
     both, _, _ = judged(F, targets=targets, for_draws=True)
     assert both.error == pytest.approx((3 / 4 + 1 / 2) / 2)
+    # Half of a correction is nearer, but draws follow the whole of it.
+    assert both.shrinkage.noised[NUMBERS].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(

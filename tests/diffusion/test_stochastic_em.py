@@ -41,6 +41,7 @@ def test_it_is_due_after_a_warm_start_at_equal_distances():
     refresh, _, denoiser = some_refresh(4)
     step = (1 - WARM_SHARE) / 4
     assert refresh.due == pytest.approx([WARM_SHARE + i * step for i in range(4)])
+    assert refresh.is_pending
     assert not refresh.is_due(WARM_SHARE - 1e-6)
     assert refresh.is_due(WARM_SHARE)
     assert refresh.is_due(0.999)

@@ -208,17 +208,17 @@ def test_a_first_gain_has_to_be_against_the_factor_analysis():
     assert looked([1 - 0.5 * CHANGE])[0].n_stale == 1
 
 
-def test_training_is_in_vain_when_nothing_has_improved_for_long():
-    assert not looked([0.5] + [0.6] * (PATIENCE - 1))[0].in_vain
-    assert looked([0.5] + [0.6] * PATIENCE)[0].in_vain
-    assert not looked([0.5] + [0.6] * (PATIENCE - 1) + [0.4])[0].in_vain
+def test_training_is_stale_when_nothing_has_improved_for_long():
+    assert not looked([0.5] + [0.6] * (PATIENCE - 1))[0].is_stale
+    assert looked([0.5] + [0.6] * PATIENCE)[0].is_stale
+    assert not looked([0.5] + [0.6] * (PATIENCE - 1) + [0.4])[0].is_stale
 
 
 def test_a_training_that_has_brought_nothing_at_all_ends_sooner():
-    assert not looked([1.1] * (FEWEST_LOOKS - 1))[0].in_vain
-    assert looked([1.0] * FEWEST_LOOKS)[0].in_vain
+    assert not looked([1.1] * (FEWEST_LOOKS - 1))[0].brings_nothing
+    assert looked([1.0] * FEWEST_LOOKS)[0].brings_nothing
     assert FEWEST_LOOKS < PATIENCE
-    assert not looked([1.1] * (FEWEST_LOOKS - 1) + [0.99])[0].in_vain
+    assert not looked([1.1] * (FEWEST_LOOKS - 1) + [0.99])[0].brings_nothing
 
 
 def test_what_was_best_is_forgotten_with_its_rows():
@@ -357,13 +357,17 @@ def test_the_time_ends_it(seconds):
 
 
 class Refreshed:
-    """Due at two shares; remembers the weight and the shares."""
+    """Due at some shares; remembers the weight and the shares."""
 
-    def __init__(self, says=True):
-        self.calls, self.says, self.due = [], says, [0.25, 0.5]
+    def __init__(self, says=True, due=(0.25, 0.5)):
+        self.calls, self.says, self.due = [], says, list(due)
+
+    @property
+    def is_pending(self):
+        return bool(self.due)
 
     def is_due(self, share_done):
-        return bool(self.due) and share_done >= self.due[0]
+        return self.is_pending and self.due[0] <= share_done < 1
 
     def __call__(self, denoiser, share_done, seconds_left):
         self.due.pop(0)
@@ -387,6 +391,16 @@ def test_a_refresh_forgets_what_was_best_unless_it_was_left_out(says):
     judge, _ = judge_of([0.1, *[0.5] * 20])
     _, _, best = fitted(20, judge=judge, refresh=Refreshed(says))
     assert best.error == (0.5 if says else 0.1)
+
+
+@pytest.mark.parametrize(("error", "waits"), [(0.5, True), (1.0, False)])
+def test_a_training_waits_for_its_rows_unless_it_brings_nothing(error, waits):
+    judge, judged = judge_of([error] * 20)
+    refresh = Refreshed(due=[0.9])
+    _, history, _ = fitted(50, judge=judge, refresh=refresh)
+    assert bool(refresh.calls) == waits
+    assert (history.n_iter == 50) == waits
+    assert (len(judged.weights) == len(CHECKPOINTS)) == waits
 
 
 def test_weights_that_are_not_finite_are_not_kept():
