@@ -36,32 +36,47 @@ SIZES = [round(100 * 1.05**i) for i in range(142)]  # 100 to 100,000 rows
 
 @pytest.mark.parametrize("n_rows", [100, 1000, 3000])
 def test_few_rows_are_not_seen_too_often_in_generation(n_rows):
-    steps = n_steps(n_rows, 15, Options(n_refreshes=4))
+    steps = n_steps(n_rows, 15, 0, Options(n_refreshes=4))
     assert (
         steps - FEWEST_GENERATION_STEPS
     ) * MANY_STEP_ROWS <= MAX_EPOCHS * n_rows + MANY_STEP_ROWS
-    assert n_steps(100_000, 15, Options(n_refreshes=4)) > n_steps(100_000, 15, Options())
+    assert n_steps(100_000, 15, 0, Options(n_refreshes=4)) > n_steps(100_000, 15, 0, Options())
+
+
+@pytest.mark.parametrize(("n_numeric", "times"), [(0, 1), (5, 1), (6, 1.2), (8, 1.6), (10, 2)])
+def test_rows_of_numbers_may_be_seen_more_often_in_generation(n_numeric, times):
+    assert recipe.max_epochs(10, n_numeric) == pytest.approx(times * MAX_EPOCHS)
+    few, of_numbers = (n_steps(1000, 10, n, Options(n_refreshes=1)) for n in (0, n_numeric))
+    expected = FEWEST_GENERATION_STEPS + times * (few - FEWEST_GENERATION_STEPS)
+    most = recipe.GENERATION_FACTOR * SMALL_STEPS
+    assert of_numbers == pytest.approx(min(expected, most), abs=2)
+    assert n_steps(1000, 10, n_numeric, Options()) == n_steps(1000, 10, 0, Options())
+
+
+def test_generation_from_many_rows_takes_most_steps_whatever_the_columns():
+    steps = [n_steps(10**5, n_columns, 0, Options(n_refreshes=1)) for n_columns in (4, 40)]
+    assert steps == [recipe.GENERATION_FACTOR * recipe.MOST_STEPS] * 2
 
 
 @pytest.mark.parametrize("n_refreshes", [0, 4])
 @pytest.mark.parametrize("max_iter", [0, 3000])
 def test_steps_are_as_many_as_asked_for(n_refreshes, max_iter):
-    assert n_steps(3000, 15, Options(n_refreshes=n_refreshes, max_iter=max_iter)) == max_iter
+    assert n_steps(3000, 15, 0, Options(n_refreshes=n_refreshes, max_iter=max_iter)) == max_iter
 
 
 def test_few_columns_take_more_steps():
     """Two or three have nothing but the shape of their distribution to be judged by."""
-    steps = [n_steps(10**5, n_columns, Options()) for n_columns in (1, 2, 3, 8)]
+    steps = [n_steps(10**5, n_columns, 0, Options()) for n_columns in (1, 2, 3, 8)]
     assert steps[0] == steps[1] > steps[2] > steps[3]
-    assert n_steps(100, 2, Options()) == n_steps(100, 8, Options()) == FEWEST_STEPS
+    assert n_steps(100, 2, 0, Options()) == n_steps(100, 8, 0, Options()) == FEWEST_STEPS
 
 
 def test_steps_are_fewest_where_rows_are():
     n_rows = recipe.FEWEST_STEPS_ROWS
-    steps = [n_steps(n, 8, Options()) for n in (50, n_rows, 700, 1000)]
+    steps = [n_steps(n, 8, 0, Options()) for n in (50, n_rows, 700, 1000)]
     assert steps[:2] == [FEWEST_STEPS] * 2
     assert FEWEST_STEPS < steps[2] < SMALL_STEPS == steps[3]
-    generating = [n_steps(n, 8, Options(n_refreshes=4)) for n in (50, n_rows)]
+    generating = [n_steps(n, 8, 0, Options(n_refreshes=4)) for n in (50, n_rows)]
     assert generating[0] >= FEWEST_GENERATION_STEPS
 
 
