@@ -161,14 +161,9 @@ class Checkpoints:
         self.optimiser.swap()
 
     @property
-    def brings_nothing(self) -> bool:
-        """Whether the networks are no better than the factor analysis."""
-        return self.least >= 1 and self.n_looks >= FEWEST_LOOKS
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether they are no longer getting better."""
-        return self.n_stale >= self.patience
+    def in_vain(self) -> bool:
+        never = self.least >= 1 and self.n_looks >= FEWEST_LOOKS
+        return never or self.n_stale >= self.patience
 
 
 class CoolDown:
@@ -229,8 +224,8 @@ def fit_loop(
         share_done = 1.0 if end.is_over(n_steps) else share_done
         checkpoints.look(denoiser, share_done, history)
         # Rows that are still to be made anew have more to teach.
-        stale = checkpoints.is_stale and not (refresh is not None and refresh.is_pending)
-        if processes.decide(stale or checkpoints.brings_nothing):
+        waits = refresh is not None and refresh.is_pending
+        if processes.decide(checkpoints.in_vain and not waits):
             end.begin(n_steps)
         if refresh is not None and refresh.is_due(share_done):
             optimiser.swap()  # the average is the better model to draw from

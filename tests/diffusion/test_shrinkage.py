@@ -451,7 +451,11 @@ def test_numbers_that_gain_too_little_keep_the_factor_analysis(least, margin):
     g, s = torch.zeros_like(x_0), torch.ones_like(x_0)
     features = torch.zeros(1, 20, denoiser.first.weight.shape[1])
     batch = some_batch(x_0, torch.ones_like(x_0).bool(), g, s, features)
-    found = judge(denoiser, Checks(torch.zeros(1, 20).long(), batch, batch))
+    checks = Checks(torch.zeros(1, 20).long(), batch, batch)
+    # Rows that are generated follow in full whatever gains.
+    shrinkage = judge(denoiser, checks, for_draws=True).shrinkage
+    assert (shrinkage.mean.item(), shrinkage.noised.item()) == (1, 1)
+    found = judge(denoiser, checks)
     believed, drawn = gain > MIN_IMPROVEMENT, gain > MIN_DRAW_IMPROVEMENT
     assert found.error == pytest.approx(1 - gain if believed else 1, abs=1e-5)
     assert found.shrinkage.mean.item() == pytest.approx(shift if believed else 0, abs=1e-5)
