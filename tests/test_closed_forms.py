@@ -163,7 +163,7 @@ def test_levels_are_drawn_at_the_rates_of_the_rows_that_are_whole():
 def test_levels_are_generated_at_their_rates():
     joint = CONTINGENCY / CONTINGENCY.sum()
     _, frame = contingency_table(20_000, np.random.default_rng(0))
-    sampler = MissDiffSampler(max_iter=200, random_state=0).fit(frame)
+    sampler = MissDiffSampler(max_iter=300, random_state=0).fit(frame)
     found = table_of(sampler.sample(20_000).to_numpy(dtype=int))
     np.testing.assert_allclose(found, joint, atol=0.015)
     # The rare level is neither lost nor inflated.

@@ -35,7 +35,7 @@ def log_density(row):
 @pytest.fixture(scope="module", params=[0.0, 0.3])
 def of_gaussian(request):
     X = gaussian(600, request.param)
-    sampler = MissDiffSampler(max_iter=40, scaling="standard", random_state=0)
+    sampler = MissDiffSampler(scaling="standard", random_state=0)
     return sampler.fit(X), request.param
 
 

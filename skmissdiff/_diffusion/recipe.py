@@ -30,9 +30,9 @@ FEW_STEP_ROWS, MANY_STEP_ROWS = 1024, 2048
 # and take 1.6 times as long to fit.
 MOST_NETWORKS, MOST_GENERATING_NETWORKS = 2, 4
 NETWORK_ROWS = 8000  # tables of this many rows have one network, of half of it two
-# Likewise for generation. On 14 tables of 340 to 4,000 rows generated rows of one network are told
-# from real ones less often than those of several, by .02 of an AUC, in half the seconds; of some
-# hundred rows, more often.
+# Likewise for generation. On eight tables of 750 to 3,000 rows generated rows of one network are
+# told from real ones less often than those of two to four, by .02 of an AUC, in half the seconds;
+# on two of a hundred rows more often.
 GENERATING_NETWORK_ROWS = 400
 NETWORK_CODES = 256  # likewise for codes: wide tables pay for each network
 # The width grows with the logarithm of the rows: narrow up to 75, small from 150 to 1,000, large
