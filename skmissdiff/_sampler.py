@@ -68,7 +68,7 @@ class MissDiffSampler(BaseMissDiff):
     n_refreshes : int, default=1
         How often the missing cells of the training rows are drawn while "masked" is trained
         (stochastic EM). Generation needs it where cells are missing at random rather than
-        completely at random; more than once is not better.
+        completely at random; more than once is seldom better.
     max_iter : int or None, default=None
         Number of gradient steps, each on one mini-batch. None chooses by the size of the
         table; 0 leaves "masked" at its start, a factor analysis.

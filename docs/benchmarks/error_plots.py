@@ -222,7 +222,8 @@ def generation_plot(runs, path, title):
             axis.set_title(f"{name}\n{better}")
             axis.set_xlabel("seconds to fit")
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
-        figure.text(0.99, 0.006, _ran_on(made), ha="right", fontsize=7, color=PEERS)
+        timed = made.rename(columns={"fit_seconds": "seconds"})
+        figure.text(0.99, 0.006, _ran_on(timed), ha="right", fontsize=7, color=PEERS)
         figure.tight_layout(rect=(0, 0.01, 1, 1))
         for axis, (measure, *_) in zip(axes, panels, strict=True):
             label_points(axis, _named(means["fit_seconds"], means[measure]), fontsize=8)

@@ -260,11 +260,10 @@ def n_steps(n_rows: int, n_columns: int, n_numeric: int, options: Options) -> in
     if options.max_iter is not None:
         return options.max_iter
     large = min(max(STEPS_PER_COLUMN * n_columns, LARGE_STEPS), MOST_STEPS)
-    if options.for_generation:  # draws of whole rows have more to learn than means
-        large = MOST_STEPS
+    large = MOST_STEPS if options.for_generation else large
     few = FEW_COLUMNS_STEPS // max(n_columns, 2) * largeness(n_rows)
     steps = max(between(SMALL_STEPS, large, n_rows), few)
-    if options.for_generation:
+    if options.for_generation:  # draws of whole rows have more to learn than means
         epochs = max_epochs(n_columns, n_numeric)
         most = epochs * n_rows / MANY_STEP_ROWS + FEWEST_GENERATION_STEPS
         return round(min(GENERATION_FACTOR * steps, most))
