@@ -72,7 +72,8 @@ def error_against_seconds(runs, measure, path, title, better="lower"):
         for axis in axes[:, 0]:
             axis.set_ylabel(f"{NAMES.get(measure, measure)} ({better} is better)")
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
-        figure.text(0.99, 0.004, _ran_on(runs), ha="right", fontsize=7, color=PEERS)
+        timed = runs.dropna(subset="seconds")
+        figure.text(0.99, 0.004, _ran_on(timed), ha="right", fontsize=7, color=PEERS)
         figure.tight_layout(rect=(0, 0.01, 1, 1))
         for axis, column in zip(axes.flat, columns, strict=False):
             means, _ = _points(runs[runs["column"].eq(column)], measure, better)
@@ -82,7 +83,6 @@ def error_against_seconds(runs, measure, path, title, better="lower"):
 
 
 def _ran_on(runs):
-    runs = runs.dropna(subset="seconds")
     threads = runs["threads"].iloc[0]
     return f"{machines(runs)[0]}; {threads} thread{'' if threads == 1 else 's'}"
 
@@ -222,8 +222,7 @@ def generation_plot(runs, path, title):
             axis.set_title(f"{name}\n{better}")
             axis.set_xlabel("seconds to fit")
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
-        timed = made.rename(columns={"fit_seconds": "seconds"})
-        figure.text(0.99, 0.006, _ran_on(timed), ha="right", fontsize=7, color=PEERS)
+        figure.text(0.99, 0.006, _ran_on(made), ha="right", fontsize=7, color=PEERS)
         figure.tight_layout(rect=(0, 0.01, 1, 1))
         for axis, (measure, *_) in zip(axes, panels, strict=True):
             label_points(axis, _named(means["fit_seconds"], means[measure]), fontsize=8)

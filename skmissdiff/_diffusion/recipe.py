@@ -121,7 +121,7 @@ ALPHA_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Numeric columns, or categorical ones, that gain less than this on average keep the factor
 # analysis: held-out cells are few, and their noise picks the best of ten checkpoints.
 MIN_IMPROVEMENT = 0.02
-# Likewise for draws, whose errors are mostly noise that nobody can foretell.
+# Likewise for draws of missing cells, whose errors are mostly noise that nobody can foretell.
 MIN_DRAW_IMPROVEMENT = 0.002
 
 # --- Donors, the training rows that have a say in means.
@@ -259,8 +259,9 @@ def n_steps(n_rows: int, n_columns: int, n_numeric: int, options: Options) -> in
     """Gradient steps, unless held-out cells end the training before."""
     if options.max_iter is not None:
         return options.max_iter
-    large = min(max(STEPS_PER_COLUMN * n_columns, LARGE_STEPS), MOST_STEPS)
-    large = MOST_STEPS if options.for_generation else large
+    large = MOST_STEPS
+    if not options.for_generation:
+        large = min(max(STEPS_PER_COLUMN * n_columns, LARGE_STEPS), MOST_STEPS)
     few = FEW_COLUMNS_STEPS // max(n_columns, 2) * largeness(n_rows)
     steps = max(between(SMALL_STEPS, large, n_rows), few)
     if options.for_generation:  # draws of whole rows have more to learn than means

@@ -36,7 +36,7 @@ class Refresh(Protocol):
 
     @property
     def is_pending(self) -> bool:
-        """Whether the last of them is still to come."""
+        """Whether one is still to come."""
         ...
 
     def is_due(self, share_done: float) -> bool:

@@ -111,8 +111,7 @@ def test_no_setting_jumps_with_the_number_of_rows(options, n_columns, n_codes):
             smooth(values)
         else:
             assert all(value == values[0] for value in values), name
-    most = 1 if not options.for_generation else 2  # of few rows: 400 over them, rounded
-    assert all(0 <= a - b <= most for a, b in pairwise(networks))
+    assert all(0 <= a - b <= 1 for a, b in pairwise(networks))
     assert all(b - a in (0, 32) for a, b in pairwise(widths))
     assert all(b - a in (0, 1) for a, b in pairwise(patience))
     assert all(b - a in (0, 1) for a, b in pairwise(layers))
