@@ -11,7 +11,7 @@ from torch import Tensor
 from .denoiser import Denoiser
 from .optimiser import Optimiser, OptimiserSettings
 from .processes import ALONE, Processes
-from .recipe import CHECKPOINTS, COOL_DOWN, FEWEST_LOOKS, MIN_CHANGE, WARM_UP
+from .recipe import CHECKPOINTS, COOL_DOWN, FALL, FEWEST_LOOKS, MIN_CHANGE, WARM_UP
 
 # The next batch, whatever the loss makes of it.
 NextBatch = Callable[[], Any]
@@ -94,9 +94,8 @@ class Clock:
 
 
 def learning_rate_factor(share_done: float) -> float:
-    """A short linear warm-up, then a cosine to zero."""
-    warm_up = min(1.0, (share_done + 1e-3) / WARM_UP)
-    return warm_up * 0.5 * (1 + math.cos(math.pi * min(share_done, 1.0)))
+    """A short linear warm-up, a plateau, then a straight fall to zero."""
+    return min(1.0, (share_done + 1e-3) / WARM_UP, max(1 - share_done, 0.0) / FALL)
 
 
 def train_step(

@@ -48,7 +48,7 @@ def test_rows_of_numbers_may_be_seen_more_often_in_generation(n_numeric, times):
     assert recipe.max_epochs(10, n_numeric) == pytest.approx(times * MAX_EPOCHS)
     few, of_numbers = (n_steps(1000, 10, n, Options(n_refreshes=1)) for n in (0, n_numeric))
     expected = FEWEST_GENERATION_STEPS + times * (few - FEWEST_GENERATION_STEPS)
-    most = recipe.GENERATION_FACTOR * SMALL_STEPS
+    most = recipe.GENERATION_FACTOR * recipe.GENERATION_STEPS
     assert of_numbers == pytest.approx(min(expected, most), abs=2)
     assert n_steps(1000, 10, n_numeric, Options()) == n_steps(1000, 10, 0, Options())
 

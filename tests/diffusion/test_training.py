@@ -13,6 +13,7 @@ from skmissdiff._diffusion.optimiser import Optimiser, OptimiserSettings
 from skmissdiff._diffusion.training import (
     CHECKPOINTS,
     COOL_DOWN,
+    FALL,
     FEWEST_LOOKS,
     MIN_CHANGE,
     WARM_UP,
@@ -34,14 +35,12 @@ def seconds(monkeypatch):
     return wall
 
 
-def test_learning_rates_rise_and_fall_along_a_cosine():
+def test_learning_rates_rise_rest_and_fall():
     assert learning_rate_factor(0.0) == pytest.approx(1e-3 / WARM_UP)
-    half = WARM_UP / 2
-    expected = (half + 1e-3) / WARM_UP * (1 + math.cos(math.pi * half)) / 2
-    assert learning_rate_factor(half) == pytest.approx(expected)
-    assert learning_rate_factor(1 / 3) == pytest.approx(0.75)
-    assert learning_rate_factor(0.5) == pytest.approx(0.5)
-    assert learning_rate_factor(2 / 3) == pytest.approx(0.25)
+    assert learning_rate_factor(WARM_UP / 2) == pytest.approx(0.5 + 1e-3 / WARM_UP)
+    assert learning_rate_factor(WARM_UP) == learning_rate_factor(1 - FALL) == 1
+    assert learning_rate_factor(1 - FALL / 2) == pytest.approx(0.5)
+    assert learning_rate_factor(1 - FALL / 4) == pytest.approx(0.25)
     assert learning_rate_factor(1.0) == learning_rate_factor(1.7) == pytest.approx(0)
 
 
