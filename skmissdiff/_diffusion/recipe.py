@@ -79,8 +79,8 @@ LEARNING_RATE, MUON_LEARNING_RATE, WEIGHT_DECAY = 6e-3, 0.045, 0.01
 # tables of 400 to 1,500 rows are .7 % higher with it (18 runs).
 MUON_ITERATIONS = 2
 WARM_UP = 0.05  # share of the training in which the learning rate rises
-# In which it falls to zero, after a plateau. With a fall of .5 errors of 13 tables of 2,200 to 8,000
-# rows are .4 % lower than with a cosine, and within .1 % of those with a fall of .7.
+# In which it falls to zero, after a plateau. With a fall of .5 errors of 13 tables of 2,200 to
+# 8,000 rows are .4 % lower than with a cosine, and within .1 % of those with a fall of .7.
 FALL = 0.7
 SMALL_EMA_DECAY, LARGE_EMA_DECAY = 0.98, 0.99  # of averaged weights: the ones judged and kept
 
