@@ -17,6 +17,7 @@ CONSTANTS = {
     "MAX_DONOR_ROWS": ("_diffusion.recipe", "MAX_DONOR_ROWS", "{:,}"),
     "MIN_IMPROVEMENT": ("_diffusion.recipe", "MIN_IMPROVEMENT", "{:.0%}"),
     "MIN_DONOR_GAIN": ("_diffusion.recipe", "MIN_DONOR_GAIN", "{:.0%}"),
+    "DONOR_CHOICES": ("_diffusion.recipe", "DONOR_CHOICES", "{:g}"),
     "MIN_GAIN_ERRORS": ("_diffusion.recipe", "MIN_GAIN_ERRORS", "{:g}"),
     "SIGMA_MAX": ("_diffusion.sampling", "SIGMA_MAX", "{:g}"),
     "SIGMA_MIN": ("_diffusion.sampling", "SIGMA_MIN", "{:g}"),

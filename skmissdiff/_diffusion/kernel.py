@@ -13,6 +13,8 @@ says more. The networks count as one more donor, of weight 1 / trust:
     mean_c = (D_c + trust_c sum_t w_t t_c) / (1 + trust_c sum_t w_t),
 
 both sums over the donors that know c. A row that resembles none keeps the mean D of the networks.
+Bandwidths h and trusts are several candidates; a mean is the average of what they say, in the
+shares that each column gives them, and the networks alone have the rest.
 
 Shapes: ``x``, ``known`` and means (n_rows, n_codes), weights (n_rows, n_donors).
 """
@@ -26,6 +28,7 @@ from torch import Tensor, nn
 from skmissdiff._support.layout import CodeLayout
 
 from .factor_analysis import row_product
+from .recipe import BANDWIDTHS, TRUSTS
 
 CATEGORY_BANDWIDTH = 0.5  # another category divides a weight by exp(4)
 MAX_LOG_WEIGHT = 300.0  # far from overflow
@@ -46,16 +49,18 @@ class KernelRegression(nn.Module):
     """Rows that lend their cells, and how far they are trusted.
 
     x, mask : (n_donors, n_codes), the rows, 0 where the mask is False
-    trust, trust_median : (n_codes,), 0 where the networks speak alone, for means and medians
-    bandwidth : h_c of numeric codes
+    bandwidths, trusts : the candidates, h_c of numeric codes and how far donors are trusted
+    share, share_median : (n_bandwidths, n_trusts, n_codes), of candidates for means and medians;
+        the networks alone have the rest
     log_weight : (n_donors,), of how often each row counts
     """
 
     x: Tensor
     mask: Tensor
-    trust: Tensor
-    trust_median: Tensor
-    bandwidth: Tensor
+    bandwidths: Tensor
+    trusts: Tensor
+    share: Tensor
+    share_median: Tensor
     log_weight: Tensor
     numeric_codes: Tensor
 
@@ -63,15 +68,18 @@ class KernelRegression(nn.Module):
         super().__init__()
         n_codes = layout.n_codes
         self.layout = layout
+        candidates = (torch.tensor(values).double() for values in (BANDWIDTHS, TRUSTS))
+        for name, values in zip(("bandwidths", "trusts"), candidates, strict=True):
+            self.register_buffer(name, values)
         self.register_buffer("numeric_codes", torch.from_numpy(layout.numeric_codes))
         self.register_buffer("x", torch.zeros(n_donors, n_codes))
         self.register_buffer("mask", torch.zeros(n_donors, n_codes, dtype=torch.bool))
-        self.register_buffer("trust", torch.zeros(n_codes, dtype=torch.float64))
-        self.register_buffer("trust_median", torch.zeros(n_codes, dtype=torch.float64))
+        for name in ("share", "share_median"):
+            shares = torch.zeros(len(BANDWIDTHS), len(TRUSTS), n_codes, dtype=torch.float64)
+            self.register_buffer(name, shares)
         self.register_buffer("log_weight", torch.zeros(n_donors, dtype=torch.float64))
-        self.register_buffer("bandwidth", torch.tensor(1.0, dtype=torch.float64))
 
-    def surprise(self, x: Tensor, n_own: int) -> Tensor:
+    def surprise(self, x: Tensor, bandwidth: Tensor, n_own: int) -> Tensor:
         """-log p_c(x_c), for each code; a categorical column has all of it at its category.
 
         ``n_own`` is 1 if the rows are donors themselves, which do not count then.
@@ -88,26 +96,32 @@ class KernelRegression(nn.Module):
         seen = torch.where(self.mask, self.x.double(), math.inf)[:, codes]
         ordered = seen.T.contiguous().sort(dim=1).values
         values = x[:, codes].T.contiguous()
-        below = torch.searchsorted(ordered, values - self.bandwidth)
-        near = torch.searchsorted(ordered, values + self.bandwidth, right=True) - below
+        below = torch.searchsorted(ordered, values - bandwidth)
+        near = torch.searchsorted(ordered, values + bandwidth, right=True) - below
         # A missing cell has a place of its own here, which is not read: it may be empty.
         surprise[:, codes] = -((near.T - n_own + 1).clamp_min(1) / (n_seen[codes] + 1)).log()
         return surprise
 
-    def log_weights(self, x: Tensor, known: Tensor, n_own: int) -> Tensor:
+    def log_weights(self, x: Tensor, known: Tensor, bandwidth: Tensor, n_own: int) -> Tensor:
         """log(n w_t(x)): with the squares multiplied out, one matrix product."""
-        precision = torch.full_like(self.trust, CATEGORY_BANDWIDTH**-2)
-        precision[self.numeric_codes] = self.bandwidth**-2
+        precision = torch.full_like(self.share[0, 0], CATEGORY_BANDWIDTH**-2)
+        precision[self.numeric_codes] = bandwidth**-2
         cells = self.x.double()
-        ours = [self.surprise(x, n_own) - precision * x.square() / 2, precision * x, -precision / 2]
+        ours = [
+            self.surprise(x, bandwidth, n_own) - precision * x.square() / 2,
+            precision * x,
+            -precision / 2,
+        ]
         theirs = [self.mask.double(), cells, cells.square()]
         read = torch.cat([known * part for part in ours], dim=1)
         return row_product(read, torch.cat(theirs, dim=1).T.contiguous()) + self.log_weight
 
-    def sums(self, x: Tensor, known: Tensor, own: Tensor | None = None) -> KernelSums:
+    def sums(
+        self, x: Tensor, known: Tensor, bandwidth: Tensor, own: Tensor | None = None
+    ) -> KernelSums:
         """What the donors tell rows; ``own`` (n_rows,) is the donor that each row is itself."""
         n_own = 0 if own is None else 1
-        log_weights = self.log_weights(x.double(), known.double(), n_own)
+        log_weights = self.log_weights(x.double(), known.double(), bandwidth, n_own)
         if own is not None:
             log_weights[torch.arange(len(x), device=x.device), own] = -math.inf
         # Among twins the networks have no say, however many digits are cut off here.
@@ -119,5 +133,13 @@ class KernelRegression(nn.Module):
 
     def join(self, value: Tensor, x: Tensor, known: Tensor, median: bool) -> Tensor:
         """What the networks say, and the donors as far as they are trusted."""
-        trust = self.trust_median if median else self.trust
-        return self.sums(x, known).joined(value, trust)
+        shares = self.share_median if median else self.share
+        joint = value * (1 - shares.sum((0, 1)))
+        for bandwidth, of_trusts in zip(self.bandwidths, shares, strict=True):
+            if not of_trusts.any():
+                continue
+            sums = self.sums(x, known, bandwidth)
+            for trust, share in zip(self.trusts, of_trusts, strict=True):
+                if share.any():
+                    joint += share * sums.joined(value, trust)
+        return joint.to(value.dtype)

@@ -20,6 +20,7 @@ from skmissdiff._support.layout import CodeLayout
 
 from .batches import Rows, RowSource, not_applicable
 from .denoiser import PreconditionedDenoiser
+from .donors import choose_donors
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
 from .likelihood import score_rows
 from .loss import Lesson, lesson, masked_loss
@@ -29,15 +30,7 @@ from .optimiser import OptimiserSettings
 from .processes import ALONE, Processes
 from .recipe import FACTOR_SHARE, MAX_DONOR_ROWS, Options, Recipe, factor_rows, recipe_for
 from .sampling import draw, draw_sigmas
-from .shrinkage import (
-    Checks,
-    Validation,
-    choose_donors,
-    judge,
-    leave_out,
-    nothing,
-    validation_checks,
-)
+from .shrinkage import Checks, Validation, judge, leave_out, nothing, validation_checks
 from .stochastic_em import StochasticEM
 from .threads import few_threads
 from .training import Callback, Clock, History, fit_loop
@@ -216,7 +209,7 @@ def fit_masked(
         # Of several processes none has all rows.
         asks = recipe.donors and processes.n == 1 and len(rows.x) <= MAX_DONOR_ROWS
         if asks and clock.seconds_left() > 0:
-            denoiser.set_donors(choose_donors(denoiser, rows, checks))
+            denoiser.set_donors(choose_donors(denoiser, rows, checks, generator))
     return processes.first(lambda: (denoiser.to("cpu"), history))
 
 

@@ -131,11 +131,13 @@ MIN_DRAW_IMPROVEMENT = 0.002
 # --- Donors, the training rows that have a say in means.
 MAX_DONOR_ROWS = 4000  # kernel weights cost rows times donors, and large tables need them less
 BANDWIDTHS = (0.02, 0.05, 0.1, 0.2)
-TRUSTS = (0.0, *(math.exp(power) for power in range(-10, 5, 2)))
+TRUSTS = tuple(math.exp(power) for power in range(-10, 5, 2))
 # Held out from all networks together: of few rows a dozen maskings each.
 MAX_ASKED_ROWS, MAX_ASKED_CODES = 2048, 400_000
 MIN_DONOR_GAIN = 0.02  # a column that gains less does without donors
-MIN_GAIN_ERRORS = 2.0  # standard errors that the gain of a table has to be above
+MIN_GAIN_ERRORS = 2.5  # standard errors that the gain of a table has to be above
+DONOR_CHOICES = 64  # that are averaged, each by other weights of the held-out rows
+MIN_DONOR_CHOICES = 0.1  # share of them that has to see a gain anywhere
 
 # --- Replicates of a fit, for inference; docs.benchmarks.inference measures them.
 REPLICATE_RIDGE = 0.5  # weaker than that of a fit, whose bias would count where variances do

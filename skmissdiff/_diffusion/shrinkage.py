@@ -1,4 +1,4 @@
-"""Held-out cells: how far every column may believe the networks, and training rows beside them.
+"""Held-out cells: how far every column may believe the networks.
 
 A column is a numeric code or the categories of a categorical column. Errors are relative to
 those of the factor analysis, so that an error of 1 is a training that has brought nothing.
@@ -14,27 +14,18 @@ from torch import Tensor
 from skmissdiff._support.layout import CodeLayout
 
 from .batches import Batch, Rows, corrupt, hide_cells, joined, random_sigma, spread_rows
-from .denoiser import MIN_PROBABILITY, PreconditionedDenoiser, Shrinkage, category_logits
+from .denoiser import PreconditionedDenoiser, Shrinkage, category_logits
 from .factor_analysis import FactorModel
-from .kernel import KernelRegression, KernelSums
 from .recipe import (
     AGREEMENT_ROWS,
     ALPHA_GRID,
-    BANDWIDTHS,
     LEAST_ERROR,
-    MAX_ASKED_CODES,
-    MAX_ASKED_ROWS,
     MAX_CHECKED_CODES,
     MAX_HELD_MASKINGS,
     MAX_MASKINGS,
-    MIN_DONOR_GAIN,
     MIN_DRAW_IMPROVEMENT,
-    MIN_GAIN_ERRORS,
     MIN_IMPROVEMENT,
-    TRUSTS,
 )
-
-KERNEL_ROWS = 512  # bounds the memory of the weights
 
 
 class Validation(NamedTuple):
@@ -291,181 +282,3 @@ def judge(
     if for_draws:
         alphas = Shrinkage(*((alpha > 0).to(alpha) for alpha in alphas))
     return Validation(total, alphas)
-
-
-# --- Whether training rows have a say beside them.
-
-
-class Said(NamedTuple):
-    """Held-out rows and what the network says that they are held out from."""
-
-    x_0: Tensor  # all (n_rows, n_codes)
-    known: Tensor
-    hidden: Tensor
-    own: Tensor  # (n_rows,), their numbers in the training table
-    mean: Tensor
-    median: Tensor
-    excess: Tensor  # squared error that averaging the networks takes away
-
-
-@torch.no_grad()
-def choose_donors(
-    denoiser: PreconditionedDenoiser, rows: Rows, checks: Checks
-) -> KernelRegression | None:
-    """The training rows as donors, None if they bring nothing.
-
-    One bandwidth for all numbers, and a trust for every column, of least held-out error.
-    """
-    n_rows, layout = len(rows.x), denoiser.layout
-    donors = KernelRegression(n_rows, layout).to(denoiser.mu.device)
-    donors.x.copy_(rows.x)
-    donors.mask.copy_(rows.mask)
-    if rows.weight is not None:
-        donors.log_weight.copy_(rows.weight.log())
-    said = say(denoiser, checks)
-    cells = hidden_cells(said, layout)
-    every_trust = torch.tensor(TRUSTS, dtype=torch.float64, device=said.x_0.device)[:, None]
-    least_error = math.inf
-    for bandwidth in BANDWIDTHS:
-        donors.bandwidth.fill_(bandwidth)
-        sums = sums_of_held_out(donors, said)
-        errors = mean_errors(said, sums, every_trust, cells)
-        trust, error = least(cells.summed(errors))
-        if error < least_error:
-            least_error, best = error, (bandwidth, trust, sums, errors[0])
-    bandwidth, trust, sums, alone = best
-    gain = alone - mean_errors(said, sums, trust[cells.column], cells)
-    if not is_beyond_chance(gain, said.own[cells.row], n_rows):
-        return None
-    donors.bandwidth.fill_(bandwidth)
-    donors.trust.copy_(of_codes(trust, layout))
-    donors.trust_median.copy_(donors.trust)  # of categories
-    numbers = cells.of_numbers()
-    curves = numbers.summed(median_errors(said, sums, every_trust, numbers))
-    donors.trust_median[donors.numeric_codes], _ = least(curves)
-    return donors
-
-
-def say(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
-    """Ask every network for rows that it has not seen."""
-    batch = checks.absent
-    size = max(1, min(MAX_ASKED_ROWS, MAX_ASKED_CODES // batch.g.shape[-1]) // denoiser.n_networks)
-    agreed = agreement(denoiser, batch)
-    part = Batch(*(values[:, :size] for values in batch))
-    F, F_median = denoiser.correction(part.features)
-    mean, median = denoiser.corrected(
-        part.g, part.s, F, F_median, denoiser.alpha_mean, denoiser.alpha_median
-    )
-    excess = (denoiser.alpha_mean * part.s * F).square() * (1 - agreed)
-    parts = (part.x_0, ~part.unknown, part.hidden, checks.rows[:, :size], mean, median, excess)
-    return Said(*(values.flatten(0, 1) for values in parts))
-
-
-def sums_of_held_out(donors: KernelRegression, said: Said) -> KernelSums:
-    """What donors say to rows that are donors themselves."""
-    chunks = zip(
-        *(part.split(KERNEL_ROWS) for part in (said.x_0, said.known, said.own)), strict=True
-    )
-    weights, cells = zip(*(donors.sums(*chunk) for chunk in chunks), strict=True)
-    return KernelSums(torch.cat(weights), torch.cat(cells))
-
-
-class HiddenCells(NamedTuple):
-    """Hidden cells of held-out rows, all (n_cells,): what is judged is a small part of the rows."""
-
-    row: Tensor
-    code: Tensor  # of a category the true one
-    column: Tensor  # numbers first
-    n_numeric: int  # columns
-    n_columns: int
-
-    def of_numbers(self) -> "HiddenCells":
-        """Those of the numeric columns."""
-        kept = self.column < self.n_numeric
-        row, code, column = (part[kept] for part in (self.row, self.code, self.column))
-        return HiddenCells(row, code, column, self.n_numeric, self.n_numeric)
-
-    def summed(self, errors: Tensor) -> Tensor:
-        """Sums over the cells of each column, (..., n_columns) of (..., n_cells)."""
-        sums = errors.new_zeros(*errors.shape[:-1], self.n_columns)
-        return sums.index_add_(-1, self.column, errors)
-
-    def pick(self, *parts: Tensor) -> tuple[Tensor, ...]:
-        """What the cells have of (n_rows, n_codes)."""
-        return tuple(part[self.row, self.code] for part in parts)
-
-
-def hidden_cells(said: Said, layout: CodeLayout) -> HiddenCells:
-    """Where numbers and categories were hidden."""
-    device = said.x_0.device
-    codes = torch.from_numpy(layout.numeric_codes).to(device)
-    column = torch.zeros(layout.n_codes, dtype=torch.long, device=device)
-    column[codes] = torch.arange(len(codes), device=device)
-    counts = torch.zeros(layout.n_codes, dtype=torch.bool, device=device)
-    counts[codes] = True
-    for place, categories in enumerate(layout.categorical_slices):
-        column[categories] = len(codes) + place
-    row, code = (said.hidden & (counts | (said.x_0 > 0))).nonzero().T
-    n_columns = len(codes) + len(layout.categorical_slices)
-    return HiddenCells(row, code, column[code], len(codes), n_columns)
-
-
-def mean_errors(said: Said, sums: KernelSums, trust: Tensor | float, cells: HiddenCells) -> Tensor:
-    """Squared errors of hidden numbers and surprise of hidden categories, (..., n_cells).
-
-    In units of the sum over the rows of what single networks say alone; the errors are those of
-    averaged networks. ``trust`` is that of the cells, or one for all in each of several lines.
-    """
-    x_0, mean, excess, *told = cells.pick(said.x_0, said.mean, said.excess, *sums)
-    here = KernelSums(*told)
-    is_number = cells.column < cells.n_numeric
-
-    def of(guess: Tensor, excess: Tensor | float) -> Tensor:
-        surprise = -guess.clamp_min(MIN_PROBABILITY).log()
-        return torch.where(is_number, (x_0 - guess).square() - excess, surprise)
-
-    error = of(here.joined(mean, trust), excess / (1 + trust * here.weight).square())
-    return relative(error, of(mean, 0.0), cells)
-
-
-def median_errors(
-    said: Said, sums: KernelSums, trust: Tensor | float, numbers: HiddenCells
-) -> Tensor:
-    """Absolute errors of hidden numbers, in units of the sum of those of networks alone."""
-    x_0, median, *told = numbers.pick(said.x_0, said.median, *sums)
-    joint = KernelSums(*told).joined(median, trust)
-    return relative((x_0 - joint).abs(), (x_0 - median).abs(), numbers)
-
-
-def relative(error: Tensor, alone: Tensor, cells: HiddenCells) -> Tensor:
-    """Errors in units of the sum over a column's cells of those without donors."""
-    return error / cells.summed(alone).clamp_min(1e-9)[cells.column]
-
-
-def of_codes(trust: Tensor, layout: CodeLayout) -> Tensor:
-    """A trust for each code from one for each column, numbers first."""
-    codes = layout.numeric_codes
-    spread = trust.new_zeros(layout.n_codes)
-    spread[codes] = trust[: len(codes)]
-    for categories, value in zip(layout.categorical_slices, trust[len(codes) :], strict=True):
-        spread[categories] = value
-    return spread
-
-
-def least(curves: Tensor) -> tuple[Tensor, float]:
-    """The trust of least error of each column, and the mean error, from (n_trusts, n_columns).
-
-    Cells are few: a column's curve is halfway between its own and that of all.
-    """
-    own = 1 + curves - curves[0]
-    shared = (own + own.mean(1, keepdim=True)) / 2
-    error, best = shared.min(0)
-    gains = (error < 1 - MIN_DONOR_GAIN) & (own.gather(0, best[None])[0] < 1)
-    trust = torch.tensor(TRUSTS, dtype=torch.float64, device=best.device)[best]
-    return torch.where(gains, trust, 0.0), torch.where(gains, error, 1.0).mean().item()
-
-
-def is_beyond_chance(gain: Tensor, own: Tensor, n_rows: int) -> bool:
-    """Whether the gains of held-out rows, masked many times each, are more than luck."""
-    of_row = gain.new_zeros(n_rows).index_add_(0, own, gain)
-    return bool(of_row.sum() > MIN_GAIN_ERRORS * of_row.square().sum().sqrt())

@@ -2,9 +2,10 @@
 
 import torch
 
-from skmissdiff._diffusion.batches import Batch
+from skmissdiff._diffusion.batches import Batch, Rows
 from skmissdiff._diffusion.denoiser import PreconditionedDenoiser
 from skmissdiff._diffusion.factor_analysis import FactorModel
+from skmissdiff._diffusion.shrinkage import validation_checks
 from skmissdiff._support.layout import CodeLayout
 
 # A number, three categories, a column never observed, a number, two categories.
@@ -72,3 +73,15 @@ def some_batch(x_0, hidden, g, s, features=None):
     """Of rows in one pass: what is hidden is all that is unknown."""
     blank = torch.zeros(*x_0.shape[:-1], 1)
     return Batch(blank if features is None else features, g, s, hidden, blank.bool(), hidden, x_0)
+
+
+def checks_of(n_rows=40, n_held=5, n_networks=3, layout=LAYOUT, rows=None, of_rows=False):
+    """Maskings of held-out rows, the rows, and which of them are held out from each network."""
+    if rows is None:
+        x, mask = some_rows(n_rows)
+        rows = Rows(torch.where(mask, x, 0.0), mask)
+    held = [torch.arange(k * n_held, (k + 1) * n_held) for k in range(n_networks)]
+    denoiser = some_denoiser(layout, n_networks)
+    factors = some_factors(layout.n_codes)
+    checks = validation_checks(denoiser, factors, rows, held, seeded(4), of_rows=of_rows)
+    return checks, rows, held

@@ -8,19 +8,12 @@ import pytest
 import torch
 
 from skmissdiff import MissDiffImputer, MissDiffSampler
-from skmissdiff._diffusion.kernel import CATEGORY_BANDWIDTH, KernelRegression, KernelSums
-from skmissdiff._diffusion.shrinkage import (
-    TRUSTS,
-    Said,
-    hidden_cells,
-    least,
-    mean_errors,
-    median_errors,
-)
+from skmissdiff._diffusion.kernel import CATEGORY_BANDWIDTH, KernelRegression
 from skmissdiff._support.layout import CodeLayout
 
 LAYOUT = CodeLayout((1, 1, 3), (False, False, True))
 CATEGORIES = slice(2, 5)
+BANDWIDTH = torch.tensor(0.7, dtype=torch.float64)
 
 
 def some_donors(n_donors=7):
@@ -30,7 +23,6 @@ def some_donors(n_donors=7):
     x, mask = some_rows(n_donors, generator)
     donors.x.copy_(x)
     donors.mask.copy_(mask)
-    donors.bandwidth.fill_(0.7)
     return donors, *some_rows(4, generator)
 
 
@@ -51,8 +43,8 @@ def weight_of(donors, t, x, known, own=None):
     for c in range(2):
         if known[c] and donors.mask[t, c]:
             others = donors.x[counted[:, c], c]
-            near = ((others - x[c]).abs() <= donors.bandwidth).sum().item()
-            distance = (x[c] - donors.x[t, c]).item() / donors.bandwidth.item()
+            near = ((others - x[c]).abs() <= BANDWIDTH).sum().item()
+            distance = (x[c] - donors.x[t, c]).item() / BANDWIDTH.item()
             weight *= math.exp(-(distance**2) / 2) * (len(others) + 1) / (near + 1)
     if known[2] and donors.mask[t, 2]:
         category = x[CATEGORIES].argmax().item()
@@ -65,7 +57,7 @@ def weight_of(donors, t, x, known, own=None):
 
 def test_sums_are_those_of_the_formula():
     donors, x, known = some_donors()
-    sums = donors.sums(x, known)
+    sums = donors.sums(x, known, BANDWIDTH)
     for i in range(len(x)):
         weights = [weight_of(donors, t, x[i], known[i]) for t in range(len(donors.x))]
         weights = torch.tensor(weights, dtype=torch.float64)
@@ -76,7 +68,7 @@ def test_sums_are_those_of_the_formula():
 def test_a_row_says_nothing_to_itself():
     donors, _, _ = some_donors()
     own = torch.arange(len(donors.x))
-    sums = donors.sums(donors.x, donors.mask, own)
+    sums = donors.sums(donors.x, donors.mask, BANDWIDTH, own)
     for t in own:
         weights = [weight_of(donors, k, donors.x[t], donors.mask[t], t) for k in own]
         weights[t] = 0
@@ -84,13 +76,29 @@ def test_a_row_says_nothing_to_itself():
         torch.testing.assert_close(sums.weight[t], expected)
 
 
+def of_candidate(donors, bandwidth, trust, mean, x, known):
+    """The mean of the formula with one candidate."""
+    sums = donors.sums(x, known, donors.bandwidths[bandwidth])
+    return (mean / donors.trusts[trust] + sums.cells) / (1 / donors.trusts[trust] + sums.weight)
+
+
 def test_networks_count_as_a_donor_of_weight_one_over_trust():
     donors, x, known = some_donors()
     mean = torch.full(x.shape, 0.3)
-    donors.trust.fill_(4.0)
+    donors.share[1, 6] = 1.0
     assert torch.equal(donors.join(mean, x, known, median=True), mean)  # not trusted with these
-    sums = donors.sums(x, known)
-    expected = (0.3 / 4 + sums.cells) / (1 / 4 + sums.weight)
+    expected = of_candidate(donors, 1, 6, mean, x, known)
+    torch.testing.assert_close(donors.join(mean, x, known, median=False), expected.float())
+
+
+def test_candidates_have_a_say_by_their_shares():
+    donors, x, known = some_donors()
+    mean = torch.full(x.shape, 0.3)
+    donors.share[1, 6] = torch.tensor([0.5, 0.0, 0.2, 0.2, 0.2])
+    donors.share[3, 2] = torch.tensor([0.1, 0.7, 0.2, 0.2, 0.2])
+    first, second = (of_candidate(donors, *place, mean, x, known) for place in ((1, 6), (3, 2)))
+    shares = donors.share[1, 6], donors.share[3, 2]
+    expected = shares[0] * first + shares[1] * second + (1 - shares[0] - shares[1]) * mean
     torch.testing.assert_close(donors.join(mean, x, known, median=False), expected.float())
 
 
@@ -99,21 +107,19 @@ def test_many_codes_that_agree_do_not_overflow():
     donors = KernelRegression(500, layout)
     donors.x.copy_(torch.randn(500, 400, generator=torch.Generator().manual_seed(0)))
     donors.mask.fill_(True)
-    donors.bandwidth.fill_(0.02)
     known = torch.ones(3, 400, dtype=torch.bool)
     known[:, 0] = False
-    found = donors.sums(donors.x[:3], known)
+    found = donors.sums(donors.x[:3], known, torch.tensor(0.02).double())
     assert found.weight.isfinite().all()
     mean = found.joined(torch.zeros(3, 400), 1e-4)
     torch.testing.assert_close(mean[:, 0], donors.x[:3, 0])
 
 
-def test_medians_have_a_trust_of_their_own():
+def test_medians_have_shares_of_their_own():
     donors, x, known = some_donors()
     mean = torch.full(x.shape, 0.3)
-    donors.trust_median.fill_(2.0)
-    sums = donors.sums(x, known)
-    expected = (0.3 + 2 * sums.cells) / (1 + 2 * sums.weight)
+    donors.share_median[2, 4] = 1.0
+    expected = of_candidate(donors, 2, 4, mean, x, known)
     torch.testing.assert_close(donors.join(mean, x, known, median=True), expected.float())
     assert donors.join(mean, x, known, median=False).dtype == torch.float32
 
@@ -216,29 +222,3 @@ def test_categories_alone_have_donors(repeats):
     hidden = rng.random(truth.shape) < 0.15
     completed = fitted(truth.mask(hidden)).transform(truth.mask(hidden))
     assert (completed != truth).to_numpy()[hidden].mean() < 0.4  # 0.8 without donors
-
-
-def test_medians_are_judged_by_absolute_errors():
-    """Donors know the mean of a skewed column, where the networks know its median alone."""
-    x_0 = -torch.rand(1000, 1, generator=torch.Generator().manual_seed(0)).log().double()
-    everywhere = torch.ones_like(x_0).bool()
-    median = torch.full_like(x_0, math.log(2))
-    own = torch.arange(len(x_0))
-    said = Said(x_0, ~everywhere, everywhere, own, median, median, torch.zeros_like(x_0))
-    sums = KernelSums(torch.ones_like(x_0), torch.ones_like(x_0))
-    cells = hidden_cells(said, CodeLayout((1,), (False,)))
-    means, medians = (
-        torch.stack([cells.summed(errors(said, sums, trust, cells)) for trust in TRUSTS])
-        for errors in (mean_errors, median_errors)
-    )
-    assert least(means)[0] > 1
-    assert least(medians)[0] == 0
-
-
-def test_a_column_that_loses_does_without_whatever_the_others_gain():
-    falling = torch.linspace(1, 0.2, len(TRUSTS))
-    rising = torch.linspace(1, 1.1, len(TRUSTS))
-    trust, error = least(torch.stack([falling, rising], dim=1).double())
-    assert trust[0] == TRUSTS[-1]
-    assert trust[1] == 0
-    assert error < 1

@@ -265,8 +265,8 @@ def test_estimates_ask_the_donors():
     donors = KernelRegression(10, LAYOUT)
     donors.x.copy_(x)
     donors.mask.copy_(mask)
-    donors.trust.fill_(1.0)
-    donors.trust_median.fill_(2.0)
+    donors.share[0, 5] = 1.0
+    donors.share_median[1, 5] = 1.0
     denoiser.set_donors(donors)
     for median in (False, True):
         expected = donors.join(alone[median], x, mask, median)

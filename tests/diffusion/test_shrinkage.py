@@ -12,50 +12,33 @@ from small_models import (
     LAYOUT,
     N_CODES,
     NUMBERS,
+    checks_of,
     saying,
     seeded,
     some_batch,
-    some_denoiser,
-    some_factors,
     some_rows,
 )
 
 from skmissdiff import MissDiffImputer
 from skmissdiff._diffusion.batches import Batch, Rows
 from skmissdiff._diffusion.denoiser import MIN_PROBABILITY
-from skmissdiff._diffusion.kernel import KernelRegression, KernelSums
 from skmissdiff._diffusion.recipe import MAX_HELD_MASKINGS
 from skmissdiff._diffusion.shrinkage import (
     ALPHA_GRID,
-    KERNEL_ROWS,
     MAX_MASKINGS,
     MIN_DRAW_IMPROVEMENT,
-    MIN_GAIN_ERRORS,
     MIN_IMPROVEMENT,
-    TRUSTS,
     Answer,
     Checks,
-    HiddenCells,
-    Said,
     agreement,
     ask,
     category_losses,
-    choose_donors,
-    hidden_cells,
-    is_beyond_chance,
     judge,
     leave_out,
-    mean_errors,
-    median_errors,
     nothing,
-    of_codes,
-    relative,
-    say,
     shrink_categories,
     shrink_means,
     shrink_medians,
-    sums_of_held_out,
-    validation_checks,
 )
 from skmissdiff._support.layout import CodeLayout
 
@@ -156,17 +139,6 @@ def test_empty_rows_are_held_out_last():
     assert not empty[torch.cat(held)].any()
     _, held = leave_out(20, 2, 0.4, seeded(), empty)
     assert empty[torch.cat(held)].sum() == 6
-
-
-def checks_of(n_rows=40, n_held=5, n_networks=3, layout=LAYOUT, rows=None, of_rows=False):
-    if rows is None:
-        x, mask = some_rows(n_rows)
-        rows = Rows(torch.where(mask, x, 0.0), mask)
-    held = [torch.arange(k * n_held, (k + 1) * n_held) for k in range(n_networks)]
-    denoiser = some_denoiser(layout, n_networks)
-    factors = some_factors(layout.n_codes)
-    checks = validation_checks(denoiser, factors, rows, held, seeded(4), of_rows=of_rows)
-    return checks, rows, held
 
 
 def test_held_out_rows_are_masked_many_times_one_cell_at_a_time():
@@ -488,196 +460,6 @@ def test_an_answer_is_what_the_networks_say():
     assert torch.equal(answer.F, F[:, None].expand(3, n, N_CODES))
     assert torch.equal(answer.F_median, F_median[:, None].expand(3, n, 2))
     torch.testing.assert_close(answer.agreed, agreement(denoiser, checks.absent))
-
-
-# --- Donors.
-
-
-def test_held_out_rows_are_told_by_the_network_that_has_not_seen_them():
-    F, F_median = torch.randn(3, N_CODES, generator=seeded(1)), torch.randn(3, 2)
-    denoiser = saying(F, F_median)
-    denoiser.alpha_mean.copy_(torch.linspace(0.2, 0.8, N_CODES))
-    denoiser.alpha_median.copy_(torch.linspace(0.9, 0.3, N_CODES))
-    checks, rows, _ = checks_of()
-    told = say(denoiser, checks)
-    batch, n = checks.absent, checks.rows.shape[1]
-    assert torch.equal(told.own, checks.rows.flatten())
-    assert torch.equal(told.x_0, rows.x[told.own])
-    assert torch.equal(told.known, ~batch.unknown.flatten(0, 1))
-    assert torch.equal(told.hidden, batch.hidden.flatten(0, 1))
-    alpha, s = denoiser.alpha_mean, batch.s
-    expected = (batch.g + alpha * s * F[:, None])[..., NUMBERS].flatten(0, 1)
-    torch.testing.assert_close(told.mean[:, NUMBERS], expected)
-    expected = batch.g[..., NUMBERS] + (
-        denoiser.alpha_median[NUMBERS] * s[..., NUMBERS] * F_median[:, None]
-    )
-    torch.testing.assert_close(told.median[:, NUMBERS], expected.flatten(0, 1))
-    agreed = agreement(denoiser, batch)
-    excess = (alpha * s * F[:, None]) ** 2 * (1 - agreed)
-    torch.testing.assert_close(told.excess, excess.flatten(0, 1))
-    assert told.mean.shape == (3 * n, N_CODES)
-
-
-def test_sums_of_held_out_rows_are_made_in_chunks():
-    n = KERNEL_ROWS + 30
-    x, mask = some_rows(n)
-    x = torch.where(mask, x, 0.0)
-    donors = KernelRegression(n, LAYOUT)
-    donors.x.copy_(x)
-    donors.mask.copy_(mask)
-    own = torch.arange(n)
-    blank = torch.zeros(n, N_CODES)
-    rows = Said(x, mask, mask, own, blank, blank, blank)
-    found, whole = sums_of_held_out(donors, rows), donors.sums(x, mask, own)
-    torch.testing.assert_close(found.weight, whole.weight)
-    torch.testing.assert_close(found.cells, whole.cells)
-
-
-def two_rows(mean, median, excess):
-    """A number and a column of two categories, each hidden in one of two rows."""
-    x_0 = torch.tensor([[2.0, 1.0, 0.0], [4.0, 0.0, 1.0]])
-    hidden = torch.tensor([[True, False, False], [True, True, True]])
-    own = torch.tensor([0, 1])
-    return Said(x_0, ~hidden, hidden, own, mean, median, excess)
-
-
-TWO = CodeLayout((1, 2), (False, True))
-
-
-def by_column(errors, rows, sums, trust):
-    """The errors of two rows, column by column, 0 where nothing was hidden."""
-    cells = hidden_cells(rows, TWO)
-    cells = cells if errors is mean_errors else cells.of_numbers()
-    found = torch.zeros(2, 2, dtype=torch.float64)
-    found[cells.row, cells.column] = errors(rows, sums, trust, cells).double()
-    return found
-
-
-def test_errors_of_means_beside_donors_by_hand():
-    mean = torch.tensor([[1.0, 0.5, 0.5], [1.0, 0.7, 0.3]])
-    excess = torch.tensor([[0.5, 9.0, 9.0], [0.2, 9.0, 9.0]])
-    rows = two_rows(mean, mean, excess)
-    sums = KernelSums(
-        torch.tensor([[1.0, 1.0, 1.0], [3.0, 0.5, 0.5]]),
-        torch.tensor([[2.0, 1.0, 0.0], [9.0, 0.0, 0.5]]),
-    )
-    found = by_column(mean_errors, rows, sums, 2.0)
-    alone = (2 - 1) ** 2 + (4 - 1) ** 2
-    joint = [(1 + 2 * 2) / (1 + 2 * 1), (1 + 2 * 9) / (1 + 2 * 3)]
-    errors = [(2 - joint[0]) ** 2 - 0.5 / 3**2, (4 - joint[1]) ** 2 - 0.2 / 7**2]
-    surprise = -math.log((0.3 + 2 * 0.5) / (1 + 2 * 0.5)) / -math.log(0.3)
-    expected = [[errors[0] / alone, 0], [errors[1] / alone, surprise]]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_errors_of_medians_beside_donors_by_hand():
-    median = torch.tensor([[1.0, 0.5, 0.5], [1.0, 0.7, 0.3]])
-    rows = two_rows(torch.zeros(2, 3), median, torch.zeros(2, 3))
-    sums = KernelSums(torch.ones(2, 3), torch.full((2, 3), 5.0))
-    found = by_column(median_errors, rows, sums, 1.0)[:, :1]
-    np.testing.assert_allclose(found, [[abs(2 - 3) / 4], [abs(4 - 3) / 4]])
-
-
-def test_relative_errors_of_a_column_add_up_to_one_without_donors():
-    cells = HiddenCells(None, None, torch.tensor([0, 1, 0, 1]), 2, 2)
-    error = torch.tensor([1.0, 0.0, 3.0, 0.0])
-    assert cells.summed(relative(error, error, cells)).tolist() == [1, 0]
-
-
-def test_hidden_cells_are_numbers_and_true_categories():
-    checks, _, _ = checks_of()
-    told = say(saying(torch.zeros(3, N_CODES), torch.zeros(3, 2)), checks)
-    cells = hidden_cells(told, LAYOUT)
-    n_numeric = len(NUMBERS)
-    assert cells.n_columns == n_numeric + len(CATEGORIES)
-    found = set()
-    for row, code, column in zip(*(part.tolist() for part in cells[:3]), strict=True):
-        found.add((row, column))
-        if column < n_numeric:
-            assert NUMBERS[column] == code
-        else:
-            own = CATEGORIES[column - n_numeric]
-            assert told.x_0[row, own].argmax() == code - own.start
-    firsts = [*NUMBERS, *(own.start for own in CATEGORIES)]
-    hidden = told.hidden[:, firsts].nonzero()
-    assert found == {tuple(cell) for cell in hidden.tolist()}
-    assert len(cells.row) == len(found)
-    assert cells.of_numbers().column.unique().tolist() == list(range(n_numeric))
-    errors = torch.arange(2.0 * len(cells.row)).view(2, -1)
-    sums = cells.summed(errors)
-    for column in range(cells.n_columns):
-        expected = errors[:, cells.column == column].sum(1)
-        torch.testing.assert_close(sums[:, column], expected)
-
-
-def test_several_trusts_are_judged_at_once():
-    checks, _, _ = checks_of()
-    told = say(saying(torch.rand(3, N_CODES), torch.rand(3, 2)), checks)
-    cells = hidden_cells(told, LAYOUT)
-    sums = KernelSums(*torch.rand(2, *told.x_0.shape, generator=seeded(4)).double())
-    trusts = torch.tensor(TRUSTS, dtype=torch.float64)
-    for errors, asked in ((mean_errors, cells), (median_errors, cells.of_numbers())):
-        at_once = errors(told, sums, trusts[:, None], asked)
-        for trust, found in zip(trusts, at_once, strict=True):
-            torch.testing.assert_close(found, errors(told, sums, trust, asked))
-            spread = trust.expand(asked.n_columns)[asked.column]
-            torch.testing.assert_close(found, errors(told, sums, spread, asked))
-
-
-def test_a_trust_of_columns_is_one_of_codes():
-    assert of_codes(torch.tensor([1.0, 2.0, 3.0, 4.0]), LAYOUT).tolist() == [1, 3, 3, 3, 2, 4, 4]
-
-
-def test_luck_is_within_two_standard_errors():
-    """Rows, not their maskings, are counted."""
-    own = torch.arange(100).repeat_interleave(3)
-    gain = torch.where(torch.arange(300) % 6 < 3, 1.0, -1.0) / 3
-    for margin, expected in ((1.01, True), (0.99, False)):
-        # Every row gains c and gains or loses 1 by chance: 100 c = errors sqrt(100 c^2 + 100).
-        errors = margin * MIN_GAIN_ERRORS
-        shift = errors / math.sqrt(100 - errors**2)
-        assert is_beyond_chance(gain + shift / 3, own, 100) == expected
-
-
-def twins(n_half=60, seed=0):
-    """Rows that come twice, of noise."""
-    half = torch.randn(n_half, 2, generator=seeded(seed))
-    x = torch.cat([half, half])
-    return Rows(x, torch.ones_like(x).bool())
-
-
-PAIR = CodeLayout((1, 1), (False, False))
-
-
-def donors_of(rows, layout=PAIR):
-    """Of networks that say nothing."""
-    n = len(rows.x)
-    denoiser = some_denoiser(layout, 2)
-    denoiser.W.zero_()
-    denoiser.mu.zero_()
-    denoiser.psi.fill_(1)
-    held = [torch.arange(10), torch.arange(10, 20)]
-    checks = validation_checks(denoiser, denoiser.factors, rows, held, seeded(3))
-    assert n > 20
-    return choose_donors(denoiser, rows, checks), denoiser
-
-
-def test_twins_are_asked():
-    rows = twins()
-    donors, _ = donors_of(rows)
-    assert torch.equal(donors.x, rows.x)
-    assert torch.equal(donors.mask, rows.mask)
-    assert (donors.trust > 0).all()
-    assert (donors.trust_median > 0).all()
-    absent = rows.mask.clone()
-    absent[:, 0] = False
-    found = donors.join(torch.zeros_like(rows.x), torch.where(absent, rows.x, 0), absent, False)
-    assert (found - rows.x)[:, 0].abs().median() < 0.35  # 0.67 without
-
-
-def test_rows_without_a_twin_are_not():
-    x = torch.randn(120, 2, generator=seeded(1))
-    assert donors_of(Rows(x, torch.ones_like(x).bool()))[0] is None
 
 
 def test_a_constant_column_takes_nothing_from_the_others():
