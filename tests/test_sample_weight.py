@@ -175,7 +175,8 @@ def test_a_donor_speaks_as_loud_as_it_weighs():
     donors.x.copy_(torch.tensor([[0.0, 1.0], [0.0, 4.0]]))
     donors.mask.fill_(True)
     donors.log_weight.copy_(torch.tensor([2.0, 1.0]).log())
-    donors.trust.fill_(1e9)
+    donors.trusts.fill_(1e9)
+    donors.share[0, 0] = 1.0
     x, known = torch.zeros(1, 2), torch.tensor([[True, False]])
     assert_allclose(donors.join(x, x, known, median=False)[0, 1], 2.0, atol=1e-4)
 
