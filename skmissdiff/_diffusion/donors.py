@@ -195,8 +195,8 @@ class HiddenCells(NamedTuple):
     def of_numbers(self) -> "HiddenCells":
         """Those of the numeric columns."""
         kept = self.column < self.n_numeric
-        parts = (part[kept] for part in self[:4])
-        return HiddenCells(*parts, self.n_rows, self.n_numeric, self.n_numeric)
+        masking, row, code, column = (part[kept] for part in self[:4])
+        return HiddenCells(masking, row, code, column, self.n_rows, self.n_numeric, self.n_numeric)
 
     def of(self, values: Tensor) -> Tensor:
         """What the cells have of (n_maskings, n_codes)."""
