@@ -144,18 +144,19 @@ def test_errors_of_candidates_are_those_of_each():
     close = {"rtol": 1e-5, "atol": 1e-5}  # sums in single precision, in another order
     assert of_means.of_candidates.shape == (n_rows, len(BANDWIDTHS), 1 + len(TRUSTS), 4)
     assert of_medians.of_candidates.shape == (n_rows, len(BANDWIDTHS), 1 + len(TRUSTS), 2)
+    alone = by_row(errors_alone(told, cells), cells)
+    absolute = by_row((numbers.of(told.x_0) - numbers.of(told.median)).abs(), numbers)
+    torch.testing.assert_close(of_means.alone, alone / alone.sum(0), **close)
+    torch.testing.assert_close(of_medians.alone, absolute / absolute.sum(0), **close)
     for place, bandwidth in enumerate(donors.bandwidths):
         sums = sums_of_held_out(donors, told, bandwidth)
         for line, trust in enumerate([0.0, *TRUSTS]):
             found = of_means.of_candidates[:, place, line]
-            expected = by_row(mean_errors(told, sums, trust, cells), cells)
+            expected = by_row(mean_errors(told, sums, trust, cells), cells) / alone.sum(0)
             torch.testing.assert_close(found, expected, **close)
             found = of_medians.of_candidates[:, place, line]
             expected = by_row(median_errors(told, sums, trust, numbers), numbers)
-            torch.testing.assert_close(found, expected, **close)
-    torch.testing.assert_close(of_means.alone, by_row(errors_alone(told, cells), cells), **close)
-    absolute = (numbers.of(told.x_0) - numbers.of(told.median)).abs()
-    torch.testing.assert_close(of_medians.alone, by_row(absolute, numbers), **close)
+            torch.testing.assert_close(found, expected / absolute.sum(0), **close)
 
 
 def by_row(errors, cells):
