@@ -80,7 +80,7 @@ def choose_donors(
     weights = torch.empty(DONOR_CHOICES, len(of_means.alone)).exponential_(generator=generator)
     weights = weights.to(of_means.alone)
     choices, choices_of_medians = choose(weights, of_means, of_medians)
-    # Where choices see nothing but luck, rows are kept and asked for nothing.
+    # Rows that choices hardly ever ask need not be kept.
     if (choices[:, 1:].sum((0, 1)) < MIN_DONOR_CHOICES * DONOR_CHOICES).all():
         return None
     donors.share.copy_(of_codes(choices[:, 1:] / DONOR_CHOICES, layout))
@@ -144,15 +144,14 @@ def errors_of_donors(donors: KernelRegression, said: Said) -> tuple[RowErrors, R
     """Errors of all candidates: of means in all columns, and of medians of numbers."""
     cells = hidden_cells(said, donors.layout)
     numbers = cells.of_numbers()
+    trusts = torch.cat([donors.trusts.new_zeros(1), donors.trusts])[:, None]
     means, medians = [], []
     for bandwidth in donors.bandwidths:
         sums = sums_of_held_out(donors, said, bandwidth)
-        trusts = torch.cat([donors.trusts.new_zeros(1), donors.trusts])[:, None]
         means.append(cells.by_row(mean_errors(said, sums, trusts, cells)))
         medians.append(numbers.by_row(median_errors(said, sums, trusts, numbers)))
     alone = cells.by_row(errors_alone(said, cells)[None])
-    absolute = numbers.by_row((numbers.of(said.x_0) - numbers.of(said.median)).abs()[None])
-    return relative(alone, means), relative(absolute, medians)
+    return relative(alone, means), relative(medians[0][:, :1], medians)
 
 
 def relative(alone: Tensor, of_bandwidths: list[Tensor]) -> RowErrors:

@@ -338,6 +338,17 @@ def test_twins_are_asked():
     assert (found - rows.x)[:, 0].abs().median() < 0.35  # 0.67 without
 
 
+def test_categories_have_the_same_shares_in_medians():
+    n_half = 100
+    number = torch.randn(n_half, 1, generator=seeded(0))
+    category = torch.eye(3)[torch.randint(3, (n_half,), generator=seeded(1))]
+    x = torch.cat([number, category], dim=1).repeat(2, 1)
+    layout = CodeLayout((1, 3), (False, True))
+    donors = donors_of(Rows(x, torch.ones_like(x).bool()), layout)
+    assert donors.share[..., 1:].any()
+    assert torch.equal(donors.share_median[..., 1:], donors.share[..., 1:])
+
+
 def test_rows_without_a_twin_are_not():
     x = torch.randn(120, 2, generator=seeded(1))
     assert donors_of(Rows(x, torch.ones_like(x).bool())) is None
