@@ -289,7 +289,7 @@ class BaseMissDiff(BaseEstimator):
         self.n_iter_ = history.n_iter
         self._seed = seed
         self._mask_model = None  # not that of an earlier fit
-        self._chain = self._chain_codes = self._chain_distinct = None  # likewise
+        self._chain = self._chain_codes = self._chain_distinct = self._forests = None  # likewise
         self._has_missing = table.gaps
         self._has_weights = as_shares(table.weight) is not None
         # Of both estimators, since one is made from the other.

@@ -27,6 +27,17 @@ def codes_of_chain(table, encoder, seed):
     return encoder.encode(table.take(rows)), None if len(of_table) == len(rows) else distinct
 
 
+def filled(codes, model, seed):
+    """Rows (n_rows, n_codes) whose gaps hold a draw of the networks."""
+    keys, completed = RowKeys(seed).of_indices(0, len(codes)), codes.copy()
+    incomplete = np.flatnonzero(np.isnan(codes).any(axis=1))
+    for rows, _ in in_calls(len(incomplete)):
+        rows = incomplete[rows]
+        noise = RowNoise(keys[rows], model.n_noise(codes.shape[1]))
+        completed[rows] = model.draw(completed[rows], noise.normal)
+    return completed
+
+
 def grown_chain(codes, model, layout, seed, **options):
     """A chain grown on rows whose gaps the networks fill with a draw.
 
@@ -42,13 +53,7 @@ def grown_chain(codes, model, layout, seed, **options):
     **options : object
         Of the `Chain`.
     """
-    keys, completed = RowKeys(seed).of_indices(0, len(codes)), codes.copy()
-    known = ~np.isnan(codes)
-    incomplete = np.flatnonzero(~known.all(axis=1))
-    for rows, _ in in_calls(len(incomplete)):
-        rows = incomplete[rows]
-        noise = RowNoise(keys[rows], model.n_noise(layout.n_codes))
-        completed[rows] = model.draw(completed[rows], noise.normal)
+    completed, known = filled(codes, model, seed), ~np.isnan(codes)
     numbers = layout.numeric_codes
     categories = [s for s in layout.category_slices if s.stop - s.start <= MOST_LEVELS]
     first = np.array([codes.start for codes in categories], dtype=int)

@@ -17,10 +17,11 @@ from skmissdiff._diffusion.inference import CALL_ROWS, Model, in_calls, resolve_
 from skmissdiff._draws.aggregate import aggregate_draws
 from skmissdiff._draws.noise import RowKeys, ranks_among_equals, row_contents
 from skmissdiff._encoding.cell_errors import relative_error
+from skmissdiff._forests import grown_forests
 from skmissdiff._multiple import check_proper, drawing_imputers, read_delta, shifted_draws
 from skmissdiff._support.progress import Progress
 from skmissdiff._support.sklearn_private import Interval, StrOptions, check_feature_names_in
-from skmissdiff._support.weights import check_weights
+from skmissdiff._support.weights import as_shares, check_weights
 from skmissdiff._table.chosen_cells import ChosenCells
 from skmissdiff._table.gap_rows import GapRows
 from skmissdiff._table.rebuild import (
@@ -290,6 +291,9 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
                 processes=processes,
             )
             self._keep_fit(table, encoder, seed, denoiser, history)
+            if history.said is not None:
+                weight = as_shares(table.weight)
+                self._forests = self._grown_forests(codes, history.said, weight, started)
             # Of several processes none has all rows.
             if self._has_donors() and self.n_iter_ > 0 and processes.n == 1:
                 self._chain_codes, self._chain_distinct = codes_of_chain(table, encoder, seed)
@@ -635,7 +639,7 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         if self.denoiser_.donors is not None:
             sampler.denoiser_ = copy.deepcopy(self.denoiser_)
             sampler.denoiser_.set_donors(None)
-        sampler._chain = sampler._chain_codes = sampler._chain_distinct = None
+        sampler._chain = sampler._chain_codes = sampler._chain_distinct = sampler._forests = None
         return sampler
 
     def get_feature_names_out(self, input_features=None):
@@ -702,11 +706,19 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         pieces = []
         for rows, _ in in_calls(gaps.n_rows):
             codes = gaps.codes(encoder, rows)
-            estimate = model.estimate(codes, median=self.aggregate == "median")
+            estimate = self._estimated(model, codes)
             pieces.append(self._fill(estimate, gaps.table, rows, how=self.aggregate))
             progress(rows[-1] + 1)
         progress.close()
         return gaps.filled(pieces)
+
+    def _estimated(self, model, codes):
+        """Codes with means or medians in their gaps: of the networks, and the steps of forests."""
+        mean = model.estimate(codes, median=False)
+        estimate = model.estimate(codes, median=True) if self.aggregate == "median" else mean
+        if self._forests is None:
+            return estimate
+        return estimate + self._forests.steps(mean, ~np.isnan(codes))
 
     def _estimates_from_draws(self, table, asked):
         """Per column the point estimates, from draws that equal rows have in common."""
@@ -738,6 +750,14 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         method = self._diffusion_method().training_key()
         model = Model(method, self.denoiser_, resolve_device(self.device))
         return grown_chain(codes, model, self.encoder_.layout_, self._seed, **options)
+
+    def _grown_forests(self, codes, said, weight, started):
+        """The forests that have a say in means, None for none."""
+        method = self._diffusion_method().training_key()
+        model = Model(method, self.denoiser_, resolve_device(self.device))
+        deadline = np.inf if self.max_time is None else started + self.max_time
+        layout = self.encoder_.layout_
+        return grown_forests(codes, layout, model, said, self._seed, weight, deadline)
 
     def _has_donors(self):
         """Whether training rows may have a say."""

@@ -9,12 +9,14 @@ from skmissdiff._diffusion.inference import from_arrays, to_arrays
 from skmissdiff._draws.chain import Chain
 from skmissdiff._draws.columns import Choice, LevelDraws, NumberDraws
 from skmissdiff._draws.consequence import Consequence
+from skmissdiff._draws.forest import Forest
 from skmissdiff._draws.gaps import MaskModel
 from skmissdiff._draws.predictions import Prediction
 from skmissdiff._draws.trees import Trees
 from skmissdiff._encoding.encoder import TableEncoder
 from skmissdiff._encoding.scaling import NumericScaler
 from skmissdiff._encoding.spikes import Spike
+from skmissdiff._forests import Forests
 from skmissdiff._methods import PaperMethod
 from skmissdiff._persistence import read_model, write_model
 from skmissdiff._relations.blocks import Combinations, FittedBlock, OneHot
@@ -44,6 +46,8 @@ SAVED_CLASSES = (
     FittedOrder,
     FittedSum,
     FixedSum,
+    Forest,
+    Forests,
     Kind,
     LevelDraws,
     MaskModel,

@@ -10,6 +10,7 @@ Shapes: errors of candidates (n_rows, n_bandwidths, 1 + n_trusts, n_columns), wi
 the first trust; choices are counted in (n_bandwidths, 1 + n_trusts, n_columns).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -137,6 +138,38 @@ def is_beyond_chance(gain: Tensor, weight: Tensor) -> bool:
     return bool((weight * gain).sum() > MIN_GAIN_ERRORS * standard_error)
 
 
+# --- What networks and donors say together, by which others are judged.
+
+
+@torch.no_grad()
+def held_out(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
+    """What networks and donors together say to held-out rows."""
+    said, donors = say(denoiser, checks), denoiser.donors
+    if donors is None:
+        return said
+    return Said(*map(torch.cat, zip(*(with_donors(donors, part) for part in pieces(said)), strict=True)))
+
+
+def pieces(said: Said) -> Iterator[Said]:
+    """Some of the rows at a time: the memory of the weights is bounded."""
+    return map(Said._make, zip(*(part.split(KERNEL_ROWS) for part in said), strict=True))
+
+
+def with_donors(donors: KernelRegression, said: Said) -> Said:
+    """What donors make of it; rows that are donors themselves do not count."""
+
+    def join(value: Tensor, median: bool = False) -> Tensor:
+        return donors.join(value, said.x_0, said.known, median, said.own)
+
+    nothing = torch.zeros_like(said.mean)
+    share = join(nothing + 1) - join(nothing)  # that is left to the networks
+    return said._replace(
+        mean=join(said.mean),
+        median=join(said.median, median=True),
+        excess=said.excess * share.square(),
+    )
+
+
 # --- What donors say to rows that are held out.
 
 
@@ -177,11 +210,9 @@ def say(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
 
 def sums_of_held_out(donors: KernelRegression, said: Said, bandwidth: Tensor) -> KernelSums:
     """What donors say to rows that are donors themselves."""
-    chunks = zip(
-        *(part.split(KERNEL_ROWS) for part in (said.x_0, said.known, said.own)), strict=True
-    )
     weights, cells = zip(
-        *(donors.sums(x, known, bandwidth, own) for x, known, own in chunks), strict=True
+        *(donors.sums(part.x_0, part.known, bandwidth, part.own) for part in pieces(said)),
+        strict=True,
     )
     return KernelSums(torch.cat(weights), torch.cat(cells))
 

@@ -131,14 +131,16 @@ class KernelRegression(nn.Module):
         sums = row_product(log_weights.exp_(), known_cells).div_(len(self.x))
         return KernelSums(*sums.tensor_split(2, dim=1))
 
-    def join(self, value: Tensor, x: Tensor, known: Tensor, median: bool) -> Tensor:
-        """What the networks say, and the donors as far as they are trusted."""
+    def join(
+        self, value: Tensor, x: Tensor, known: Tensor, median: bool, own: Tensor | None = None
+    ) -> Tensor:
+        """What the networks say, and the donors as far as they are trusted; ``own`` as in `sums`."""
         shares = self.share_median if median else self.share
         joint = value * (1 - shares.sum((0, 1)))
         for bandwidth, of_trusts in zip(self.bandwidths, shares, strict=True):
             if not of_trusts.any():
                 continue
-            sums = self.sums(x, known, bandwidth)
+            sums = self.sums(x, known, bandwidth, own)
             for trust, share in zip(self.trusts, of_trusts, strict=True):
                 if share.any():
                     joint += share * sums.joined(value, trust)

@@ -20,7 +20,7 @@ from skmissdiff._support.layout import CodeLayout
 
 from .batches import Rows, RowSource, not_applicable
 from .denoiser import PreconditionedDenoiser
-from .donors import choose_donors
+from .donors import Said, choose_donors, held_out
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
 from .likelihood import score_rows
 from .loss import Lesson, lesson, masked_loss
@@ -207,9 +207,10 @@ def fit_masked(
             best = judge(denoiser, checks, for_draws=False)
         denoiser.set_shrinkage(best.shrinkage)
         # Of several processes none has all rows.
-        asks = recipe.donors and processes.n == 1 and len(rows.x) <= MAX_DONOR_ROWS
-        if asks and clock.seconds_left() > 0:
-            denoiser.set_donors(choose_donors(denoiser, rows, checks, generator))
+        if recipe.donors and processes.n == 1 and clock.seconds_left() > 0:
+            if len(rows.x) <= MAX_DONOR_ROWS:
+                denoiser.set_donors(choose_donors(denoiser, rows, checks, generator))
+            history.said = Said(*(part.cpu() for part in held_out(denoiser, checks)))
     return processes.first(lambda: (denoiser.to("cpu"), history))
 
 

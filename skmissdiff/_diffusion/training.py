@@ -55,6 +55,7 @@ class History:
     loss_curve: list[float] = field(default_factory=list)
     validation_loss_curve: list[float] = field(default_factory=list)
     too_late: bool = False  # no time was left for a single step
+    said: Any = None  # of held-out rows, by which others are believed beside the networks
 
     @property
     def n_iter(self) -> int:

@@ -33,18 +33,8 @@ class Trees:
 
     def leaves(self, features, number=0):
         """The node that each row comes to, shape (n_rows,)."""
-        n_rows, n_features = features.shape
-        node, last = np.broadcast_to(self.root[number], n_rows), None
-        if not n_features:
-            return node
-        values = features.astype(np.float32).ravel()  # as they were split
-        place = np.arange(n_rows) * n_features
-        below = self.below.ravel()
-        while last is None or (node != last).any():
-            last = node
-            above = values.take(place + self.feature.take(node)) > self.threshold.take(node)
-            node = below.take(2 * node + above)
-        return node
+        start = np.broadcast_to(self.root[number], len(features))
+        return descended(start, features, self.feature, self.threshold, self.below)
 
     def draw(self, features, uniforms, number=0):
         """One donor for each row by a number from 0 to 1, and the value it makes."""
@@ -79,6 +69,20 @@ class Trees:
         weighted = (rank - self.size[of_donor]) * self.donors
         spread = np.bincount(of_donor, weighted, len(self.size))[leaf] / (n * np.maximum(n - 1, 1))
         return (distances - spread).sum()
+
+
+def descended(node, features, feature, threshold, below):
+    """The leaf that each row comes to from its ``node``, shape (n_rows,)."""
+    n_rows, n_features = features.shape
+    if not n_features:
+        return node
+    values = features.astype(np.float32).ravel()  # as they were split
+    place, below, last = np.arange(n_rows) * n_features, below.ravel(), None
+    while last is None or (node != last).any():
+        last = node
+        above = values.take(place + feature.take(node)) > threshold.take(node)
+        node = below.take(2 * node + above)
+    return node
 
 
 def joined(trees):
@@ -135,13 +139,17 @@ def grow(features, values, prediction, leaf_rows, rng):
     )
 
 
-def split(features, values, leaf_rows, least_gain, rng):
-    """The nodes of a regression tree as arrays, and the leaf of each row."""
+def split(features, values, leaf_rows, least_gain, rng, max_features=None):
+    """The nodes of a regression tree as arrays, and the leaf of each row.
+
+    A split looks at all features, or at a share ``max_features`` of them, taken at random.
+    """
     # In the precision that it splits them in: checks take longer than small trees.
     features = np.ascontiguousarray(features, dtype=np.float32)
     grown = DecisionTreeRegressor(
         min_samples_leaf=leaf_rows,
         min_impurity_decrease=least_gain,
+        max_features=max_features,
         random_state=int(rng.integers(2**31 - 1)),
     ).fit(features, values, check_input=False)
     nodes, leaf = grown.tree_, grown.apply(features, check_input=False)

@@ -1,0 +1,204 @@
+"""Means of missing cells by random forests, given all other cells of a row (Breiman 2001).
+
+What networks smooth, trees split: steps, corners, twins. Each tree is grown on a bootstrap sample
+of the training rows that observe a column, whose gaps are filled by one draw of the networks; at
+the rows to come gaps hold the networks' means. Trees of a number split its values, or what a
+prediction of second degree leaves of them, whichever predicts better the rows that a tree has not
+seen. The same rows tell how far a forest is believed (`_diffusion.donors`).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import predictions
+from .chain import strongest
+from .predictions import Prediction, going_with, predict_by
+from .trees import LEAST_GAIN, descended, split
+
+N_TREES = 12
+N_PILOT_TREES = 4  # of each degree, by which one is chosen
+DEGREES = (0, 2)  # of the prediction whose rest trees split; 0 for none
+LEAF_ROWS = 3
+SHARE_OF_FEATURES = 0.5  # that a split looks at
+MOST_TREE_ROWS = 4000
+FEWEST_ROWS = 20  # that observe a column
+# Squared errors of the pilot trees in those of the networks, from which a forest has nothing to add.
+HOPELESS = 2.5
+
+
+@dataclass(frozen=True)
+class Forest:
+    """The trees of a column as arrays over the nodes of all."""
+
+    codes: np.ndarray  # of the column
+    features: np.ndarray  # the codes that trees read
+    root: np.ndarray  # (n_trees,)
+    feature: np.ndarray
+    threshold: np.ndarray
+    below: np.ndarray  # (n_nodes, 2), the nodes up to the threshold and above it; a leaf itself
+    value: np.ndarray  # (n_nodes, n_own_codes)
+    prediction: Prediction | None  # that values are added to, one for each tree
+
+    def by_tree(self, codes):
+        """What each tree says to rows (n_rows, n_codes): (n_trees, n_rows, n_own_codes)."""
+        n_trees, features = len(self.root), codes[:, self.features]
+        of_rows = np.tile(features, (n_trees, 1))
+        number = np.repeat(np.arange(n_trees), len(codes))
+        leaf = descended(self.root[number], of_rows, self.feature, self.threshold, self.below)
+        said = self.value[leaf]
+        if self.prediction is not None:
+            said = said + self.prediction.at(number).of(of_rows)[:, None]
+        return said.reshape(n_trees, len(codes), -1)
+
+    def mean(self, codes):
+        """What all say together, (n_rows, n_own_codes)."""
+        said = self.by_tree(codes)
+        total = said[0].copy()
+        for one in said[1:]:  # one after the other: a row must not depend on those beside it
+            total += one
+        return total / len(said)
+
+
+def joined(forests):
+    """Some trees and further ones, as one forest."""
+    first = forests[0]
+    n_nodes = np.cumsum([0, *(len(one.feature) for one in forests)])
+    of_trees = [one.prediction for one in forests]
+    return Forest(
+        first.codes,
+        first.features,
+        root=np.concatenate([one.root + n for one, n in zip(forests, n_nodes, strict=False)]),
+        feature=np.concatenate([one.feature for one in forests]),
+        threshold=np.concatenate([one.threshold for one in forests]),
+        below=np.concatenate([one.below + n for one, n in zip(forests, n_nodes, strict=False)]),
+        value=np.concatenate([one.value for one in forests]),
+        prediction=None if of_trees[0] is None else predictions.joined(of_trees),
+    )
+
+
+def grow_tree(features, values, degree, crossed, rng):
+    """One tree as a forest without names of codes.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_rows, n_features)
+    values : ndarray of shape (n_rows, n_own_codes)
+    degree : {0, 2}
+    crossed : ndarray of int or None
+        The features that the prediction crosses; None at degree 0.
+    rng : numpy.random.Generator
+    """
+    prediction = None
+    if degree:
+        found = predict_by(features, values[:, 0], degree, crossed)
+        values = values - found.of(features)[:, None]
+        prediction = predictions.joined([found])
+    leaf_rows, least_gain = min(LEAF_ROWS, len(values)), LEAST_GAIN * values.var(axis=0).mean()
+    asked = values if values.shape[1] > 1 else values[:, 0]
+    feature, threshold, below, leaf = split(
+        features, asked, leaf_rows, least_gain, rng, SHARE_OF_FEATURES
+    )
+    size = np.maximum(np.bincount(leaf, minlength=len(feature)), 1)
+    value = np.column_stack([np.bincount(leaf, own, len(feature)) / size for own in values.T])
+    none, root = np.zeros(0, dtype=np.intp), np.zeros(1, dtype=np.intp)
+    return Forest(none, none, root, feature, threshold, below, value, prediction)
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A forest, and what judges it."""
+
+    forest: Forest
+    # (n_trees, n_rows + 1), which training rows a tree has seen; the last one is any other.
+    in_bag: np.ndarray
+
+    def unseen(self, codes, rows, fallback):
+        """What trees say to rows that they have not seen.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_cells, n_codes)
+            Completed rows without the cell that is asked for.
+        rows : ndarray of int, shape (n_cells,)
+            Their numbers among the training rows, -1 for any other.
+        fallback : ndarray of shape (n_cells, n_own_codes)
+            Said where all trees have seen the row.
+
+        Returns
+        -------
+        mean : ndarray of shape (n_cells, n_own_codes)
+        excess : ndarray of shape (n_cells, n_own_codes)
+            The squared error that averaging all trees, and not these alone, will take away.
+        """
+        said, asked = self.forest.by_tree(codes), ~self.in_bag[:, rows]
+        n = asked.sum(axis=0)[:, None]
+        count = np.maximum(n, 1)
+        mean = (said * asked[..., None]).sum(axis=0) / count
+        left = (said - mean) * asked[..., None]
+        variance = (left**2).sum(axis=0) / np.maximum(count - 1, 1)
+        excess = np.where(n > 1, variance * (1 / count - 1 / len(said)), 0.0)
+        return np.where(n > 0, mean, fallback), excess
+
+
+def grow_column(codes, known, own, weight, hopeless, rng):
+    """The forest of a column.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows, n_codes)
+        Training rows, their gaps filled by a draw.
+    known : ndarray of bool, shape (n_rows, n_codes)
+    own : ndarray of int
+        The codes of the column.
+    weight : ndarray of shape (n_rows,) or None
+        How often each row counts.
+    hopeless : float
+        Squared error from which the pilot trees are given up.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    grown : Grown or None
+    """
+    seen = np.flatnonzero(known[:, own[0]])
+    if len(seen) < FEWEST_ROWS or not np.ptp(codes[np.ix_(seen, own)], axis=0).any():
+        return None
+    features = strongest(codes[seen], own)
+    if not len(features):
+        return None
+    read, values = codes[np.ix_(seen, features)], codes[np.ix_(seen, own)]
+    share = None if weight is None else weight[seen] / weight[seen].sum()
+    crossed = going_with(read, values[:, 0]) if len(own) == 1 else None
+
+    def tree(degree):
+        rows = rng.choice(len(seen), min(len(seen), MOST_TREE_ROWS), p=share)
+        in_bag = np.zeros(len(codes) + 1, dtype=bool)
+        in_bag[seen[rows]] = True
+        grown = grow_tree(read[rows], values[rows], degree, crossed, rng)
+        return replace(grown, codes=own, features=features), in_bag
+
+    best, least = None, hopeless
+    for degree in DEGREES if len(own) == 1 else DEGREES[:1]:
+        trees = [tree(degree) for _ in range(N_PILOT_TREES)]
+        error = error_of_unseen(grown_of(trees), codes, seen)
+        if error < least:
+            best, least = (degree, trees), error
+    if best is None:
+        return None
+    degree, trees = best
+    return grown_of(trees + [tree(degree) for _ in range(N_TREES - N_PILOT_TREES)])
+
+
+def grown_of(trees):
+    """Several trees and what they have seen, as one."""
+    forests, in_bag = zip(*trees, strict=True)
+    return Grown(joined(forests), np.array(in_bag))
+
+
+def error_of_unseen(grown, codes, rows):
+    """Mean squared error for training rows, summed over the codes of the column."""
+    own = grown.forest.codes
+    rows = rows[~grown.in_bag[:, rows].all(axis=0)]
+    mean, excess = grown.unseen(codes[rows], rows, codes[np.ix_(rows, own)])
+    return float(((mean - codes[np.ix_(rows, own)]) ** 2 - excess).sum(axis=1).mean())

@@ -1,0 +1,141 @@
+"""Forests beside a fitted network: what they are grown on, and how far they are believed."""
+
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from sklearn import config_context
+from threadpoolctl import threadpool_limits
+
+from skmissdiff._chains import filled
+from skmissdiff._draws.forest import HOPELESS, Forest, grow_column
+from skmissdiff._support.layout import CodeLayout
+
+MOST_ROWS, MOST_ROW_CODES = 10_000, 4_000_000  # of the training table, taken at random
+# How far a forest is believed before any cell has judged it, and of how many cells that is worth.
+# On 42 tables of other trades, two seeds each, errors of numbers are 2.8 % lower with forests so, and
+# shares of wrong categories 2.9; 2.2 and .3 without it, and .8 and .5 if gains have to be beyond chance.
+PRIOR_SHARE, PRIOR_CELLS = 0.4, 100
+
+
+@dataclass(frozen=True)
+class Forests:
+    """The forests that have a say in means, and their shares."""
+
+    layout: CodeLayout
+    forests: list[Forest]
+    shares: np.ndarray  # (n_forests,)
+
+    def steps(self, mean, known):
+        """What forests add to what the networks say of rows.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_rows, n_codes)
+            The networks' means; where a code is known that, which is read.
+        known : ndarray of bool, shape (n_rows, n_codes)
+
+        Returns
+        -------
+        steps : ndarray of shape (n_rows, n_codes)
+            0 for what is known.
+        """
+        steps, read = np.zeros(mean.shape), without_idle(mean, self.layout)
+        for forest, share in zip(self.forests, self.shares, strict=True):
+            rows = np.flatnonzero(~known[:, forest.codes[0]])
+            if len(rows):
+                cells = np.ix_(rows, forest.codes)
+                steps[cells] = share * (forest.mean(read[rows]) - mean[cells])
+        return steps
+
+
+class Held(NamedTuple):
+    """Held-out rows and what networks say of them that have not seen them (`Said`), as arrays."""
+
+    x_0: np.ndarray  # all (n_rows, n_codes)
+    known: np.ndarray
+    hidden: np.ndarray
+    own: np.ndarray  # (n_rows,), their numbers in the training table
+    mean: np.ndarray
+    median: np.ndarray
+    excess: np.ndarray
+
+    @property
+    def judged(self):
+        """What errors are made of."""
+        return self.x_0, self.mean, self.excess
+
+
+def without_idle(codes, layout):
+    """Numbers that do not apply hold nothing, whatever was drawn for them."""
+    return np.where(layout.idle(codes), 0.0, codes)
+
+
+def grown_forests(codes, layout, model, said, seed, weight, deadline):
+    """The forests of a table, None if no column is better for one.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_rows, n_codes)
+        Training rows, NaN where there is a gap.
+    layout : CodeLayout
+    model : Model
+        The networks.
+    said : Said
+        What they say to rows that they have not seen.
+    seed : int
+    weight : ndarray of shape (n_rows,) or None
+        How often each row counts.
+    deadline : float
+        The `time.monotonic` after which no further one is grown.
+
+    Returns
+    -------
+    forests : Forests or None
+    """
+    rng = np.random.default_rng([seed, len(codes)])
+    most = min(MOST_ROWS, MOST_ROW_CODES // layout.n_codes)
+    rows = np.sort(rng.permutation(len(codes))[:most])
+    known, weight = ~np.isnan(codes[rows]), None if weight is None else weight[rows]
+    completed = without_idle(filled(codes[rows], model, seed).astype(np.float64), layout)
+    place = np.full(len(codes), -1)  # of rows that no tree has seen
+    place[rows] = np.arange(len(rows))
+    held = Held(*(part.numpy() for part in said))
+    read = without_idle(np.where(held.known, held.x_0, held.mean).astype(np.float64), layout)
+    forests, shares = [], []
+    with config_context(skip_parameter_validation=True), threadpool_limits(1):
+        for own in columns_of(layout):
+            asked = np.flatnonzero(held.hidden[:, own[0]])
+            if time.monotonic() > deadline or not len(asked):
+                continue
+            x_0, mean, excess = (part[np.ix_(asked, own)] for part in held.judged)
+            of_networks = ((x_0 - mean) ** 2 - excess).sum(axis=1).mean()
+            found = grow_column(completed, known, own, weight, HOPELESS * of_networks, rng)
+            if found is None:
+                continue
+            told, excess_told = found.unseen(read[asked], place[held.own[asked]], mean)
+            share = share_of(x_0 - mean, told - mean, excess, excess_told)
+            if share > 0:
+                forests.append(found.forest)
+                shares.append(share)
+    return Forests(layout, forests, np.array(shares)) if forests else None
+
+
+def share_of(left, step, excess, excess_told):
+    """How far the networks' mean of a column goes towards what a forest says.
+
+    The share s of least squared error, sum (left - s step)^2 - (1 - s)^2 excess - s^2 excess_told,
+    all arrays (n_cells, n_own_codes), as if further cells had been best at a usual one.
+    """
+    power = (step**2).sum()
+    usual = PRIOR_CELLS * power / len(step)
+    cross = (left * step).sum() - excess.sum()
+    power = power - excess.sum() - excess_told.sum()
+    return float(np.clip((cross + PRIOR_SHARE * usual) / max(power + usual, 1e-12), 0, 1))
+
+
+def columns_of(layout):
+    """The codes of each number, and those of each category."""
+    numbers = [np.array([code]) for code in layout.numeric_codes]
+    return numbers + [np.arange(s.start, s.stop) for s in layout.categorical_slices]
