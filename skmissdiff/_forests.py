@@ -9,7 +9,7 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from skmissdiff._chains import filled
-from skmissdiff._draws.forest import HOPELESS, Forest, grow_column
+from skmissdiff._draws.forest import HOPELESS, Forest, grow_column, rows_of_trees
 from skmissdiff._support.layout import CodeLayout
 
 MOST_ROWS, MOST_ROW_CODES = 10_000, 4_000_000  # of the training table, taken at random
@@ -94,6 +94,10 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     -------
     forests : Forests or None
     """
+    columns = columns_of(layout)
+    most_rows = rows_of_trees(len(codes), [len(own) for own in columns])
+    if not most_rows:
+        return None
     rng = np.random.default_rng([seed, len(codes)])
     most = min(MOST_ROWS, MOST_ROW_CODES // layout.n_codes)
     rows = np.sort(rng.permutation(len(codes))[:most])
@@ -105,13 +109,13 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     read = without_idle(np.where(held.known, held.x_0, held.mean).astype(np.float64), layout)
     forests, shares = [], []
     with config_context(skip_parameter_validation=True), threadpool_limits(1):
-        for own in columns_of(layout):
+        for own in columns:
             asked = np.flatnonzero(held.hidden[:, own[0]])
             if time.monotonic() > deadline or not len(asked):
                 continue
             x_0, mean, excess = (part[np.ix_(asked, own)] for part in held.judged)
             of_networks = ((x_0 - mean) ** 2 - excess).sum(axis=1).mean()
-            found = grow_column(completed, known, own, weight, HOPELESS * of_networks, rng)
+            found = grow_column(completed, known, own, weight, HOPELESS * of_networks, most_rows, rng)
             if found is None:
                 continue
             told, excess_told = found.unseen(read[asked], place[held.own[asked]], mean)

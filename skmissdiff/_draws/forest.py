@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import predictions
-from .chain import strongest
+from .chain import MOST_FEATURES, strongest
 from .predictions import Prediction, going_with, predict_by
 from .trees import LEAST_GAIN, descended, split
 
@@ -20,8 +20,11 @@ N_TREES = 12
 N_PILOT_TREES = 4  # of each degree, by which one is chosen
 DEGREES = (0, 2)  # of the prediction whose rest trees split; 0 for none
 LEAF_ROWS = 3
-SHARE_OF_FEATURES = 0.5  # that a split looks at
-MOST_TREE_ROWS = 4000
+# Features that a split looks at: a share of them, and at most so many.
+SHARE_OF_FEATURES, MOST_TRIED = 0.5, 10
+# Rows of a tree: a large table has forests of samples, and a wide one, whose trees have to split
+# hundreds of codes, none if they would know little of it.
+MOST_TREE_ROWS, FEWEST_TREE_ROWS, MOST_WORK = 4000, 1000, 50_000_000
 FEWEST_ROWS = 20  # that observe a column
 # Squared errors of the pilot trees in those of the networks, from which a forest has nothing to add.
 HOPELESS = 2.5
@@ -77,6 +80,11 @@ def joined(forests):
     )
 
 
+def n_tried(n_features):
+    """How many features a split looks at."""
+    return max(1, min(round(SHARE_OF_FEATURES * n_features), MOST_TRIED))
+
+
 def grow_tree(features, values, degree, crossed, rng):
     """One tree as a forest without names of codes.
 
@@ -97,7 +105,7 @@ def grow_tree(features, values, degree, crossed, rng):
     leaf_rows, least_gain = min(LEAF_ROWS, len(values)), LEAST_GAIN * values.var(axis=0).mean()
     asked = values if values.shape[1] > 1 else values[:, 0]
     feature, threshold, below, leaf = split(
-        features, asked, leaf_rows, least_gain, rng, SHARE_OF_FEATURES
+        features, asked, leaf_rows, least_gain, rng, n_tried(features.shape[1])
     )
     size = np.maximum(np.bincount(leaf, minlength=len(feature)), 1)
     value = np.column_stack([np.bincount(leaf, own, len(feature)) / size for own in values.T])
@@ -141,7 +149,23 @@ class Grown:
         return np.where(n > 0, mean, fallback), excess
 
 
-def grow_column(codes, known, own, weight, hopeless, rng):
+def rows_of_trees(n_rows, widths):
+    """How many rows each tree takes, 0 if forests would take too long for what they know then.
+
+    Parameters
+    ----------
+    n_rows : int
+        Training rows.
+    widths : sequence of int
+        Number of codes of each column.
+    """
+    n_features = min(sum(widths), MOST_FEATURES)
+    work = N_TREES * n_tried(n_features) * sum(widths)  # for each row
+    most = min(MOST_TREE_ROWS, MOST_WORK // work)
+    return most if most >= min(n_rows, FEWEST_TREE_ROWS) else 0
+
+
+def grow_column(codes, known, own, weight, hopeless, most_rows, rng):
     """The forest of a column.
 
     Parameters
@@ -155,6 +179,8 @@ def grow_column(codes, known, own, weight, hopeless, rng):
         How often each row counts.
     hopeless : float
         Squared error from which the pilot trees are given up.
+    most_rows : int
+        That a tree takes.
     rng : numpy.random.Generator
 
     Returns
@@ -172,7 +198,7 @@ def grow_column(codes, known, own, weight, hopeless, rng):
     crossed = going_with(read, values[:, 0]) if len(own) == 1 else None
 
     def tree(degree):
-        rows = rng.choice(len(seen), min(len(seen), MOST_TREE_ROWS), p=share)
+        rows = rng.choice(len(seen), min(len(seen), most_rows), p=share)
         in_bag = np.zeros(len(codes) + 1, dtype=bool)
         in_bag[seen[rows]] = True
         grown = grow_tree(read[rows], values[rows], degree, crossed, rng)
