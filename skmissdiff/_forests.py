@@ -107,6 +107,8 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     place[rows] = np.arange(len(rows))
     held = Held(*(part.numpy() for part in said))
     read = without_idle(np.where(held.known, held.x_0, held.mean).astype(np.float64), layout)
+    # Where networks have nothing to correct in what is linear, trees have to prove what they have.
+    prior = PRIOR_SHARE if model.denoiser.alpha_mean.any() else 0.0
     forests, shares = [], []
     with config_context(skip_parameter_validation=True), threadpool_limits(1):
         for own in columns:
@@ -119,24 +121,24 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
             if found is None:
                 continue
             told, excess_told = found.unseen(read[asked], place[held.own[asked]], mean)
-            share = share_of(x_0 - mean, told - mean, excess, excess_told)
+            share = share_of(x_0 - mean, told - mean, excess, excess_told, prior)
             if share > 0:
                 forests.append(found.forest)
                 shares.append(share)
     return Forests(layout, forests, np.array(shares)) if forests else None
 
 
-def share_of(left, step, excess, excess_told):
+def share_of(left, step, excess, excess_told, prior):
     """How far the networks' mean of a column goes towards what a forest says.
 
     The share s of least squared error, sum (left - s step)^2 - (1 - s)^2 excess - s^2 excess_told,
-    all arrays (n_cells, n_own_codes), as if further cells had been best at a usual one.
+    all arrays (n_cells, n_own_codes), as if further cells had been best at the ``prior`` one.
     """
     power = (step**2).sum()
     usual = PRIOR_CELLS * power / len(step)
     cross = (left * step).sum() - excess.sum()
     power = power - excess.sum() - excess_told.sum()
-    return float(np.clip((cross + PRIOR_SHARE * usual) / max(power + usual, 1e-12), 0, 1))
+    return float(np.clip((cross + prior * usual) / max(power + usual, 1e-12), 0, 1))
 
 
 def columns_of(layout):

@@ -186,6 +186,8 @@ class Chain:
 
         if is_open:
             self.choices = chosen()
+        if not any(choice is not None and choice.share > 0 for choice in self.choices):
+            return [None] * len(all_columns)
         for _ in range(BURN_IN):
             one_round()
         if is_open:

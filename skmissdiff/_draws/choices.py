@@ -70,6 +70,11 @@ class Judged(NamedTuple):
         return falling(self.of_gaussian / max(self.errors[LINEAR], 1e-12), *NORMAL_RANGE)
 
     @property
+    def is_linear(self):
+        """From 0 to 1, how far a line and a normal rest are all there is to it."""
+        return self.beats_leaves * self.leaves_normal
+
+    @property
     def is_predicted(self):
         """Whether a prediction beats leaves: it has something to tell of what it is made from."""
         return min(self.errors[LINEAR], self.errors[SURFACE]) < self.errors[0]
@@ -95,21 +100,42 @@ def folds(rows, code, rng):
         yield rows.only(part != k), rows.codes[part == k]
 
 
-def judge(rows, code, features, rng):
-    """The errors of all choices of a number without a consequence, by rows held out."""
-    errors, of_gaussian = np.zeros(len(CHOICES)), 0.0
+def judge(rows, code, features, belief, rng):
+    """The errors of all choices of a number without a consequence, by rows held out.
+
+    Of a linear column, which the model draws alone if networks are not believed, those of the first
+    choices alone: trees take most of the time.
+    """
+    _, values = rows.seen(code, features)
+    recurring = min(1.0, (1 - len(np.unique(values)) / len(values)) / RECURRING)
+    errors, of_gaussian = np.full(len(CHOICES), np.inf), 0.0
+    parts = []
     for fitted, held in folds(rows, code, rng):
         own, new = fitted.seen(code, features), (held[:, features], held[:, code])
-        predictions = {degree: predict_by(*own, degree) for degree, _ in CHOICES}
-        for place, (degree, leaf_rows) in enumerate(CHOICES):
-            tree = grow(*own, predictions[degree], leaf_rows, rng)
-            errors[place] += tree.crps(*new)
+        parts.append((own, new, {degree: predict_by(*own, degree) for degree, _ in CHOICES}))
+
+    def judge_choice(place):
+        degree, leaf_rows = CHOICES[place]
+        errors[place] = sum(
+            grow(*own, predictions[degree], leaf_rows, rng).crps(*new)
+            for own, new, predictions in parts
+        )
+
+    for place in (0, LINEAR, SURFACE):
+        judge_choice(place)
+    for own, new, predictions in parts:
         line = predictions[1]
         sd = max(line.error(*own), 1e-9)
         of_gaussian += gaussian_crps(new[1] - line.of(new[0]), sd)
-    _, values = rows.seen(code, features)
-    ties = 1 - len(np.unique(values)) / len(values)
-    return Judged(errors, of_gaussian, min(1.0, ties / RECURRING))
+    if share_of_leaves(Judged(errors, of_gaussian, recurring), belief) > 0:
+        for place in np.flatnonzero(np.isinf(errors)):
+            judge_choice(place)
+    return Judged(errors, of_gaussian, recurring)
+
+
+def share_of_leaves(found, belief):
+    """Of the share that a column has by leaves, what is left where it is linear, 0 to 1."""
+    return 1 - found.is_linear * max(0.0, 1 - belief / BELIEVED)
 
 
 def consequences_of(rows, codes, numbers, judged, rng):
@@ -157,7 +183,9 @@ def choose_number(rows, place, numbers, judged, belief, rng):
     """
     code, features = numbers[place]
     found = judged[place]
-    errors = found.errors
+    errors, left = found.errors, share_of_leaves(found, belief)
+    if left == 0:
+        return Choice(1, None)
     largest, largest_weighed = (
         different + (recurring - different) * found.recurring
         for different, recurring in (LARGEST_ERRORS, LARGEST_WEIGHED_ERRORS)
@@ -174,11 +202,8 @@ def choose_number(rows, place, numbers, judged, belief, rng):
             )
             if error < least:
                 choice, least = other, error
-    is_linear = found.beats_leaves * found.leaves_normal
     knows_more = choice.through is not None or choice.degree == 2
-    share = FULL_SHARE if knows_more else SHARE
-    share *= 1 - is_linear * max(0.0, 1 - belief / BELIEVED)
-    return replace(choice, share=share)
+    return replace(choice, share=left * (FULL_SHARE if knows_more else SHARE))
 
 
 def choose_levels(rows, levels, features, numbers, judged, belief, rng):
@@ -223,8 +248,8 @@ def choose(rows, numbers, categories, belief, rng):
     """
     rows = rows.only(np.sort(rng.permutation(len(rows.codes))[:MOST_CHOICE_ROWS]))
     judged = [
-        judge(rows, code, features, rng) if may_be_learnt(rows, code) else None
-        for code, features in numbers
+        judge(rows, code, features, trust, rng) if may_be_learnt(rows, code) else None
+        for (code, features), trust in zip(numbers, belief, strict=False)
     ]
     of_numbers = [
         None if found is None else choose_number(rows, place, numbers, judged, belief[place], rng)
