@@ -63,13 +63,13 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
     n_draws : int, default=20
         Draws per row for a point estimate that needs draws, at most 512.
     donors : bool, default=True
-        Whether training rows that agree with a row have a say in its means and medians:
-        "masked" asks them in tables of up to 4,000 rows, as far as that improves the
-        rows that `early_stopping` holds out, unless `scaling` is "quantile". It helps where
-        rows come back, exactly or nearly. Draws take three numbers out of four, or all of a
-        column, from training rows in the same leaf of a tree, in tables of any size. The
-        fitted imputer then holds training rows, also when it is pickled or saved; False keeps
-        them out.
+        Whether training rows have a say in means and medians of "masked" beside the networks, as
+        far as the rows that `early_stopping` holds out allow, unless `scaling` is "quantile": those
+        that agree with a row, in tables of up to 4,000 rows, which helps where rows come back,
+        exactly or nearly; and through forests of trees, which split where networks smooth. Draws
+        take three numbers out of four, or all of a column, from training rows in the same leaf of
+        a tree. The fitted imputer then holds training rows, also when it is pickled or saved; False
+        keeps them out.
     n_steps : int or None, default=None
         Number of diffusion steps of a draw. None is 6 for "masked", where it may be
         changed after `fit`, and 100 for "missdiff", where training depends on it.
@@ -714,10 +714,13 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
     def _estimated(self, model, codes):
         """Codes with means or medians in their gaps: of the networks, and the steps of forests."""
-        mean = model.estimate(codes, median=False)
-        estimate = model.estimate(codes, median=True) if self.aggregate == "median" else mean
+        is_median = self.aggregate == "median"
         if self._forests is None:
-            return estimate
+            return model.estimate(codes, median=is_median)
+        if is_median:
+            mean, estimate = model.mean_and_median(codes)
+        else:
+            mean = estimate = model.estimate(codes, median=False)
         return estimate + self._forests.steps(mean, ~np.isnan(codes))
 
     def _estimates_from_draws(self, table, asked):

@@ -25,7 +25,7 @@ from skmissdiff._support.files import atomic_output
 from skmissdiff._table.ticks import time_from_words, time_in_words
 
 FORMAT = "skmissdiff"
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 
 
 def write_model(path, state, classes):

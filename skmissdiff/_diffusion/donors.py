@@ -147,7 +147,9 @@ def held_out(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
     said, donors = say(denoiser, checks), denoiser.donors
     if donors is None:
         return said
-    return Said(*map(torch.cat, zip(*(with_donors(donors, part) for part in pieces(said)), strict=True)))
+    return Said(
+        *map(torch.cat, zip(*(with_donors(donors, part) for part in pieces(said)), strict=True))
+    )
 
 
 def pieces(said: Said) -> Iterator[Said]:

@@ -170,6 +170,14 @@ class Model:
         return value[: len(codes)].cpu().numpy()
 
     @torch.inference_mode()
+    def mean_and_median(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both of them, likewise."""
+        with self._threads():
+            found = self.method.mean_and_median(self.denoiser, *self.input(codes))
+        mean, median = (value[: len(codes)].cpu().numpy() for value in found)
+        return mean, median
+
+    @torch.inference_mode()
     def draw(self, codes: np.ndarray, noise: Noise) -> np.ndarray:
         """One draw of each row, given its observed codes."""
         with self._threads():

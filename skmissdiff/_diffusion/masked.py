@@ -19,7 +19,7 @@ from torch import Tensor
 from skmissdiff._support.layout import CodeLayout
 
 from .batches import Rows, RowSource, not_applicable
-from .denoiser import PreconditionedDenoiser
+from .denoiser import Estimate, PreconditionedDenoiser
 from .donors import Said, choose_donors, held_out
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
 from .likelihood import score_rows
@@ -84,10 +84,21 @@ class MaskedMethod:
         self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
     ) -> Tensor:
         """Means or medians given the observed codes, in one evaluation."""
-        estimate = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
-        value = estimate.median if median else estimate.mean
-        donors = denoiser.donors
-        return value if donors is None else donors.join(value, x, mask, median)
+        found = self._estimate(denoiser, x, mask)
+        return with_donors(denoiser, found.median if median else found.mean, x, mask, median)
+
+    def mean_and_median(
+        self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both in one evaluation."""
+        found = self._estimate(denoiser, x, mask)
+        return (
+            with_donors(denoiser, found.mean, x, mask, median=False),
+            with_donors(denoiser, found.median, x, mask, median=True),
+        )
+
+    def _estimate(self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor) -> Estimate:
+        return denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
 
     def n_noise(self, denoiser: PreconditionedDenoiser, n_codes: int) -> int:
         """Numbers per row that one call of ``noise`` gives."""
@@ -110,6 +121,14 @@ class MaskedMethod:
     ) -> Tensor:
         """A bound on the log density of the observed codes."""
         return score_rows(denoiser, x, mask, noise)
+
+
+def with_donors(
+    denoiser: PreconditionedDenoiser, value: Tensor, x: Tensor, mask: Tensor, median: bool
+) -> Tensor:
+    """Means or medians of the networks, and the donors' part in them."""
+    donors = denoiser.donors
+    return value if donors is None else donors.join(value, x, mask, median)
 
 
 def with_few_threads(

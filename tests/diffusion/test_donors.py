@@ -36,6 +36,7 @@ from skmissdiff._diffusion.donors import (
     of_codes,
     say,
     sums_of_held_out,
+    with_donors,
 )
 from skmissdiff._diffusion.kernel import KernelRegression, KernelSums
 from skmissdiff._diffusion.recipe import BANDWIDTHS, TRUSTS
@@ -352,3 +353,23 @@ def test_categories_have_the_same_shares_in_medians():
 def test_rows_without_a_twin_are_not():
     x = torch.randn(120, 2, generator=seeded(1))
     assert donors_of(Rows(x, torch.ones_like(x).bool())) is None
+
+
+def test_what_is_said_beside_donors_leaves_the_row_itself_out():
+    x, mask, own = torch.tensor([[0.0, 1.0], [0.0, 3.0], [9.0, 5.0]]), torch.ones(3, 2).bool(), [0]
+    donors = KernelRegression(3, PAIR)
+    donors.x.copy_(x)
+    donors.mask.copy_(mask)
+    donors.share[0, -1] = donors.share_median[0, -1] = 0.5
+    known = torch.tensor([[True, False]])
+    told = Said(
+        x[:1], known, ~known, torch.tensor(own), torch.full((1, 2), 7.0), torch.full((1, 2), 8.0),
+        torch.full((1, 2), 4.0),
+    )  # fmt: skip
+    found = with_donors(donors, told)
+    weight = donors.sums(told.x_0, known, donors.bandwidths[0], told.own).weight[0, 1]
+    alone = 1 / (1 + donors.trusts[-1] * weight)  # what the networks have of the half
+    for said, value in ((found.mean, 7.0), (found.median, 8.0)):
+        expected = 0.5 * value + 0.5 * (alone * value + (1 - alone) * 3.0)  # row 1, not itself
+        assert_allclose(said[0, 1], expected, rtol=1e-4)
+    assert_allclose(found.excess[0, 1], 4.0 * (0.5 + 0.5 * alone) ** 2, rtol=1e-4)

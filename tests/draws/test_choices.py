@@ -31,7 +31,7 @@ def alone(features, values, belief=1.0):
     """How a number is drawn by others from which nothing follows."""
     codes = np.column_stack([values, features])
     numbers = all_others(codes)
-    judged = [judge(whole(codes), *numbers[0], rng()), *[None] * features.shape[1]]
+    judged = [judge(whole(codes), *numbers[0], belief, rng()), *[None] * features.shape[1]]
     return choose_number(whole(codes), 0, numbers, judged, belief, rng())
 
 
@@ -49,14 +49,14 @@ def test_a_line_asks_for_a_linear_prediction_and_a_step_does_not():
 def test_a_prediction_has_to_be_better_and_more_so_where_values_recur(monkeypatch):
     features = rng(1).normal(size=(400, 3))
     values = features.sum(axis=1) + 0.3 * rng(2).normal(size=400)
-    found = judge(whole(np.column_stack([values, features])), 0, np.arange(1, 4), rng())
+    found = judge(whole(np.column_stack([values, features])), 0, np.arange(1, 4), 1.0, rng())
     assert found.recurring == 0
     ratio = found.errors[LINEAR] / found.errors[0]
     for largest, expected in ((ratio + 0.1, True), (ratio - 0.1, False)):
         monkeypatch.setattr(choices, "LARGEST_ERRORS", (largest, 0.0))
         assert (alone(features, values).degree > 0) == expected
     rounded = values.round(1)
-    found = judge(whole(np.column_stack([rounded, features])), 0, np.arange(1, 4), rng())
+    found = judge(whole(np.column_stack([rounded, features])), 0, np.arange(1, 4), 1.0, rng())
     assert found.recurring == 1
     for largest, expected in ((ratio + 0.1, True), (ratio - 0.1, False)):
         monkeypatch.setattr(choices, "LARGEST_ERRORS", (9.0, largest))
@@ -73,7 +73,7 @@ def test_the_crps_of_a_normal_prediction():
 def test_errors_are_those_of_rows_held_out():
     # Noise: a Gaussian has a CRPS of .564, and a tree that knew its rows would have less.
     codes = rng().normal(size=(900, 3))
-    errors, of_gaussian, _ = judge(whole(codes), 0, np.array([1, 2]), rng())
+    errors, of_gaussian, _ = judge(whole(codes), 0, np.array([1, 2]), 1.0, rng())
     assert of_gaussian / 900 == pytest.approx(0.564, abs=0.03)
     assert errors[LINEAR] / 900 == pytest.approx(0.564, abs=0.03)
     assert errors[0] / 900 > 0.6
@@ -102,7 +102,7 @@ def squared(n_rows=700):
 def test_a_number_asks_what_follows_from_it():
     codes = squared()
     numbers = all_others(codes)
-    judged = [judge(whole(codes), *number, rng()) for number in numbers]
+    judged = [judge(whole(codes), *number, 1.0, rng()) for number in numbers]
     assert judged[3].is_predicted
     assert judged[3].degree == 2
     found = [consequences_of(whole(codes), np.array([k]), numbers, judged, rng()) for k in (0, 1)]
@@ -124,7 +124,7 @@ def grouped(shift, n_rows=600):
 def test_a_category_asks_what_follows_from_it(shift):
     rows, levels = whole(grouped(shift)), slice(2, 4)
     numbers, read = [(0, np.array([1, 2, 3])), (1, np.array([0, 2, 3]))], np.array([0, 1])
-    judged = [judge(rows, *number, rng()) for number in numbers]
+    judged = [judge(rows, *number, 1.0, rng()) for number in numbers]
     choice = choose_levels(rows, levels, read, numbers, judged, 1.0, rng())
     assert (choice.through == 1) == (shift > 0)
     assert choice.share == (FULL_SHARE if shift else 0.0)  # else networks are believed
