@@ -13,10 +13,10 @@ from skmissdiff._draws.forest import HOPELESS, Forest, grow_column, rows_of_tree
 from skmissdiff._support.layout import CodeLayout
 
 MOST_ROWS, MOST_ROW_CODES = 10_000, 4_000_000  # of the training table, taken at random
-# How far a forest is believed before any cell has judged it, and of how many cells that is worth: of
-# few rows cells are few, and most of them masked several times. On 42 tables of other trades, four
-# seeds each, root mean squares are 2.1 % lower with forests so, and shares of wrong categories 2.5;
-# 1.5 and 1.8 with nothing believed before, .8 and .5 if gains have to be beyond chance as donors' have.
+# How far a forest is believed before any cell has judged it, and of how many cells that is worth:
+# of few rows cells are few, and most of them masked several times. On 42 tables of other trades,
+# four seeds each, root mean squares are 2.1 % lower with forests so, and shares of wrong categories
+# 2.5; 1.5 and 1.8 with nothing believed before, .8 and .5 if gains have to be beyond chance.
 PRIOR_SHARE, PRIOR_CELLS = 0.35, 200
 
 

@@ -88,7 +88,7 @@ def test_replicates_do_not_share_the_noise_of_rows():
         way: np.std(fitted.multiple_impute(X, 8, proper=way), axis=0, ddof=1)[gap].mean()
         for way in ("none", "bootstrap")
     }
-    # Shared noise would leave a fifth of it. Eight draws of a cell tell its spread to some per cent.
+    # Shared noise would leave a fifth of it. Eight draws tell a spread to some per cent.
     assert 0.9 < spread["bootstrap"] / spread["none"] < 1.15
 
 

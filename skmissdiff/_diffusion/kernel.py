@@ -134,7 +134,7 @@ class KernelRegression(nn.Module):
     def join(
         self, value: Tensor, x: Tensor, known: Tensor, median: bool, own: Tensor | None = None
     ) -> Tensor:
-        """What the networks say, and the donors as far as they are trusted; ``own`` as in `sums`."""
+        """What networks say, and donors as far as they are trusted; ``own`` as in `sums`."""
         shares = self.share_median if median else self.share
         joint = value * (1 - shares.sum((0, 1)))
         for bandwidth, of_trusts in zip(self.bandwidths, shares, strict=True):

@@ -26,7 +26,7 @@ SHARE_OF_FEATURES, MOST_TRIED = 0.5, 10
 # hundreds of codes, none if they would know little of it.
 MOST_TREE_ROWS, FEWEST_TREE_ROWS, MOST_WORK = 4000, 1000, 50_000_000
 FEWEST_ROWS = 20  # that observe a column
-# Squared errors of the pilot trees in those of the networks, from which a forest has nothing to add.
+# Squared errors of the pilot trees in those of networks, from which a forest has nothing to add.
 HOPELESS = 2.5
 
 

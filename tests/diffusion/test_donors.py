@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from numpy.testing import assert_allclose
 from small_models import (
     CATEGORIES,
     LAYOUT,

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from small_rows import rng
 
 from skmissdiff import MissDiffImputer, MissDiffSampler, PaperMethod
@@ -29,6 +30,20 @@ def test_the_model_alone_draws_linear_columns():
     drawn = donors.draw(table + 9, np.zeros(table.shape, bool), np.zeros(300, int), uniforms)
     assert np.array_equal(drawn[:, [0, 2]], table[:, [0, 2]] + 9)
     assert (drawn[:, 1] != table[:, 1] + 9).mean() == pytest.approx(SHARE, abs=0.08)
+
+
+def test_nothing_is_learnt_or_chosen_again_where_no_column_is_drawn(monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        chains, "choose", lambda rows, numbers, *rest: calls.append(1) or [None] * 3
+    )
+    monkeypatch.setattr(chains, "learn_in_turn", None)
+    codes = rng().normal(size=(100, 3))
+    known = np.ones(codes.shape, bool)
+    chain = Chain(codes, known, np.arange(3), [], rng(), belief=np.zeros(3))
+    assert calls == [1]
+    assert chain.columns == [None] * 3
+    assert_array_equal(chain.shares, 0)
 
 
 def test_networks_that_are_half_believed_leave_some_draws_to_leaves():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 from small_rows import rng, whole, with_gaps
 
 from skmissdiff._draws import choices
@@ -20,6 +21,7 @@ from skmissdiff._draws.choices import (
     judge,
     may_be_learnt,
 )
+from skmissdiff._draws.trees import grow
 
 
 def all_others(codes):
@@ -91,6 +93,26 @@ def test_a_linear_column_is_left_to_the_model_as_far_as_its_networks_are_not_bel
     # Nor are counts of which half are zero, though nothing predicts them.
     counts = np.where(rng(3).random(400) < 0.5, 0.0, rng(4).poisson(6, 400) + 1)
     assert alone(features, counts, 0.0).share == SHARE
+
+
+def test_no_tree_is_grown_for_a_column_that_the_model_draws_alone(monkeypatch):
+    asked = []
+
+    def counting(read, values, prediction, leaf_rows, generator):
+        asked.append(leaf_rows)
+        return grow(read, values, prediction, leaf_rows, generator)
+
+    monkeypatch.setattr(choices, "grow", counting)
+    features = rng(1).normal(size=(400, 3))
+    values = features.sum(axis=1) + rng(2).normal(size=400)
+    table = whole(np.column_stack([values, features]))
+    found = judge(table, 0, np.arange(1, 4), 0.0, rng())
+    # Small leaves once a fold, to tell that it is linear, and the two without a split.
+    assert asked == [5] * 3 + [None] * 6
+    assert np.isinf(found.errors).sum() == len(choices.CHOICES) - 3
+    believed = judge(table, 0, np.arange(1, 4), 1.0, rng())
+    assert np.isfinite(believed.errors).all()
+    assert_allclose(believed.of_gaussian, found.of_gaussian)
 
 
 def squared(n_rows=700):

@@ -1,0 +1,181 @@
+"""Forests in means: what they add to networks, how far they are believed, where there are none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_breast_cancer
+
+from skmissdiff import MissDiffImputer
+from skmissdiff._base import estimate_rows
+from skmissdiff._forests import PRIOR_CELLS, Forests, grown_forests, share_of, without_idle
+from skmissdiff._support.layout import CodeLayout
+
+LEVELS = np.random.default_rng(42).normal(size=(6, 6))
+
+
+def steps_table(n_rows=400, seed=0):
+    """A number that jumps from field to field of two others, and a category that they tell."""
+    rng = np.random.default_rng(seed)
+    a, c = rng.uniform(0, 6, size=(2, n_rows))
+    b = LEVELS[a.astype(int), c.astype(int)] + 0.1 * rng.normal(size=n_rows)
+    kind = np.where(a.astype(int) % 2, "odd", "even")
+    return pd.DataFrame({"a": a, "b": b, "c": c, "kind": kind})
+
+
+def with_holes(table, share=0.2, seed=1):
+    return table.mask(np.random.default_rng(seed).random(table.shape) < share)
+
+
+@pytest.fixture(scope="module")
+def imputer():
+    return MissDiffImputer(random_state=0).fit(with_holes(steps_table()))
+
+
+def codes_of(imputer, table):
+    return imputer.encoder_.encode(imputer._read(table))
+
+
+def rmse(completed, truth):
+    return np.sqrt(((completed - truth) ** 2).to_numpy().mean())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_they_lower_the_error_of_new_rows(seed):
+    truth = load_breast_cancer(as_frame=True).frame.astype(float).sample(frac=1, random_state=seed)
+    truth /= truth.std()
+    asked = with_holes(truth, seed=seed)
+    imputer = MissDiffImputer(random_state=0).fit(asked[:400])
+    with_forests = rmse(imputer.transform(asked[400:]), truth[400:])
+    imputer._forests = None
+    assert with_forests < 0.99 * rmse(imputer.transform(asked[400:]), truth[400:])
+
+
+def test_what_is_given_has_no_step_and_the_rest_its_share(imputer):
+    asked = with_holes(steps_table(50, seed=6), seed=7)
+    codes = codes_of(imputer, asked)
+    known = ~np.isnan(codes)
+    mean = estimate_rows(imputer._model(), codes, median=False)
+    steps = imputer._forests.steps(mean, known)
+    assert_array_equal(steps[known], 0.0)
+    assert np.abs(steps[~known]).max() > 0.01
+    forests = imputer._forests
+    twice = Forests(forests.layout, forests.forests, forests.shares / 2).steps(mean, known)
+    assert_allclose(twice, steps / 2)
+
+
+def test_medians_take_the_steps_of_means():
+    table = with_holes(steps_table())
+    imputer = MissDiffImputer(random_state=0).fit(table)
+    codes, gaps = codes_of(imputer, table), table["b"].isna().to_numpy()
+    mean, median = (estimate_rows(imputer._model(), codes, median=m) for m in (False, True))
+    step = imputer._forests.steps(mean, ~np.isnan(codes))[:, 1]
+    scale = table["b"].std(ddof=0)
+    low, high = table["b"].min(), table["b"].max()
+    imputer.set_params(aggregate="median")
+    found = imputer.transform(table)["b"][gaps]
+    expected = (table["b"].mean() + scale * (median[:, 1] + step)).clip(low, high)[gaps]
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_probabilities_stay_probabilities(imputer):
+    codes = codes_of(imputer, with_holes(steps_table(200, seed=8), 0.5))
+    found = imputer._estimated(imputer._model(), codes[:200])
+    kind = imputer.encoder_.layout_.categorical_slices[0]
+    assert_allclose(found[:, kind].sum(axis=1), 1.0, atol=1e-5)
+    assert found[:, kind].min() >= -1e-6
+
+
+def test_the_share_is_that_of_least_error():
+    rng = np.random.default_rng(0)
+    left, step = rng.normal(size=(2, 5000, 1))
+    left += 0.7 * step
+    excess, excess_told = np.full((5000, 1), 0.2), np.full((5000, 1), 0.1)
+
+    def error(s):
+        return ((left - s * step) ** 2 - (1 - s) ** 2 * excess - s**2 * excess_told).sum()
+
+    grid = np.linspace(0, 1, 2001)
+    best = grid[np.argmin([error(s) for s in grid])]
+    found = share_of(left, step, excess, excess_told, prior=best)
+    assert_allclose(found, best, atol=1e-3)
+
+
+def test_few_cells_say_less_than_what_is_usual():
+    step = np.ones((PRIOR_CELLS, 1))
+    nothing = np.zeros_like(step)
+    assert_allclose(share_of(step, step, nothing, nothing, prior=0.4), 0.7)
+    assert_allclose(share_of(0 * step, step, nothing, nothing, prior=0.4), 0.2)
+    many = np.ones((99 * PRIOR_CELLS, 1))
+    assert_allclose(share_of(many, many, 0 * many, 0 * many, prior=0.4), 0.994)
+    assert share_of(-9 * many, many, 0 * many, 0 * many, prior=0.4) == 0
+    assert share_of(9 * many, many, 0 * many, 0 * many, prior=0.4) == 1
+
+
+def test_normal_numbers_have_next_to_no_step():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 2)) @ rng.normal(size=(2, 5)) + rng.normal(size=(600, 5))
+    asked = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    imputer = MissDiffImputer(random_state=0).fit(asked)
+    gaps = np.isnan(asked)
+    found = imputer.transform(asked)[gaps]
+    imputer._forests = None
+    alone = imputer.transform(asked)[gaps]
+    assert np.sqrt(np.mean((found - alone) ** 2)) < 0.15 * X.std()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"donors": False}, {"max_iter": 0}, {"method": "missdiff"}, {"scaling": "quantile"}],
+)
+def test_some_fits_have_none(params):
+    if params.get("method") == "missdiff":
+        params = {**params, "max_iter": 20, "n_steps": 5, "n_draws": 2}
+    imputer = MissDiffImputer(random_state=0, **params).fit(with_holes(steps_table(200)))
+    assert imputer._forests is None
+
+
+def test_none_are_grown_when_the_time_is_over(imputer):
+    table = with_holes(steps_table())
+    codes = codes_of(imputer, table)
+    layout = imputer.encoder_.layout_
+    said = imputer._train(
+        codes.astype(np.float32), layout, 0, None, n_refreshes=0, donors=True, started=0.0
+    )[1].said
+    arguments = codes, layout, imputer._model(), said, 0, None
+    assert grown_forests(*arguments, deadline=-np.inf) is None
+    assert grown_forests(*arguments, deadline=np.inf) is not None
+
+
+def test_they_are_saved(imputer, tmp_path):
+    imputer.save(tmp_path / "model.npz")
+    again = MissDiffImputer.load(tmp_path / "model.npz")
+    asked = with_holes(steps_table(100, seed=9))
+    pd.testing.assert_frame_equal(again.transform(asked), imputer.transform(asked))
+    assert again._forests is not None
+
+
+def test_a_sampler_has_none(imputer):
+    sampler = imputer.to_sampler()
+    assert sampler._forests is None
+    assert imputer._forests is not None
+    assert sampler.to_imputer()._forests is None
+
+
+def test_another_fit_forgets_them(imputer):
+    again = MissDiffImputer(random_state=0).fit(with_holes(steps_table()))
+    again.set_params(donors=False).fit(with_holes(steps_table()))
+    assert again._forests is None
+
+
+def test_a_number_that_does_not_apply_holds_nothing():
+    layout = CodeLayout((3, 1), (False, False), (True, False))
+    codes = np.array([[1.0, 0.0, 5.0, 2.0], [0.0, 1.0, 5.0, 2.0]])
+    assert_array_equal(without_idle(codes, layout), [[1, 0, 0, 2], [0, 1, 5, 2]])
+
+
+def test_equal_seeds_give_equal_forests():
+    table = with_holes(steps_table(200))
+    one, other = (MissDiffImputer(random_state=3).fit(table) for _ in range(2))
+    assert_array_equal(one._forests.shares, other._forests.shares)
+    pd.testing.assert_frame_equal(one.transform(table), other.transform(table))
