@@ -2,13 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from skmissdiff._chains import filled
+from skmissdiff._diffusion.donors import HeldOut
 from skmissdiff._draws.forest import HOPELESS, Forest, grow_column, rows_of_trees
 from skmissdiff._support.layout import CodeLayout
 
@@ -22,20 +22,25 @@ PRIOR_SHARE, PRIOR_CELLS = 0.35, 200
 
 @dataclass(frozen=True)
 class Forests:
-    """The forests that have a say in means, and their shares."""
+    """The forests that have a say in means and medians, and their shares."""
 
     layout: CodeLayout
     forests: list[Forest]
     shares: np.ndarray  # (n_forests,)
+    shares_median: np.ndarray
 
-    def steps(self, mean, known):
-        """What forests add to what the networks say of rows.
+    def steps(self, mean, part, known, median):
+        """What forests add to what networks and donors say of rows.
 
         Parameters
         ----------
         mean : ndarray of shape (n_rows, n_codes)
-            The networks' means; where a code is known that, which is read.
+            Their means; where a code is known that, which is read.
+        part : ndarray of shape (n_rows, n_codes)
+            That networks have in what is stepped from: beside a twin forests have no say, either.
         known : ndarray of bool, shape (n_rows, n_codes)
+        median : bool
+            Whether the steps are for medians.
 
         Returns
         -------
@@ -43,29 +48,13 @@ class Forests:
             0 for what is known.
         """
         steps, read = np.zeros(mean.shape), without_idle(mean, self.layout)
-        for forest, share in zip(self.forests, self.shares, strict=True):
+        shares = self.shares_median if median else self.shares
+        for forest, share in zip(self.forests, shares, strict=True):
             rows = np.flatnonzero(~known[:, forest.codes[0]])
-            if len(rows):
+            if share and len(rows):
                 cells = np.ix_(rows, forest.codes)
-                steps[cells] = share * (forest.mean(read[rows]) - mean[cells])
+                steps[cells] = share * part[cells] * (forest.mean(read[rows]) - mean[cells])
         return steps
-
-
-class Held(NamedTuple):
-    """Held-out rows and what networks say of them that have not seen them (`Said`), as arrays."""
-
-    x_0: np.ndarray  # all (n_rows, n_codes)
-    known: np.ndarray
-    hidden: np.ndarray
-    own: np.ndarray  # (n_rows,), their numbers in the training table
-    mean: np.ndarray
-    median: np.ndarray
-    excess: np.ndarray
-
-    @property
-    def judged(self):
-        """What errors are made of."""
-        return self.x_0, self.mean, self.excess
 
 
 def without_idle(codes, layout):
@@ -83,8 +72,8 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     layout : CodeLayout
     model : Model
         The networks.
-    said : Said
-        What they say to rows that they have not seen.
+    said : HeldOut
+        What they and donors say to rows that they have not seen.
     seed : int
     weight : ndarray of shape (n_rows,) or None
         How often each row counts.
@@ -106,33 +95,39 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     completed = without_idle(filled(codes[rows], model, seed).astype(np.float64), layout)
     place = np.full(len(codes), -1)  # of rows that no tree has seen
     place[rows] = np.arange(len(rows))
-    held = Held(*(part.numpy() for part in said))
+    held = HeldOut(*(part.numpy() for part in said))
     read = without_idle(np.where(held.known, held.x_0, held.mean).astype(np.float64), layout)
     # Where networks have nothing to correct in what is linear, trees have to prove what they have.
     prior = PRIOR_SHARE if model.denoiser.alpha_mean.any() else 0.0
-    forests, shares = [], []
+    forests, shares, shares_median = [], [], []
     with config_context(skip_parameter_validation=True), threadpool_limits(1):
         for own in columns:
             asked = np.flatnonzero(held.hidden[:, own[0]])
             if time.monotonic() > deadline or not len(asked):
                 continue
-            x_0, mean, excess = (part[np.ix_(asked, own)] for part in held.judged)
-            of_networks = ((x_0 - mean) ** 2 - excess).sum(axis=1).mean()
+            cells = np.ix_(asked, own)
+            mean, excess = held.mean[cells], held.excess[cells]
+            left = held.x_0[cells] - mean
+            of_networks = (left**2 - excess).sum(axis=1).mean()
             found = grow_column(
                 completed, known, own, weight, HOPELESS * of_networks, most_rows, rng
             )
             if found is None:
                 continue
             told, excess_told = found.unseen(read[asked], place[held.own[asked]], mean)
-            share = share_of(x_0 - mean, told - mean, excess, excess_told, prior)
-            if share > 0:
-                forests.append(found.forest)
-                shares.append(share)
-    return Forests(layout, forests, np.array(shares)) if forests else None
+            step, part = told - mean, held.part[cells]
+            share = share_of(left, part * step, excess, part**2 * excess_told, prior)
+            forests.append(found.forest)
+            shares.append(share)
+            left = held.x_0[cells] - held.median[cells]
+            shares_median.append(share_of_median(left, held.part_median[cells] * step, share))
+    if not np.any(shares):
+        return None
+    return Forests(layout, forests, np.array(shares), np.array(shares_median))
 
 
 def share_of(left, step, excess, excess_told, prior):
-    """How far the networks' mean of a column goes towards what a forest says.
+    """How far a column's mean goes towards what a forest says.
 
     The share s of least squared error, sum (left - s step)^2 - (1 - s)^2 excess - s^2 excess_told,
     all arrays (n_cells, n_own_codes), as if further cells had been best at the ``prior`` one.
@@ -142,6 +137,12 @@ def share_of(left, step, excess, excess_told, prior):
     cross = (left * step).sum() - excess.sum()
     power = power - excess.sum() - excess_told.sum()
     return float(np.clip((cross + prior * usual) / max(power + usual, 1e-12), 0, 1))
+
+
+def share_of_median(left, step, share):
+    """How much of that share medians take: none, half or all, by absolute errors."""
+    shares = share * np.array([1.0, 0.5, 0.0])
+    return float(min(shares, key=lambda s: np.abs(left - s * step).sum()))
 
 
 def columns_of(layout):

@@ -714,14 +714,11 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
     def _estimated(self, model, codes):
         """Codes with means or medians in their gaps: of the networks, and the steps of forests."""
-        is_median = self.aggregate == "median"
+        median = self.aggregate == "median"
         if self._forests is None:
-            return model.estimate(codes, median=is_median)
-        if is_median:
-            mean, estimate = model.mean_and_median(codes)
-        else:
-            mean = estimate = model.estimate(codes, median=False)
-        return estimate + self._forests.steps(mean, ~np.isnan(codes))
+            return model.estimate(codes, median=median)
+        guess = model.guess(codes, median=median)
+        return guess.value + self._forests.steps(guess.mean, guess.part, ~np.isnan(codes), median)
 
     def _estimates_from_draws(self, table, asked):
         """Per column the point estimates, from draws that equal rows have in common."""

@@ -46,6 +46,20 @@ class Said(NamedTuple):
     excess: Tensor  # squared error that averaging the networks takes away
 
 
+class HeldOut(NamedTuple):
+    """Held-out rows and what networks and donors together say of them."""
+
+    x_0: Tensor  # all (n_rows, n_codes)
+    known: Tensor
+    hidden: Tensor
+    own: Tensor  # (n_rows,), their numbers in the training table
+    mean: Tensor
+    median: Tensor
+    excess: Tensor  # squared error that averaging the networks takes away
+    part: Tensor  # that networks have in the means; donors have the rest
+    part_median: Tensor
+
+
 class RowErrors(NamedTuple):
     """Errors of hidden cells of held-out rows, masked many times each, summed over the maskings.
 
@@ -142,34 +156,27 @@ def is_beyond_chance(gain: Tensor, weight: Tensor) -> bool:
 
 
 @torch.no_grad()
-def held_out(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
-    """What networks and donors together say to held-out rows."""
+def held_out(denoiser: PreconditionedDenoiser, checks: Checks) -> HeldOut:
+    """What networks and donors together say to held-out rows, on the CPU."""
     said, donors = say(denoiser, checks), denoiser.donors
     if donors is None:
-        return said
-    return Said(
-        *map(torch.cat, zip(*(with_donors(donors, part) for part in pieces(said)), strict=True))
-    )
+        ones = torch.ones_like(said.mean)
+        parts = [HeldOut(*said, part=ones, part_median=ones)]
+    else:
+        parts = [with_donors(donors, piece) for piece in pieces(said)]
+    return HeldOut(*(torch.cat(values).cpu() for values in zip(*parts, strict=True)))
 
 
-def pieces(said: Said) -> Iterator[Said]:
-    """Some of the rows at a time: the memory of the weights is bounded."""
-    return map(Said._make, zip(*(part.split(KERNEL_ROWS) for part in said), strict=True))
-
-
-def with_donors(donors: KernelRegression, said: Said) -> Said:
+def with_donors(donors: KernelRegression, said: Said) -> HeldOut:
     """What donors make of it; rows that are donors themselves do not count."""
-
-    def join(value: Tensor, median: bool = False) -> Tensor:
-        return donors.join(value, said.x_0, said.known, median, said.own)
-
-    nothing = torch.zeros_like(said.mean)
-    share = join(nothing + 1) - join(nothing)  # that is left to the networks
-    return said._replace(
-        mean=join(said.mean),
-        median=join(said.median, median=True),
-        excess=said.excess * share.square(),
+    part, told = donors.affine(said.x_0, said.known, median=False, own=said.own)
+    part_median, told_median = donors.affine(said.x_0, said.known, median=True, own=said.own)
+    joint = said._replace(
+        mean=part * said.mean + told,
+        median=part_median * said.median + told_median,
+        excess=said.excess * part.square(),
     )
+    return HeldOut(*joint, part=part, part_median=part_median)
 
 
 # --- What donors say to rows that are held out.
@@ -208,6 +215,11 @@ def say(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
     excess = (denoiser.alpha_mean * part.s * F).square() * (1 - agreed)
     parts = (part.x_0, ~part.unknown, part.hidden, checks.rows[:, :size], mean, median, excess)
     return Said(*(values.flatten(0, 1) for values in parts))
+
+
+def pieces(said: Said) -> Iterator[Said]:
+    """Some of the rows at a time: the memory of the weights is bounded."""
+    return map(Said._make, zip(*(part.split(KERNEL_ROWS) for part in said), strict=True))
 
 
 def sums_of_held_out(donors: KernelRegression, said: Said, bandwidth: Tensor) -> KernelSums:

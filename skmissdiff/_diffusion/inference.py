@@ -13,7 +13,7 @@ from skmissdiff._support.layout import CodeLayout
 
 from .batches import Rows
 from .denoiser import Denoiser, PreconditionedDenoiser
-from .masked import MaskedMethod
+from .masked import Guess, MaskedMethod
 from .paper import NoisePredictor, PaperMethod
 from .processes import ALONE, Processes
 from .recipe import Options
@@ -170,12 +170,11 @@ class Model:
         return value[: len(codes)].cpu().numpy()
 
     @torch.inference_mode()
-    def mean_and_median(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Both of them, likewise."""
+    def guess(self, codes: np.ndarray, *, median: bool) -> Guess:
+        """Likewise, with means and the part that networks have, as arrays."""
         with self._threads():
-            found = self.method.mean_and_median(self.denoiser, *self.input(codes))
-        mean, median = (value[: len(codes)].cpu().numpy() for value in found)
-        return mean, median
+            found = self.method.guess(self.denoiser, *self.input(codes), median)
+        return Guess(*(part[: len(codes)].cpu().numpy() for part in found))
 
     @torch.inference_mode()
     def draw(self, codes: np.ndarray, noise: Noise) -> np.ndarray:

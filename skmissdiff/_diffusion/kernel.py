@@ -131,17 +131,27 @@ class KernelRegression(nn.Module):
         sums = row_product(log_weights.exp_(), known_cells).div_(len(self.x))
         return KernelSums(*sums.tensor_split(2, dim=1))
 
-    def join(
-        self, value: Tensor, x: Tensor, known: Tensor, median: bool, own: Tensor | None = None
-    ) -> Tensor:
-        """What networks say, and donors as far as they are trusted; ``own`` as in `sums`."""
+    def affine(
+        self, x: Tensor, known: Tensor, median: bool, own: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The part that networks have in a mean or median, and what donors add to it.
+
+        Both (n_rows, n_codes). A twin leaves networks nothing. ``own`` as in `sums`.
+        """
         shares = self.share_median if median else self.share
-        joint = value * (1 - shares.sum((0, 1)))
+        part = (1 - shares.sum((0, 1))).expand(x.shape).clone()
+        told = torch.zeros_like(part)
         for bandwidth, of_trusts in zip(self.bandwidths, shares, strict=True):
             if not of_trusts.any():
                 continue
             sums = self.sums(x, known, bandwidth, own)
             for trust, share in zip(self.trusts, of_trusts, strict=True):
                 if share.any():
-                    joint += share * sums.joined(value, trust)
-        return joint.to(value.dtype)
+                    part += share / (1 + trust * sums.weight)
+                    told += share * trust * sums.cells / (1 + trust * sums.weight)
+        return part, told
+
+    def join(self, value: Tensor, x: Tensor, known: Tensor, median: bool) -> Tensor:
+        """What networks say, and donors as far as they are trusted."""
+        part, told = self.affine(x, known, median)
+        return (part * value + told).to(value.dtype)

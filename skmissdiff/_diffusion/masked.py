@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,8 +19,8 @@ from torch import Tensor
 from skmissdiff._support.layout import CodeLayout
 
 from .batches import Rows, RowSource, not_applicable
-from .denoiser import Estimate, PreconditionedDenoiser
-from .donors import Said, choose_donors, held_out
+from .denoiser import PreconditionedDenoiser
+from .donors import choose_donors, held_out
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
 from .likelihood import score_rows
 from .loss import Lesson, lesson, masked_loss
@@ -38,6 +38,14 @@ from .training import Callback, Clock, History, fit_loop
 Noise = Callable[[], Tensor]
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Guess(NamedTuple):
+    """Best guesses of rows, all (n_rows, n_codes)."""
+
+    value: Tensor  # that was asked for, mean or median
+    mean: Tensor
+    part: Tensor  # that networks have in the value; donors have the rest
 
 
 @dataclass(frozen=True)
@@ -84,21 +92,22 @@ class MaskedMethod:
         self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
     ) -> Tensor:
         """Means or medians given the observed codes, in one evaluation."""
-        found = self._estimate(denoiser, x, mask)
-        return with_donors(denoiser, found.median if median else found.mean, x, mask, median)
+        return self.guess(denoiser, x, mask, median).value
 
-    def mean_and_median(
-        self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Both in one evaluation."""
-        found = self._estimate(denoiser, x, mask)
-        return (
-            with_donors(denoiser, found.mean, x, mask, median=False),
-            with_donors(denoiser, found.median, x, mask, median=True),
-        )
-
-    def _estimate(self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor) -> Estimate:
-        return denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
+    def guess(
+        self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
+    ) -> Guess:
+        """Means, or medians and means, in one evaluation, and what part networks have in them."""
+        found, donors = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf)), denoiser.donors
+        if donors is None:
+            value = found.median if median else found.mean
+            return Guess(value, found.mean, torch.ones_like(value))
+        part, told = donors.affine(x, mask, median=False)
+        mean = value = (part * found.mean + told).to(found.mean.dtype)
+        if median:
+            part, told = donors.affine(x, mask, median=True)
+            value = (part * found.median + told).to(value.dtype)
+        return Guess(value, mean, part.to(value.dtype))
 
     def n_noise(self, denoiser: PreconditionedDenoiser, n_codes: int) -> int:
         """Numbers per row that one call of ``noise`` gives."""
@@ -121,14 +130,6 @@ class MaskedMethod:
     ) -> Tensor:
         """A bound on the log density of the observed codes."""
         return score_rows(denoiser, x, mask, noise)
-
-
-def with_donors(
-    denoiser: PreconditionedDenoiser, value: Tensor, x: Tensor, mask: Tensor, median: bool
-) -> Tensor:
-    """Means or medians of the networks, and the donors' part in them."""
-    donors = denoiser.donors
-    return value if donors is None else donors.join(value, x, mask, median)
 
 
 def with_few_threads(
@@ -229,7 +230,7 @@ def fit_masked(
         if recipe.donors and processes.n == 1 and clock.seconds_left() > 0:
             if len(rows.x) <= MAX_DONOR_ROWS:
                 denoiser.set_donors(choose_donors(denoiser, rows, checks, generator))
-            history.said = Said(*(part.cpu() for part in held_out(denoiser, checks)))
+            history.said = held_out(denoiser, checks)
     return processes.first(lambda: (denoiser.to("cpu"), history))
 
 
