@@ -95,35 +95,56 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     completed = without_idle(filled(codes[rows], model, seed).astype(np.float64), layout)
     place = np.full(len(codes), -1)  # of rows that no tree has seen
     place[rows] = np.arange(len(rows))
-    held = HeldOut(*(part.numpy() for part in said))
+    held = HeldOut(*(values.numpy() for values in said))
     read = without_idle(np.where(held.known, held.x_0, held.mean).astype(np.float64), layout)
     # Where networks have nothing to correct in what is linear, trees have to prove what they have.
     prior = PRIOR_SHARE if model.denoiser.alpha_mean.any() else 0.0
-    forests, shares, shares_median = [], [], []
+    kept = []
     with config_context(skip_parameter_validation=True), threadpool_limits(1):
         for own in columns:
             asked = np.flatnonzero(held.hidden[:, own[0]])
             if time.monotonic() > deadline or not len(asked):
                 continue
-            cells = np.ix_(asked, own)
-            mean, excess = held.mean[cells], held.excess[cells]
-            left = held.x_0[cells] - mean
-            of_networks = (left**2 - excess).sum(axis=1).mean()
-            found = grow_column(
-                completed, known, own, weight, HOPELESS * of_networks, most_rows, rng
-            )
+            cells = held_cells(held, asked, own)
+            left = (cells.x_0 - cells.mean) ** 2 - cells.excess
+            hopeless = HOPELESS * left.sum(axis=1).mean()
+            found = grow_column(completed, known, own, weight, hopeless, most_rows, rng)
             if found is None:
                 continue
-            told, excess_told = found.unseen(read[asked], place[held.own[asked]], mean)
-            step, part = told - mean, held.part[cells]
-            share = share_of(left, part * step, excess, part**2 * excess_told, prior)
-            forests.append(found.forest)
-            shares.append(share)
-            left = held.x_0[cells] - held.median[cells]
-            shares_median.append(share_of_median(left, held.part_median[cells] * step, share))
-    if not np.any(shares):
+            told, excess = found.unseen(read[asked], place[cells.own], cells.mean)
+            shares = shares_of(cells, told, excess, prior)
+            if shares[0] > 0:
+                kept.append((found.forest, *shares))
+    if not kept:
         return None
-    return Forests(layout, forests, np.array(shares), np.array(shares_median))
+    forests, *shares = zip(*kept, strict=True)
+    return Forests(layout, list(forests), *map(np.array, shares))
+
+
+def held_cells(held, rows, own):
+    """Some rows, and the codes of a column."""
+    return HeldOut(
+        *(values[rows] if values.ndim == 1 else values[np.ix_(rows, own)] for values in held)
+    )
+
+
+def shares_of(held, told, excess, prior):
+    """The shares of a forest in means and in medians.
+
+    Parameters
+    ----------
+    held : HeldOut
+        Of the cells of its column that it is asked for, arrays (n_cells, n_own_codes).
+    told, excess : ndarray of shape (n_cells, n_own_codes)
+        What it says, and the squared error that is not its own in use.
+    prior : float
+        The share before any cell has judged it.
+    """
+    step = told - held.mean
+    share = share_of(
+        held.x_0 - held.mean, held.part * step, held.excess, held.part**2 * excess, prior
+    )
+    return share, share_of_median(held.x_0 - held.median, held.part_median * step, share)
 
 
 def share_of(left, step, excess, excess_told, prior):

@@ -1,5 +1,7 @@
 """Forests in means: what they add to networks, how far they are believed, where there are none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer
 
 from skmissdiff import MissDiffImputer
-from skmissdiff._base import estimate_rows
-from skmissdiff._forests import PRIOR_CELLS, Forests, grown_forests, share_of, without_idle
+from skmissdiff._forests import (
+    PRIOR_CELLS,
+    grown_forests,
+    share_of,
+    share_of_median,
+    without_idle,
+)
 from skmissdiff._support.layout import CodeLayout
 
 LEVELS = np.random.default_rng(42).normal(size=(6, 6))
@@ -51,31 +58,49 @@ def test_they_lower_the_error_of_new_rows(seed):
     assert with_forests < 0.99 * rmse(imputer.transform(asked[400:]), truth[400:])
 
 
+def guessed(imputer, table, median=False):
+    """What networks and donors say of a table of up to 512 rows, and what is known of it."""
+    codes = codes_of(imputer, table)
+    return imputer._model().guess(codes, median=median), ~np.isnan(codes)
+
+
 def test_what_is_given_has_no_step_and_the_rest_its_share(imputer):
-    asked = with_holes(steps_table(50, seed=6), seed=7)
-    codes = codes_of(imputer, asked)
-    known = ~np.isnan(codes)
-    mean = estimate_rows(imputer._model(), codes, median=False)
-    steps = imputer._forests.steps(mean, known)
+    forests = imputer._forests
+    guess, known = guessed(imputer, with_holes(steps_table(50, seed=6), seed=7))
+    ones = np.ones_like(guess.mean)
+    steps = forests.steps(guess.mean, ones, known, median=False)
     assert_array_equal(steps[known], 0.0)
     assert np.abs(steps[~known]).max() > 0.01
-    forests = imputer._forests
-    twice = Forests(forests.layout, forests.forests, forests.shares / 2).steps(mean, known)
-    assert_allclose(twice, steps / 2)
+    halves = replace(forests, shares=forests.shares / 2)
+    assert_allclose(halves.steps(guess.mean, ones, known, median=False), steps / 2)
+    # Beside a twin networks have no part, and forests have none of it.
+    assert_allclose(forests.steps(guess.mean, 0 * ones, known, median=False), 0)
+    whole = replace(forests, shares=np.ones(len(forests.shares)))
+    steps = whole.steps(guess.mean, ones, known, median=False)
+    own = forests.forests[0]
+    rows = ~known[:, own.codes[0]]
+    assert_allclose((guess.mean + steps)[np.ix_(rows, own.codes)], own.mean(guess.mean)[rows])
 
 
-def test_medians_take_the_steps_of_means():
+def test_medians_have_shares_of_their_own():
     table = with_holes(steps_table())
-    imputer = MissDiffImputer(random_state=0).fit(table)
-    codes, gaps = codes_of(imputer, table), table["b"].isna().to_numpy()
-    mean, median = (estimate_rows(imputer._model(), codes, median=m) for m in (False, True))
-    step = imputer._forests.steps(mean, ~np.isnan(codes))[:, 1]
-    scale = table["b"].std(ddof=0)
-    low, high = table["b"].min(), table["b"].max()
-    imputer.set_params(aggregate="median")
-    found = imputer.transform(table)["b"][gaps]
-    expected = (table["b"].mean() + scale * (median[:, 1] + step)).clip(low, high)[gaps]
-    assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    imputer = MissDiffImputer(aggregate="median", random_state=0).fit(table)
+    gaps, scale = table["b"].isna().to_numpy(), table["b"].std(ddof=0)
+    forests = imputer._forests
+    imputer._forests = replace(forests, shares_median=0 * forests.shares + 0.3)
+    guess, known = guessed(imputer, table, median=True)
+    step = imputer._forests.steps(guess.mean, guess.part, known, median=True)
+    found = imputer.transform(table)["b"]
+    value = table["b"].mean() + scale * (guess.value + step)[:, 1]
+    expected = value.clip(table["b"].min(), table["b"].max())
+    assert np.abs(step[gaps, 1]).max() > 0.01
+    assert_allclose(found[gaps], expected[gaps], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("true", "expected"), [(0.8, 0.8), (0.45, 0.4), (0.1, 0.0)])
+def test_a_median_takes_none_half_or_all_of_the_share_of_the_mean(true, expected):
+    step = np.random.default_rng(0).normal(size=(500, 1))
+    assert_allclose(share_of_median(true * step, step, 0.8), expected)
 
 
 def test_probabilities_stay_probabilities(imputer):

@@ -29,6 +29,7 @@ from skmissdiff._diffusion.donors import (
     choose_donors,
     errors_alone,
     errors_of_donors,
+    held_out,
     hidden_cells,
     is_beyond_chance,
     least,
@@ -373,4 +374,16 @@ def test_what_is_said_beside_donors_leaves_the_row_itself_out():
     for said, value in ((found.mean, 7.0), (found.median, 8.0)):
         expected = 0.5 * value + 0.5 * (alone * value + (1 - alone) * 3.0)  # row 1, not itself
         assert_allclose(said[0, 1], expected, rtol=1e-4)
+    assert_allclose(found.part[0, 1], 0.5 + 0.5 * alone, rtol=1e-4)
+    assert_allclose(found.part_median[0, 1], 0.5 + 0.5 * alone, rtol=1e-4)
     assert_allclose(found.excess[0, 1], 4.0 * (0.5 + 0.5 * alone) ** 2, rtol=1e-4)
+
+
+def test_without_donors_networks_have_the_whole():
+    checks, _, _ = checks_of()
+    denoiser = saying(torch.zeros(3, N_CODES), torch.zeros(3, 2))
+    found = held_out(denoiser, checks)
+    for one, other in zip(found, say(denoiser, checks), strict=False):
+        assert torch.equal(one, other)
+    assert (found.part == 1).all()
+    assert (found.part_median == 1).all()
