@@ -3,7 +3,7 @@
     python -m docs.benchmarks.variants parts
     python -m docs.benchmarks.variants aggregates
 
-The first takes the donors out, and then one more part at a time: what is each of them worth?
+The first takes forests and donors out, then one more part at a time: what is each of them worth?
 Every run is a process of its own, so that a part is taken out by replacing it there. The second
 compares what a missing cell may be filled with.
 """
@@ -22,10 +22,16 @@ from docs.benchmarks.imputers import (
     factor_analysis,
 )
 from docs.benchmarks.results import FOLDER
-from skmissdiff import MissDiffImputer
+from skmissdiff import MissDiffImputer, _imputer
 from skmissdiff._diffusion import denoiser, masked
 from skmissdiff._diffusion.factor_analysis import FactorModel
 from skmissdiff._diffusion.recipe import Mixture
+
+
+def without_forests(seed):
+    """Networks and donors."""
+    _imputer.grown_forests = lambda *arguments: None
+    return MissDiffImputer(random_state=seed)
 
 
 def without_donors(seed):
@@ -100,7 +106,8 @@ def one_draw(seed):
 
 PARTS = {
     DEFAULT: default,
-    "without donors": without_donors,
+    "without forests": without_forests,
+    "without donors and forests": without_donors,
     "factor analysis alone": factor_analysis,
     "means instead of factor analysis": start_from_means,
     "without bins": without_bins,
