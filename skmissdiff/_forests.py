@@ -111,7 +111,9 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
             found = grow_column(completed, known, own, weight, hopeless, most_rows, rng)
             if found is None:
                 continue
-            told, excess = found.unseen(read[asked], place[cells.own], cells.mean)
+            told, excess = found.unseen(
+                read[np.ix_(asked, found.forest.features)], place[cells.own], cells.mean
+            )
             shares = shares_of(cells, told, excess, prior)
             if shares[0] > 0:
                 kept.append((found.forest, *shares))

@@ -43,20 +43,20 @@ class Forest:
     value: np.ndarray  # (n_nodes, n_own_codes)
     prediction: Prediction | None  # that values are added to, one for each tree
 
-    def by_tree(self, codes):
-        """What each tree says to rows (n_rows, n_codes): (n_trees, n_rows, n_own_codes)."""
-        n_trees, features = len(self.root), codes[:, self.features]
+    def by_tree(self, features):
+        """What each tree says to rows (n_rows, n_features): (n_trees, n_rows, n_own_codes)."""
+        n_trees, n_rows = len(self.root), len(features)
         of_rows = np.tile(features, (n_trees, 1))
-        number = np.repeat(np.arange(n_trees), len(codes))
+        number = np.repeat(np.arange(n_trees), n_rows)
         leaf = descended(self.root[number], of_rows, self.feature, self.threshold, self.below)
         said = self.value[leaf]
         if self.prediction is not None:
             said = said + self.prediction.at(number).of(of_rows)[:, None]
-        return said.reshape(n_trees, len(codes), -1)
+        return said.reshape(n_trees, n_rows, -1)
 
     def mean(self, codes):
-        """What all say together, (n_rows, n_own_codes)."""
-        said = self.by_tree(codes)
+        """What all say together to rows (n_rows, n_codes): (n_rows, n_own_codes)."""
+        said = self.by_tree(codes[:, self.features])
         total = said[0].copy()
         for one in said[1:]:  # one after the other: a row must not depend on those beside it
             total += one
@@ -121,13 +121,13 @@ class Grown:
     # (n_trees, n_rows + 1), which training rows a tree has seen; the last one is any other.
     in_bag: np.ndarray
 
-    def unseen(self, codes, rows, fallback):
+    def unseen(self, features, rows, fallback):
         """What trees say to rows that they have not seen.
 
         Parameters
         ----------
-        codes : ndarray of shape (n_cells, n_codes)
-            Completed rows without the cell that is asked for.
+        features : ndarray of shape (n_cells, n_features)
+            What trees read of completed rows.
         rows : ndarray of int, shape (n_cells,)
             Their numbers among the training rows, -1 for any other.
         fallback : ndarray of shape (n_cells, n_own_codes)
@@ -139,7 +139,7 @@ class Grown:
         excess : ndarray of shape (n_cells, n_own_codes)
             The squared error that averaging all trees, and not these alone, will take away.
         """
-        said, asked = self.forest.by_tree(codes), ~self.in_bag[:, rows]
+        said, asked = self.forest.by_tree(features), ~self.in_bag[:, rows]
         n = asked.sum(axis=0)[:, None]
         count = np.maximum(n, 1)
         mean = (said * asked[..., None]).sum(axis=0) / count
@@ -224,7 +224,9 @@ def grown_of(trees):
 
 def error_of_unseen(grown, codes, rows):
     """Mean squared error for training rows, summed over the codes of the column."""
-    own = grown.forest.codes
     rows = rows[~grown.in_bag[:, rows].all(axis=0)]
-    mean, excess = grown.unseen(codes[rows], rows, codes[np.ix_(rows, own)])
-    return float(((mean - codes[np.ix_(rows, own)]) ** 2 - excess).sum(axis=1).mean())
+    features, values = (
+        codes[np.ix_(rows, part)] for part in (grown.forest.features, grown.forest.codes)
+    )
+    mean, excess = grown.unseen(features, rows, values)
+    return float(((mean - values) ** 2 - excess).sum(axis=1).mean())

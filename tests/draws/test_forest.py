@@ -55,7 +55,7 @@ def stump(threshold, low, high, feature=0):
 def test_trees_say_the_mean_of_a_leaf_and_a_forest_theirs():
     both = joined([stump(0.0, 1.0, 2.0), stump(5.0, 10.0, 30.0)])
     codes = np.array([[-1.0, np.nan], [3.0, np.nan], [7.0, np.nan]])
-    assert_array_equal(both.by_tree(codes)[..., 0], [[1, 2, 2], [10, 10, 30]])
+    assert_array_equal(both.by_tree(codes[:, :1])[..., 0], [[1, 2, 2], [10, 10, 30]])
     assert_array_equal(both.mean(codes)[:, 0], [5.5, 6, 16])
 
 
@@ -111,8 +111,8 @@ def test_only_trees_that_have_not_seen_a_row_are_asked():
     three = joined([stump(0.0, value, value) for value in (1.0, 2.0, 6.0)])
     in_bag = np.array([[True, True, False], [False, True, False], [False, True, False]])
     found = Grown(three, in_bag)
-    codes = np.zeros((3, 2))
-    mean, excess = found.unseen(codes, np.array([0, 1, -1]), np.full((3, 1), -5.0))
+    features = np.zeros((3, 1))
+    mean, excess = found.unseen(features, np.array([0, 1, -1]), np.full((3, 1), -5.0))
     # Two of three trees, none, and all for a row that is no training row.
     assert_allclose(mean[:, 0], [4.0, -5.0, 3.0])
     variance = ((2 - 4) ** 2 + (6 - 4) ** 2) / 1
