@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from skmissdiff._chains import filled
 from skmissdiff._diffusion.donors import HeldOut
+from skmissdiff._draws.chain import MOST_LEVELS
 from skmissdiff._draws.forest import HOPELESS, Forest, grow_column, rows_of_trees
 from skmissdiff._support.layout import CodeLayout
 
@@ -85,8 +86,8 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     forests : Forests or None
     """
     columns = columns_of(layout)
-    most_rows = rows_of_trees(len(codes), [len(own) for own in columns])
-    if not most_rows:
+    most_rows = rows_of_trees(len(codes), [len(own) for own, _ in columns])
+    if not most_rows or time.monotonic() > deadline:
         return None
     rng = np.random.default_rng([seed, len(codes)])
     most = min(MOST_ROWS, MOST_ROW_CODES // layout.n_codes)
@@ -101,20 +102,20 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     prior = PRIOR_SHARE if model.denoiser.alpha_mean.any() else 0.0
     kept = []
     with config_context(skip_parameter_validation=True), threadpool_limits(1):
-        for own in columns:
+        for own, column in columns:
             asked = np.flatnonzero(held.hidden[:, own[0]])
             if time.monotonic() > deadline or not len(asked):
                 continue
             cells = held_cells(held, asked, own)
             left = (cells.x_0 - cells.mean) ** 2 - cells.excess
             hopeless = HOPELESS * left.sum(axis=1).mean()
-            found = grow_column(completed, known, own, weight, hopeless, most_rows, rng)
+            found = grow_column(completed, known, own, column, weight, hopeless, most_rows, rng)
             if found is None:
                 continue
-            told, excess = found.unseen(
-                read[np.ix_(asked, found.forest.features)], place[cells.own], cells.mean
-            )
-            shares = shares_of(cells, told, excess, prior)
+            features = read[np.ix_(asked, found.forest.features)]
+            told, excess, heard = found.unseen(features, place[cells.own])
+            cells = HeldOut(*(values[heard] for values in cells))
+            shares = shares_of(cells, told[heard], excess[heard], prior)
             if shares[0] > 0:
                 kept.append((found.forest, *shares))
     if not kept:
@@ -169,6 +170,12 @@ def share_of_median(left, step, share):
 
 
 def columns_of(layout):
-    """The codes of each number, and those of each category."""
+    """The codes of each number and of each category, and all codes of its column.
+
+    But for categories of very many values, whose trees would take the time of all others.
+    """
     numbers = [np.array([code]) for code in layout.numeric_codes]
-    return numbers + [np.arange(s.start, s.stop) for s in layout.categorical_slices]
+    categories = [np.arange(s.start, s.stop) for s in layout.categorical_slices]
+    told = numbers + [codes for codes in categories if len(codes) <= MOST_LEVELS]
+    of_code = layout.column_of_code
+    return [(own, np.flatnonzero(of_code == of_code[own[0]])) for own in told]

@@ -717,8 +717,10 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
         median = self.aggregate == "median"
         if self._forests is None:
             return model.estimate(codes, median=median)
-        guess = model.guess(codes, median=median)
-        return guess.value + self._forests.steps(guess.mean, guess.part, ~np.isnan(codes), median)
+        guess, known = model.guess(codes, median=median), ~np.isnan(codes)
+        # Beside donors a guess of what is known is theirs, not the cell itself.
+        mean = np.where(known, codes, guess.mean)
+        return guess.value + self._forests.steps(mean, guess.part, known, median)
 
     def _estimates_from_draws(self, table, asked):
         """Per column the point estimates, from draws that equal rows have in common."""

@@ -8,9 +8,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_breast_cancer
 
-from skmissdiff import MissDiffImputer
+from skmissdiff import MissDiffImputer, _forests
+from skmissdiff._draws.forest import grow_column
 from skmissdiff._forests import (
     PRIOR_CELLS,
+    Forests,
+    columns_of,
     grown_forests,
     share_of,
     share_of_median,
@@ -89,7 +92,8 @@ def test_medians_have_shares_of_their_own():
     forests = imputer._forests
     imputer._forests = replace(forests, shares_median=0 * forests.shares + 0.3)
     guess, known = guessed(imputer, table, median=True)
-    step = imputer._forests.steps(guess.mean, guess.part, known, median=True)
+    mean = np.where(known, codes_of(imputer, table), guess.mean)
+    step = imputer._forests.steps(mean, guess.part, known, median=True)
     found = imputer.transform(table)["b"]
     value = table["b"].mean() + scale * (guess.value + step)[:, 1]
     expected = value.clip(table["b"].min(), table["b"].max())
@@ -137,16 +141,67 @@ def test_few_cells_say_less_than_what_is_usual():
     assert share_of(9 * many, many, 0 * many, 0 * many, prior=0.4) == 1
 
 
-def test_normal_numbers_have_next_to_no_step():
+def test_normal_numbers_lose_nothing():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(600, 2)) @ rng.normal(size=(2, 5)) + rng.normal(size=(600, 5))
-    asked = np.where(rng.random(X.shape) < 0.2, np.nan, X)
-    imputer = MissDiffImputer(random_state=0).fit(asked)
-    gaps = np.isnan(asked)
-    found = imputer.transform(asked)[gaps]
-    imputer._forests = None
-    alone = imputer.transform(asked)[gaps]
-    assert np.sqrt(np.mean((found - alone) ** 2)) < 0.15 * X.std()
+    complete = rng.normal(size=(900, 2)) @ rng.normal(size=(2, 5)) + rng.normal(size=(900, 5))
+    gaps = rng.random(complete.shape) < 0.2
+    X = np.where(gaps, np.nan, complete)
+    imputer = MissDiffImputer(random_state=0).fit(X[:600])
+    error = {}
+    for name in ("with", "without"):
+        left = (imputer.transform(X[600:]) - complete[600:])[gaps[600:]]
+        error[name] = np.sqrt(np.mean(left**2))
+        imputer._forests = None
+    assert error["with"] < 1.005 * error["without"]
+
+
+def test_trees_read_what_is_known_as_it_is(monkeypatch):
+    """Beside donors a guess of a known cell is theirs, and trees split close to training values."""
+    table = pd.concat([steps_table(150)] * 2, ignore_index=True)
+    imputer = MissDiffImputer(random_state=0).fit(with_holes(table))
+    assert imputer.denoiser_.donors is not None
+    codes, read = codes_of(imputer, with_holes(table))[:100], []
+    steps = Forests.steps
+    monkeypatch.setattr(Forests, "steps", lambda *all: read.append(all[1]) or steps(*all))
+    imputer._estimated(imputer._model(), codes)
+    known = ~np.isnan(codes)
+    assert_array_equal(read[0][known], codes[known])
+
+
+def test_no_forest_reads_its_own_column():
+    """A spiked column has two: whether it is the value, and the other number."""
+    table = steps_table()
+    table["a"] = table["a"].where(table["c"] > 3, 0.0)
+    imputer = MissDiffImputer(random_state=0).fit(with_holes(table))
+    layout = imputer.encoder_.layout_
+    assert layout.spiked[0]
+    for own, column in columns_of(layout):
+        assert set(own) <= set(column)
+        assert len(set(layout.column_of_code[column])) == 1
+    assert [len(column) for _, column in columns_of(layout)] == [3, 1, 1, 3, 2]
+    for forest in imputer._forests.forests:
+        of_code = layout.column_of_code
+        assert of_code[forest.codes[0]] not in of_code[forest.features]
+
+
+def test_categories_of_many_values_have_none():
+    layout = CodeLayout((1, 51, 50), (False, True, True))
+    assert [len(own) for own, _ in columns_of(layout)] == [1, 50]
+
+
+def test_weights_reach_the_trees(monkeypatch):
+    weights = []
+
+    def recording(codes, known, own, column, weight, *rest):
+        weights.append(weight)
+        return grow_column(codes, known, own, column, weight, *rest)
+
+    monkeypatch.setattr(_forests, "grow_column", recording)
+    weight = np.arange(1, 401)
+    MissDiffImputer(random_state=0).fit(with_holes(steps_table()), sample_weight=weight)
+    assert_allclose(weights[0] / weights[0].sum(), weight / weight.sum())
+    MissDiffImputer(random_state=0).fit(with_holes(steps_table()))
+    assert weights[-1] is None
 
 
 @pytest.mark.parametrize(
@@ -160,16 +215,15 @@ def test_some_fits_have_none(params):
     assert imputer._forests is None
 
 
-def test_none_are_grown_when_the_time_is_over(imputer):
-    table = with_holes(steps_table())
-    codes = codes_of(imputer, table)
-    layout = imputer.encoder_.layout_
-    said = imputer._train(
-        codes.astype(np.float32), layout, 0, None, n_refreshes=0, donors=True, started=0.0
-    )[1].said
-    arguments = codes, layout, imputer._model(), said, 0, None
-    assert grown_forests(*arguments, deadline=-np.inf) is None
+def test_none_are_grown_when_the_time_is_over(imputer, monkeypatch):
+    codes, layout = codes_of(imputer, with_holes(steps_table())), imputer.encoder_.layout_
+    options = {"n_refreshes": 0, "donors": True, "started": 0.0}
+    said = imputer._train(codes.astype(np.float32), layout, 0, None, **options)[1].said
+    model = imputer._model()
+    arguments = codes, layout, model, said, 0, None
     assert grown_forests(*arguments, deadline=np.inf) is not None
+    monkeypatch.setattr(model, "draw", None)  # not even gaps are filled
+    assert grown_forests(*arguments, deadline=-np.inf) is None
 
 
 def test_they_are_saved(imputer, tmp_path):

@@ -29,6 +29,7 @@ CONSTANTS = {
     "GAP_PREDICTORS": ("_draws.gaps", "_MAX_PREDICTORS", "{:g}"),
     "FOREST_TREES": ("_draws.forest", "N_TREES", "{:g}"),
     "FOREST_TREE_ROWS": ("_draws.forest", "MOST_TREE_ROWS", "{:,}"),
+    "FOREST_LEVELS": ("_draws.chain", "MOST_LEVELS", "{:,}"),
     "FOREST_PRIOR_SHARE": ("_forests", "PRIOR_SHARE", "{:g}"),
     "FOREST_PRIOR_CELLS": ("_forests", "PRIOR_CELLS", "{:,}"),
     "LEAF_SHARE": ("_draws.choices", "SHARE", "{:g}"),

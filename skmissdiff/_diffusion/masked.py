@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -41,11 +41,11 @@ T = TypeVar("T")
 
 
 class Guess(NamedTuple):
-    """Best guesses of rows, all (n_rows, n_codes)."""
+    """Best guesses of rows, all (n_rows, n_codes), tensors or arrays."""
 
-    value: Tensor  # that was asked for, mean or median
-    mean: Tensor
-    part: Tensor  # that networks have in the value; donors have the rest
+    value: Any  # that was asked for, mean or median
+    mean: Any
+    part: Any  # that networks have in the value; donors have the rest
 
 
 @dataclass(frozen=True)

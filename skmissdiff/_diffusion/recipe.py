@@ -88,8 +88,8 @@ SMALL_EMA_DECAY, LARGE_EMA_DECAY = 0.98, 0.99  # of averaged weights: the ones j
 GENERATION_STEPS = 320  # of small tables, before the factor
 GENERATION_FACTOR = 2.8  # as many steps
 GENERATION_RATE = 2 / 3  # of the learning rates
-# Three distributions of 20, 50 and 100 rows, eight seeds each: 250 are level with 400, by the energy
-# distance to other rows; 150 are a tenth worse on one.
+# Three distributions of 20, 50 and 100 rows, eight seeds each: 250 are level with 400, by the
+# energy distance to other rows; 150 are a tenth worse on one.
 FEWEST_GENERATION_STEPS = 250
 # More of them copy rows, of categories more than of numbers, which are noised: up to twice as many
 # where most columns are numbers. Rows of numbers made up by twice the steps are told from real ones

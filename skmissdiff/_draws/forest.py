@@ -46,13 +46,12 @@ class Forest:
     def by_tree(self, features):
         """What each tree says to rows (n_rows, n_features): (n_trees, n_rows, n_own_codes)."""
         n_trees, n_rows = len(self.root), len(features)
-        of_rows = np.tile(features, (n_trees, 1))
-        number = np.repeat(np.arange(n_trees), n_rows)
-        leaf = descended(self.root[number], of_rows, self.feature, self.threshold, self.below)
-        said = self.value[leaf]
+        start, of_rows = np.repeat(self.root, n_rows), np.tile(features, (n_trees, 1))
+        leaf = descended(start, of_rows, self.feature, self.threshold, self.below)
+        said = self.value[leaf].astype(np.float64).reshape(n_trees, n_rows, self.value.shape[1])
         if self.prediction is not None:
-            said = said + self.prediction.at(number).of(of_rows)[:, None]
-        return said.reshape(n_trees, n_rows, -1)
+            said += self.prediction.by_tree(features)[..., None]
+        return said
 
     def mean(self, codes):
         """What all say together to rows (n_rows, n_codes): (n_rows, n_own_codes)."""
@@ -64,7 +63,7 @@ class Forest:
 
 
 def joined(forests):
-    """Some trees and further ones, as one forest."""
+    """Some trees and further ones, as one forest, in half of the memory: models hold them."""
     first = forests[0]
     n_nodes = np.cumsum([0, *(len(one.feature) for one in forests)])
     of_trees = [one.prediction for one in forests]
@@ -72,10 +71,12 @@ def joined(forests):
         first.codes,
         first.features,
         root=np.concatenate([one.root + n for one, n in zip(forests, n_nodes, strict=False)]),
-        feature=np.concatenate([one.feature for one in forests]),
+        feature=np.concatenate([one.feature for one in forests]).astype(np.int32),
         threshold=np.concatenate([one.threshold for one in forests]),
-        below=np.concatenate([one.below + n for one, n in zip(forests, n_nodes, strict=False)]),
-        value=np.concatenate([one.value for one in forests]),
+        below=np.concatenate(
+            [one.below + n for one, n in zip(forests, n_nodes, strict=False)]
+        ).astype(np.int32),
+        value=np.concatenate([one.value for one in forests]).astype(np.float32),
         prediction=None if of_trees[0] is None else predictions.joined(of_trees),
     )
 
@@ -121,7 +122,7 @@ class Grown:
     # (n_trees, n_rows + 1), which training rows a tree has seen; the last one is any other.
     in_bag: np.ndarray
 
-    def unseen(self, features, rows, fallback):
+    def unseen(self, features, rows):
         """What trees say to rows that they have not seen.
 
         Parameters
@@ -130,14 +131,14 @@ class Grown:
             What trees read of completed rows.
         rows : ndarray of int, shape (n_cells,)
             Their numbers among the training rows, -1 for any other.
-        fallback : ndarray of shape (n_cells, n_own_codes)
-            Said where all trees have seen the row.
 
         Returns
         -------
         mean : ndarray of shape (n_cells, n_own_codes)
         excess : ndarray of shape (n_cells, n_own_codes)
             The squared error that averaging all trees, and not these alone, will take away.
+        heard : ndarray of bool, shape (n_cells,)
+            False where all trees have seen the row, and nothing is said.
         """
         said, asked = self.forest.by_tree(features), ~self.in_bag[:, rows]
         n = asked.sum(axis=0)[:, None]
@@ -145,8 +146,7 @@ class Grown:
         mean = (said * asked[..., None]).sum(axis=0) / count
         left = (said - mean) * asked[..., None]
         variance = (left**2).sum(axis=0) / np.maximum(count - 1, 1)
-        excess = np.where(n > 1, variance * (1 / count - 1 / len(said)), 0.0)
-        return np.where(n > 0, mean, fallback), excess
+        return mean, variance * (1 / count - 1 / len(said)), n[:, 0] > 0
 
 
 def rows_of_trees(n_rows, widths):
@@ -159,13 +159,12 @@ def rows_of_trees(n_rows, widths):
     widths : sequence of int
         Number of codes of each column.
     """
-    n_features = min(sum(widths), MOST_FEATURES)
-    work = N_TREES * n_tried(n_features) * sum(widths)  # for each row
-    most = min(MOST_TREE_ROWS, MOST_WORK // work)
+    work = N_TREES * n_tried(min(sum(widths), MOST_FEATURES)) * sum(widths)  # for each row
+    most = min(MOST_TREE_ROWS, MOST_WORK // max(work, 1))
     return most if most >= min(n_rows, FEWEST_TREE_ROWS) else 0
 
 
-def grow_column(codes, known, own, weight, hopeless, most_rows, rng):
+def grow_column(codes, known, own, column, weight, hopeless, most_rows, rng):
     """The forest of a column.
 
     Parameters
@@ -174,7 +173,9 @@ def grow_column(codes, known, own, weight, hopeless, most_rows, rng):
         Training rows, their gaps filled by a draw.
     known : ndarray of bool, shape (n_rows, n_codes)
     own : ndarray of int
-        The codes of the column.
+        The codes that are told: a number, or the categories of a column.
+    column : ndarray of int
+        All codes of the column, of which none is read: a spiked one has both.
     weight : ndarray of shape (n_rows,) or None
         How often each row counts.
     hopeless : float
@@ -190,7 +191,7 @@ def grow_column(codes, known, own, weight, hopeless, most_rows, rng):
     seen = np.flatnonzero(known[:, own[0]])
     if len(seen) < FEWEST_ROWS or not np.ptp(codes[np.ix_(seen, own)], axis=0).any():
         return None
-    features = strongest(codes[seen], own)
+    features = strongest(codes[seen], column)
     if not len(features):
         return None
     read, values = codes[np.ix_(seen, features)], codes[np.ix_(seen, own)]
@@ -224,9 +225,9 @@ def grown_of(trees):
 
 def error_of_unseen(grown, codes, rows):
     """Mean squared error for training rows, summed over the codes of the column."""
-    rows = rows[~grown.in_bag[:, rows].all(axis=0)]
     features, values = (
         codes[np.ix_(rows, part)] for part in (grown.forest.features, grown.forest.codes)
     )
-    mean, excess = grown.unseen(features, rows, values)
-    return float(((mean - values) ** 2 - excess).sum(axis=1).mean())
+    mean, excess, heard = grown.unseen(features, rows)
+    errors = ((mean - values) ** 2 - excess).sum(axis=1)[heard]
+    return float(errors.mean()) if len(errors) else np.inf

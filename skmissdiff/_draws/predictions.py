@@ -22,6 +22,12 @@ class Prediction:
         values = linear(second_degree(features, self.crossed), self.slopes)
         return values.clip(self.reach[..., 0], self.reach[..., 1])
 
+    def by_tree(self, features):
+        """What each of several predicts for each row, shape (n_trees, n_rows)."""
+        terms = second_degree(features, self.crossed)
+        each = zip(self.slopes, self.reach, strict=True)
+        return np.array([linear(terms, slopes).clip(*reach) for slopes, reach in each])
+
     def at(self, number):
         """The one that each row looks at."""
         return Prediction(self.slopes[number], self.crossed, self.reach[number])

@@ -142,7 +142,7 @@ def grow(features, values, prediction, leaf_rows, rng):
 def split(features, values, leaf_rows, least_gain, rng, max_features=None):
     """The nodes of a regression tree as arrays, and the leaf of each row.
 
-    A split looks at all features, or at a share ``max_features`` of them, taken at random.
+    A split looks at all features, or at ``max_features`` of them, taken at random.
     """
     # In the precision that it splits them in: checks take longer than small trees.
     features = np.ascontiguousarray(features, dtype=np.float32)

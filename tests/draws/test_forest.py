@@ -32,10 +32,12 @@ def table(n_rows=300, seed=0):
     return codes
 
 
-def grown(codes, own=(3,), known=None, weight=None, hopeless=np.inf, most_rows=4000, seed=1):
+def grown(codes, own=(3,), column=None, known=None, weight=None, hopeless=np.inf, most_rows=4000):
     known = np.ones(codes.shape, dtype=bool) if known is None else known
-    rng = np.random.default_rng(seed)
-    return grow_column(codes, known, np.array(own), weight, hopeless, most_rows, rng)
+    rng = np.random.default_rng(1)
+    own = np.array(own)
+    column = own if column is None else np.array(column)
+    return grow_column(codes, known, own, column, weight, hopeless, most_rows, rng)
 
 
 def stump(threshold, low, high, feature=0):
@@ -107,16 +109,35 @@ def test_a_row_does_not_depend_on_those_beside_it():
     assert_array_equal(alone, found.mean(codes[:40]))
 
 
+def test_no_code_of_its_own_column_is_read():
+    codes = np.column_stack([table(), table()[:, 3]])
+    found = grown(codes, column=(3, 4)).forest
+    assert_array_equal(found.codes, [3])
+    assert_array_equal(found.features, [0, 1, 2])
+
+
 def test_only_trees_that_have_not_seen_a_row_are_asked():
     three = joined([stump(0.0, value, value) for value in (1.0, 2.0, 6.0)])
     in_bag = np.array([[True, True, False], [False, True, False], [False, True, False]])
     found = Grown(three, in_bag)
-    features = np.zeros((3, 1))
-    mean, excess = found.unseen(features, np.array([0, 1, -1]), np.full((3, 1), -5.0))
+    mean, excess, heard = found.unseen(np.zeros((3, 1)), np.array([0, 1, -1]))
     # Two of three trees, none, and all for a row that is no training row.
-    assert_allclose(mean[:, 0], [4.0, -5.0, 3.0])
+    assert_array_equal(heard, [True, False, True])
+    assert_allclose(mean[heard, 0], [4.0, 3.0])
     variance = ((2 - 4) ** 2 + (6 - 4) ** 2) / 1
-    assert_allclose(excess[:, 0], [variance * (1 / 2 - 1 / 3), 0.0, 0.0])
+    assert_allclose(excess[heard, 0], [variance * (1 / 2 - 1 / 3), 0.0], atol=1e-12)
+
+
+def test_errors_are_of_rows_that_some_tree_has_not_seen():
+    codes = np.array([[0.0, 1.0], [0.0, 5.0]])
+    found = Grown(stump(0.0, 3.0, 9.0), np.array([[False, True, False]]))
+    assert error_of_unseen(found, codes, np.arange(2)) == (3 - 1) ** 2
+    found = Grown(stump(0.0, 3.0, 9.0), np.array([[True, True, False]]))
+    assert error_of_unseen(found, codes, np.arange(2)) == np.inf
+
+
+def test_no_rows_are_told_nothing():
+    assert stump(0.0, 1.0, 2.0).mean(np.zeros((0, 2))).shape == (0, 1)
 
 
 def test_trees_know_by_heart_what_they_have_seen_alone():
