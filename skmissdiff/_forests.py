@@ -87,7 +87,10 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     """
     columns = columns_of(layout)
     most_rows = rows_of_trees(len(codes), [len(own) for own, _ in columns])
-    if not most_rows or time.monotonic() > deadline:
+    # Where networks have nothing to add to what is linear, trees hardly have: on five such tables
+    # errors were .2 % lower with forests, for two to four times the seconds.
+    is_linear = not model.denoiser.alpha_mean.any()
+    if not most_rows or is_linear or time.monotonic() > deadline:
         return None
     rng = np.random.default_rng([seed, len(codes)])
     most = min(MOST_ROWS, MOST_ROW_CODES // layout.n_codes)
@@ -98,8 +101,6 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     place[rows] = np.arange(len(rows))
     held = HeldOut(*(values.numpy() for values in said))
     read = without_idle(np.where(held.known, held.x_0, held.mean).astype(np.float64), layout)
-    # Where networks have nothing to correct in what is linear, trees have to prove what they have.
-    prior = PRIOR_SHARE if model.denoiser.alpha_mean.any() else 0.0
     kept = []
     with config_context(skip_parameter_validation=True), threadpool_limits(1):
         for own, column in columns:
@@ -114,8 +115,10 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
                 continue
             features = read[np.ix_(asked, found.forest.features)]
             told, excess, heard = found.unseen(features, place[cells.own])
+            if not heard.any():
+                continue
             cells = HeldOut(*(values[heard] for values in cells))
-            shares = shares_of(cells, told[heard], excess[heard], prior)
+            shares = shares_of(cells, told[heard], excess[heard])
             if shares[0] > 0:
                 kept.append((found.forest, *shares))
     if not kept:
@@ -131,7 +134,7 @@ def held_cells(held, rows, own):
     )
 
 
-def shares_of(held, told, excess, prior):
+def shares_of(held, told, excess):
     """The shares of a forest in means and in medians.
 
     Parameters
@@ -140,17 +143,13 @@ def shares_of(held, told, excess, prior):
         Of the cells of its column that it is asked for, arrays (n_cells, n_own_codes).
     told, excess : ndarray of shape (n_cells, n_own_codes)
         What it says, and the squared error that is not its own in use.
-    prior : float
-        The share before any cell has judged it.
     """
     step = told - held.mean
-    share = share_of(
-        held.x_0 - held.mean, held.part * step, held.excess, held.part**2 * excess, prior
-    )
+    share = share_of(held.x_0 - held.mean, held.part * step, held.excess, held.part**2 * excess)
     return share, share_of_median(held.x_0 - held.median, held.part_median * step, share)
 
 
-def share_of(left, step, excess, excess_told, prior):
+def share_of(left, step, excess, excess_told, prior=PRIOR_SHARE):
     """How far a column's mean goes towards what a forest says.
 
     The share s of least squared error, sum (left - s step)^2 - (1 - s)^2 excess - s^2 excess_told,

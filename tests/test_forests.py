@@ -141,18 +141,12 @@ def test_few_cells_say_less_than_what_is_usual():
     assert share_of(9 * many, many, 0 * many, 0 * many, prior=0.4) == 1
 
 
-def test_normal_numbers_lose_nothing():
+def test_linear_tables_have_none():
     rng = np.random.default_rng(0)
-    complete = rng.normal(size=(900, 2)) @ rng.normal(size=(2, 5)) + rng.normal(size=(900, 5))
-    gaps = rng.random(complete.shape) < 0.2
-    X = np.where(gaps, np.nan, complete)
-    imputer = MissDiffImputer(random_state=0).fit(X[:600])
-    error = {}
-    for name in ("with", "without"):
-        left = (imputer.transform(X[600:]) - complete[600:])[gaps[600:]]
-        error[name] = np.sqrt(np.mean(left**2))
-        imputer._forests = None
-    assert error["with"] < 1.005 * error["without"]
+    X = rng.normal(size=(600, 2)) @ rng.normal(size=(2, 5)) + rng.normal(size=(600, 5))
+    imputer = MissDiffImputer(random_state=0).fit(np.where(rng.random(X.shape) < 0.2, np.nan, X))
+    assert not imputer.denoiser_.alpha_mean.any()
+    assert imputer._forests is None
 
 
 def test_trees_read_what_is_known_as_it_is(monkeypatch):
