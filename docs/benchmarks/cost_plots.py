@@ -89,7 +89,7 @@ def plot(results, unit, title, path):
         threads = results["threads"].iloc[0]
         said = f"{machines(results)[0]}; {threads} thread{'' if threads == 1 else 's'}"
         figure.text(0.99, 0.012, said, ha="right", fontsize=7, color=PEERS)
-        figure.tight_layout(rect=(0, 0.05, 1, 1))
+        figure.tight_layout(rect=(0, 0.09, 1, 1))
         save(figure, path)
 
 
