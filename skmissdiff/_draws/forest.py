@@ -4,7 +4,7 @@ What networks smooth, trees split: steps, corners, twins. Each tree is grown on 
 of the training rows that observe a column, whose gaps are filled by one draw of the networks; at
 the rows to come gaps hold the networks' means. Trees of a number split its values, or what a
 prediction of second degree leaves of them, whichever predicts better the rows that a tree has not
-seen. The same rows tell how far a forest is believed (`_diffusion.donors`).
+seen. Held-out rows tell how far a forest is believed (`skmissdiff._forests`).
 """
 
 from dataclasses import dataclass, replace
