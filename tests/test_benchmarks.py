@@ -20,6 +20,7 @@ from docs.benchmarks import (
     cost,
     device,
     draws,
+    error_plots,
     generation,
     imputation,
     pages,
@@ -556,6 +557,29 @@ def test_a_plot_has_one_machine_with_the_default_and_rivals(tmp_path):
     alone = runs[runs["column"].eq("b (9 rows)")]
     assert not error_against_seconds(alone, "rmse", tmp_path / "none.png", "title")
     assert not (tmp_path / "none.png").exists()
+
+
+def test_generated_rows_are_plotted_against_seconds_beside_real_ones(tmp_path, monkeypatch):
+    lines = [
+        ("real rows (ceiling)", "ok", np.nan, 0.9, 0.5),
+        ("skmissdiff", "ok", 10.0, 0.8, 0.6),
+        ("skmissdiff", "ok", 20.0, 0.84, 0.62),
+        ("TVAE", "ok", 40.0, 0.7, 0.95),
+        ("CTGAN", "over budget of 300 s", 300.0, 0.1, 0.1),
+    ]
+    runs = pd.DataFrame(lines, columns=["method", "status", "fit_seconds", "auc", "c2st"])
+    runs = runs.assign(machine="fast", threads=1)
+    figures = []
+    monkeypatch.setattr(error_plots, "save", lambda figure, path: figures.append(figure))
+    assert error_plots.generation_plot(runs, tmp_path / "plot.png", "title")
+    expected = [(0.9, [(15, 0.82), (40, 0.7)]), (0.5, [(15, 0.61), (40, 0.95)])]
+    for axis, (real, points) in zip(figures[0].axes, expected, strict=True):
+        *dots, level = axis.lines
+        assert [tuple(dot.get_xydata()[0]) for dot in dots] == pytest.approx(points)
+        assert set(level.get_ydata()) == {real}
+        assert {"skmissdiff", "TVAE", "real rows"} <= {text.get_text() for text in axis.texts}
+    few = runs[runs["method"].ne("TVAE")]
+    assert not error_plots.generation_plot(few, tmp_path / "none.png", "title")
 
 
 def test_no_stored_seconds_are_of_an_unknown_machine():
