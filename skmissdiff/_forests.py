@@ -8,7 +8,7 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from skmissdiff._chains import filled
-from skmissdiff._diffusion.donors import HeldOut
+from skmissdiff._diffusion.donors import Said
 from skmissdiff._draws.chain import MOST_LEVELS
 from skmissdiff._draws.forest import HOPELESS, Forest, grow_column, rows_of_trees
 from skmissdiff._support.layout import CodeLayout
@@ -73,7 +73,7 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     layout : CodeLayout
     model : Model
         The networks.
-    said : HeldOut
+    said : Said
         What they and donors say to rows that they have not seen.
     seed : int
     weight : ndarray of shape (n_rows,) or None
@@ -99,7 +99,7 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
     completed = without_idle(filled(codes[rows], model, seed).astype(np.float64), layout)
     place = np.full(len(codes), -1)  # of rows that no tree has seen
     place[rows] = np.arange(len(rows))
-    held = HeldOut(*(values.numpy() for values in said))
+    held = Said(*(values.numpy() for values in said))
     read = without_idle(np.where(held.known, held.x_0, held.mean).astype(np.float64), layout)
     kept = []
     with config_context(skip_parameter_validation=True), threadpool_limits(1):
@@ -117,7 +117,7 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
             told, excess, heard = found.unseen(features, place[cells.own])
             if not heard.any():
                 continue
-            cells = HeldOut(*(values[heard] for values in cells))
+            cells = Said(*(values[heard] for values in cells))
             shares = shares_of(cells, told[heard], excess[heard])
             if shares[0] > 0:
                 kept.append((found.forest, *shares))
@@ -129,7 +129,7 @@ def grown_forests(codes, layout, model, said, seed, weight, deadline):
 
 def held_cells(held, rows, own):
     """Some rows, and the codes of a column."""
-    return HeldOut(
+    return Said(
         *(values[rows] if values.ndim == 1 else values[np.ix_(rows, own)] for values in held)
     )
 
@@ -139,7 +139,7 @@ def shares_of(held, told, excess):
 
     Parameters
     ----------
-    held : HeldOut
+    held : Said
         Of the cells of its column that it is asked for, arrays (n_cells, n_own_codes).
     told, excess : ndarray of shape (n_cells, n_own_codes)
         What it says, and the squared error that is not its own in use.

@@ -748,18 +748,19 @@ class MissDiffImputer(TransformerMixin, BaseMissDiff):
 
     def _grown_chain(self, codes, **options):
         """A chain grown on rows whose gaps the networks fill with a draw."""
-        # It does not depend on the steps of draws.
-        method = self._diffusion_method().training_key()
-        model = Model(method, self.denoiser_, resolve_device(self.device))
-        return grown_chain(codes, model, self.encoder_.layout_, self._seed, **options)
+        model, layout = self._trained_model(), self.encoder_.layout_
+        return grown_chain(codes, model, layout, self._seed, **options)
 
     def _grown_forests(self, codes, said, weight, started):
         """The forests that have a say in means, None for none."""
-        method = self._diffusion_method().training_key()
-        model = Model(method, self.denoiser_, resolve_device(self.device))
+        model, layout = self._trained_model(), self.encoder_.layout_
         deadline = np.inf if self.max_time is None else started + self.max_time
-        layout = self.encoder_.layout_
         return grown_forests(codes, layout, model, said, self._seed, weight, deadline)
+
+    def _trained_model(self):
+        """The network of the fit: trees do not depend on the steps of draws, set later."""
+        method = self._diffusion_method().training_key()
+        return Model(method, self.denoiser_, resolve_device(self.device))
 
     def _has_donors(self):
         """Whether training rows may have a say."""

@@ -178,7 +178,7 @@ def test_a_donor_speaks_as_loud_as_it_weighs():
     donors.trusts.fill_(1e9)
     donors.share[0, 0] = 1.0
     x, known = torch.zeros(1, 2), torch.tensor([[True, False]])
-    assert_allclose(donors.join(x, x, known, median=False)[0, 1], 2.0, atol=1e-4)
+    assert_allclose(donors.join(x, x, known, median=False).value[0, 1], 2.0, atol=1e-4)
 
 
 def test_gaps_have_their_weighted_rate():

@@ -36,19 +36,7 @@ KERNEL_ROWS = 512  # bounds the memory of the weights
 
 
 class Said(NamedTuple):
-    """Held-out rows and what the network says that they are held out from."""
-
-    x_0: Tensor  # all (n_rows, n_codes)
-    known: Tensor
-    hidden: Tensor
-    own: Tensor  # (n_rows,), their numbers in the training table
-    mean: Tensor
-    median: Tensor
-    excess: Tensor  # squared error that averaging the networks takes away
-
-
-class HeldOut(NamedTuple):
-    """Held-out rows and what networks and donors together say of them."""
+    """Held-out rows and what the network says that they are held out from, or donors beside it."""
 
     x_0: Tensor  # all (n_rows, n_codes)
     known: Tensor
@@ -157,29 +145,29 @@ def is_beyond_chance(gain: Tensor, weight: Tensor) -> bool:
 
 
 @torch.no_grad()
-def held_out(denoiser: PreconditionedDenoiser, checks: Checks) -> HeldOut:
+def held_out(denoiser: PreconditionedDenoiser, checks: Checks) -> Said:
     """What networks and donors together say to held-out rows, on the CPU."""
     donors = denoiser.donors
     # Without weights of donors, which take most of the time, more rows can be asked.
     said = say(denoiser, checks, MAX_ASKED_ROWS if donors else MAX_HELD_MASKINGS)
-    if donors is None:
-        ones = torch.ones_like(said.mean)
-        parts = [HeldOut(*said, part=ones, part_median=ones)]
-    else:
+    if donors is not None:
         parts = [with_donors(donors, piece) for piece in pieces(said)]
-    return HeldOut(*(torch.cat(values).cpu() for values in zip(*parts, strict=True)))
+        said = Said(*map(torch.cat, zip(*parts, strict=True)))
+    return Said(*(values.cpu() for values in said))
 
 
-def with_donors(donors: KernelRegression, said: Said) -> HeldOut:
+def with_donors(donors: KernelRegression, said: Said) -> Said:
     """What donors make of it; rows that are donors themselves do not count."""
-    part, told = donors.affine(said.x_0, said.known, median=False, own=said.own)
-    part_median, told_median = donors.affine(said.x_0, said.known, median=True, own=said.own)
-    joint = said._replace(
-        mean=part * said.mean + told,
-        median=part_median * said.median + told_median,
+    cells = {"x": said.x_0, "known": said.known, "own": said.own}
+    mean, part = donors.join(said.mean, median=False, **cells)
+    median, part_median = donors.join(said.median, median=True, **cells)
+    return said._replace(
+        mean=mean,
+        median=median,
         excess=said.excess * part.square(),
+        part=part,
+        part_median=part_median,
     )
-    return HeldOut(*joint, part=part, part_median=part_median)
 
 
 # --- What donors say to rows that are held out.
@@ -216,7 +204,8 @@ def say(denoiser: PreconditionedDenoiser, checks: Checks, most_rows: int = MAX_A
         part.g, part.s, F, F_median, denoiser.alpha_mean, denoiser.alpha_median
     )
     excess = (denoiser.alpha_mean * part.s * F).square() * (1 - agreed)
-    parts = (part.x_0, ~part.unknown, part.hidden, checks.rows[:, :size], mean, median, excess)
+    whole, own = torch.ones_like(mean), checks.rows[:, :size]
+    parts = (part.x_0, ~part.unknown, part.hidden, own, mean, median, excess, whole, whole)
     return Said(*(values.flatten(0, 1) for values in parts))
 
 

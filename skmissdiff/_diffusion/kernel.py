@@ -45,6 +45,13 @@ class KernelSums(NamedTuple):
         return ((mean + trust * self.cells) / (1 + trust * self.weight)).to(mean.dtype)
 
 
+class Joint(NamedTuple):
+    """What networks and donors say together, both (n_rows, n_codes)."""
+
+    value: Tensor
+    part: Tensor  # that networks have in it; a twin leaves them nothing
+
+
 class KernelRegression(nn.Module):
     """Rows that lend their cells, and how far they are trusted.
 
@@ -131,13 +138,10 @@ class KernelRegression(nn.Module):
         sums = row_product(log_weights.exp_(), known_cells).div_(len(self.x))
         return KernelSums(*sums.tensor_split(2, dim=1))
 
-    def affine(
-        self, x: Tensor, known: Tensor, median: bool, own: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The part that networks have in a mean or median, and what donors add to it.
-
-        Both (n_rows, n_codes). A twin leaves networks nothing. ``own`` as in `sums`.
-        """
+    def join(
+        self, value: Tensor, x: Tensor, known: Tensor, median: bool, own: Tensor | None = None
+    ) -> Joint:
+        """What networks say, and donors as far as they are trusted; ``own`` as in `sums`."""
         shares = self.share_median if median else self.share
         part = (1 - shares.sum((0, 1))).expand(x.shape).clone()
         told = torch.zeros_like(part)
@@ -147,11 +151,7 @@ class KernelRegression(nn.Module):
             sums = self.sums(x, known, bandwidth, own)
             for trust, share in zip(self.trusts, of_trusts, strict=True):
                 if share.any():
-                    part += share / (1 + trust * sums.weight)
-                    told += share * trust * sums.cells / (1 + trust * sums.weight)
-        return part, told
-
-    def join(self, value: Tensor, x: Tensor, known: Tensor, median: bool) -> Tensor:
-        """What networks say, and donors as far as they are trusted."""
-        part, told = self.affine(x, known, median)
-        return (part * value + told).to(value.dtype)
+                    left = share / (1 + trust * sums.weight)
+                    part += left
+                    told += left * trust * sums.cells
+        return Joint((part * value + told).to(value.dtype), part.to(value.dtype))

@@ -22,6 +22,7 @@ from .batches import Rows, RowSource, not_applicable
 from .denoiser import PreconditionedDenoiser
 from .donors import choose_donors, held_out
 from .factor_analysis import FactorModel, choose_rank, fit_factor_analysis
+from .kernel import Joint
 from .likelihood import score_rows
 from .loss import Lesson, lesson, masked_loss
 from .memory import keep_freed_memory
@@ -92,22 +93,19 @@ class MaskedMethod:
         self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
     ) -> Tensor:
         """Means or medians given the observed codes, in one evaluation."""
-        return self.guess(denoiser, x, mask, median).value
+        found = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
+        return joint(denoiser, found.median if median else found.mean, x, mask, median).value
 
     def guess(
         self, denoiser: PreconditionedDenoiser, x: Tensor, mask: Tensor, median: bool
     ) -> Guess:
         """Means, or medians and means, in one evaluation, and what part networks have in them."""
-        found, donors = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf)), denoiser.donors
-        if donors is None:
-            value = found.median if median else found.mean
-            return Guess(value, found.mean, torch.ones_like(value))
-        part, told = donors.affine(x, mask, median=False)
-        mean = value = (part * found.mean + told).to(found.mean.dtype)
-        if median:
-            part, told = donors.affine(x, mask, median=True)
-            value = (part * found.median + told).to(value.dtype)
-        return Guess(value, mean, part.to(value.dtype))
+        found = denoiser.estimate(x, torch.where(mask, 0.0, torch.inf))
+        mean, part = joint(denoiser, found.mean, x, mask, median=False)
+        if not median:
+            return Guess(mean, mean, part)
+        value, part = joint(denoiser, found.median, x, mask, median=True)
+        return Guess(value, mean, part)
 
     def n_noise(self, denoiser: PreconditionedDenoiser, n_codes: int) -> int:
         """Numbers per row that one call of ``noise`` gives."""
@@ -130,6 +128,15 @@ class MaskedMethod:
     ) -> Tensor:
         """A bound on the log density of the observed codes."""
         return score_rows(denoiser, x, mask, noise)
+
+
+def joint(
+    denoiser: PreconditionedDenoiser, value: Tensor, x: Tensor, mask: Tensor, median: bool
+) -> Joint:
+    """Means or medians of the networks, and the donors' part in them, if there are donors."""
+    if denoiser.donors is None:
+        return Joint(value, torch.ones_like(value))
+    return denoiser.donors.join(value, x, mask, median)
 
 
 def with_few_threads(

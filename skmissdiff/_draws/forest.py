@@ -14,7 +14,7 @@ import numpy as np
 from . import predictions
 from .chain import MOST_FEATURES, strongest
 from .predictions import Prediction, going_with, predict_by
-from .trees import LEAST_GAIN, descended, split
+from .trees import LEAST_GAIN, descended, joined_nodes, split
 
 N_TREES = 12
 N_PILOT_TREES = 4  # of each degree, by which one is chosen
@@ -64,18 +64,15 @@ class Forest:
 
 def joined(forests):
     """Some trees and further ones, as one forest, in half of the memory: models hold them."""
-    first = forests[0]
-    n_nodes = np.cumsum([0, *(len(one.feature) for one in forests)])
+    first, nodes = forests[0], joined_nodes(forests)
     of_trees = [one.prediction for one in forests]
     return Forest(
         first.codes,
         first.features,
-        root=np.concatenate([one.root + n for one, n in zip(forests, n_nodes, strict=False)]),
-        feature=np.concatenate([one.feature for one in forests]).astype(np.int32),
-        threshold=np.concatenate([one.threshold for one in forests]),
-        below=np.concatenate(
-            [one.below + n for one, n in zip(forests, n_nodes, strict=False)]
-        ).astype(np.int32),
+        root=nodes["root"],
+        feature=nodes["feature"].astype(np.int32),
+        threshold=nodes["threshold"],
+        below=nodes["below"].astype(np.int32),
         value=np.concatenate([one.value for one in forests]).astype(np.float32),
         prediction=None if of_trees[0] is None else predictions.joined(of_trees),
     )

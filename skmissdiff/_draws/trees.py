@@ -85,15 +85,23 @@ def descended(node, features, feature, threshold, below):
     return node
 
 
+def joined_nodes(trees):
+    """The nodes of several trees, by the names that they have there, one after the other."""
+    n_nodes = np.cumsum([0, *(len(tree.feature) for tree in trees)])
+    places = list(zip(trees, n_nodes, strict=False))
+    return {
+        "root": np.concatenate([tree.root + n for tree, n in places]),
+        "feature": np.concatenate([tree.feature for tree in trees]),
+        "threshold": np.concatenate([tree.threshold for tree in trees]),
+        "below": np.concatenate([tree.below + n for tree, n in places]),
+    }
+
+
 def joined(trees):
     """Several trees, whose predictions cross the same features, as one."""
-    n_nodes = np.cumsum([0, *(len(tree.feature) for tree in trees)])
     n_donors = np.cumsum([0, *(len(tree.donors) for tree in trees)])
     return Trees(
-        root=np.concatenate([t.root + n for t, n in zip(trees, n_nodes, strict=False)]),
-        feature=np.concatenate([tree.feature for tree in trees]),
-        threshold=np.concatenate([tree.threshold for tree in trees]),
-        below=np.concatenate([t.below + n for t, n in zip(trees, n_nodes, strict=False)]),
+        **joined_nodes(trees),
         first=np.concatenate([t.first + n for t, n in zip(trees, n_donors, strict=False)]),
         size=np.concatenate([tree.size for tree in trees]),
         donors=np.concatenate([tree.donors for tree in trees]),

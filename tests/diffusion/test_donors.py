@@ -80,7 +80,7 @@ def test_sums_of_held_out_rows_are_made_in_chunks():
     donors.mask.copy_(mask)
     own = torch.arange(n)
     blank = torch.zeros(n, N_CODES)
-    rows = Said(x, mask, mask, own, blank, blank, blank)
+    rows = Said(x, mask, mask, own, *[blank] * 5)
     bandwidth = torch.tensor(0.3).double()
     found = sums_of_held_out(donors, rows, bandwidth)
     whole = donors.sums(x, mask, bandwidth, own)
@@ -93,7 +93,8 @@ def two_rows(mean, median, excess):
     x_0 = torch.tensor([[2.0, 1.0, 0.0], [4.0, 0.0, 1.0]])
     hidden = torch.tensor([[True, False, False], [True, True, True]])
     own = torch.tensor([0, 1])
-    return Said(x_0, ~hidden, hidden, own, mean, median, excess)
+    whole = torch.ones_like(x_0)
+    return Said(x_0, ~hidden, hidden, own, mean, median, excess, whole, whole)
 
 
 TWO = CodeLayout((1, 2), (False, True))
@@ -241,7 +242,8 @@ def test_medians_are_judged_by_absolute_errors():
     everywhere = torch.ones_like(x_0).bool()
     median = torch.full_like(x_0, math.log(2))
     own = torch.arange(len(x_0))
-    rows = Said(x_0, ~everywhere, everywhere, own, median, median, torch.zeros_like(x_0))
+    nothing, whole = torch.zeros_like(x_0), torch.ones_like(x_0)
+    rows = Said(x_0, ~everywhere, everywhere, own, median, median, nothing, whole, whole)
     sums = KernelSums(torch.ones_like(x_0), torch.ones_like(x_0))
     cells = hidden_cells(rows, CodeLayout((1,), (False,)))
     trusts = torch.tensor([0.0, *TRUSTS]).double()[:, None]
@@ -337,7 +339,9 @@ def test_twins_are_asked():
         assert (shares.sum((0, 1)) > 0.7).all()
     absent = rows.mask.clone()
     absent[:, 0] = False
-    found = donors.join(torch.zeros_like(rows.x), torch.where(absent, rows.x, 0), absent, False)
+    found = donors.join(
+        torch.zeros_like(rows.x), torch.where(absent, rows.x, 0), absent, False
+    ).value
     assert (found - rows.x)[:, 0].abs().median() < 0.35  # 0.67 without
 
 
@@ -366,7 +370,7 @@ def test_what_is_said_beside_donors_leaves_the_row_itself_out():
     known = torch.tensor([[True, False]])
     told = Said(
         x[:1], known, ~known, torch.tensor(own), torch.full((1, 2), 7.0), torch.full((1, 2), 8.0),
-        torch.full((1, 2), 4.0),
+        torch.full((1, 2), 4.0), torch.ones(1, 2), torch.ones(1, 2),
     )  # fmt: skip
     found = with_donors(donors, told)
     weight = donors.sums(told.x_0, known, donors.bandwidths[0], told.own).weight[0, 1]

@@ -86,9 +86,11 @@ def test_networks_count_as_a_donor_of_weight_one_over_trust():
     donors, x, known = some_donors()
     mean = torch.full(x.shape, 0.3)
     donors.share[1, 6] = 1.0
-    assert torch.equal(donors.join(mean, x, known, median=True), mean)  # not trusted with these
+    assert torch.equal(
+        donors.join(mean, x, known, median=True).value, mean
+    )  # not trusted with these
     expected = of_candidate(donors, 1, 6, mean, x, known)
-    torch.testing.assert_close(donors.join(mean, x, known, median=False), expected.float())
+    torch.testing.assert_close(donors.join(mean, x, known, median=False).value, expected.float())
 
 
 def test_candidates_have_a_say_by_their_shares():
@@ -99,7 +101,7 @@ def test_candidates_have_a_say_by_their_shares():
     first, second = (of_candidate(donors, *place, mean, x, known) for place in ((1, 6), (3, 2)))
     shares = donors.share[1, 6], donors.share[3, 2]
     expected = shares[0] * first + shares[1] * second + (1 - shares[0] - shares[1]) * mean
-    torch.testing.assert_close(donors.join(mean, x, known, median=False), expected.float())
+    torch.testing.assert_close(donors.join(mean, x, known, median=False).value, expected.float())
 
 
 def test_many_codes_that_agree_do_not_overflow():
@@ -120,8 +122,8 @@ def test_medians_have_shares_of_their_own():
     mean = torch.full(x.shape, 0.3)
     donors.share_median[2, 4] = 1.0
     expected = of_candidate(donors, 2, 4, mean, x, known)
-    torch.testing.assert_close(donors.join(mean, x, known, median=True), expected.float())
-    assert donors.join(mean, x, known, median=False).dtype == torch.float32
+    torch.testing.assert_close(donors.join(mean, x, known, median=True).value, expected.float())
+    assert donors.join(mean, x, known, median=False).value.dtype == torch.float32
 
 
 @pytest.fixture(scope="module")

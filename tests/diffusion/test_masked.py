@@ -269,7 +269,7 @@ def test_estimates_ask_the_donors():
     donors.share_median[1, 5] = 1.0
     denoiser.set_donors(donors)
     for median in (False, True):
-        expected = donors.join(alone[median], x, mask, median)
+        expected = donors.join(alone[median], x, mask, median).value
         assert torch.equal(method.estimate(denoiser, x, mask, median), expected)
 
 
