@@ -94,6 +94,8 @@ def test_medians_have_shares_of_their_own():
     guess, known = guessed(imputer, table, median=True)
     mean = np.where(known, codes_of(imputer, table), guess.mean)
     step = imputer._forests.steps(mean, guess.part, known, median=True)
+    whole = replace(forests, shares=np.ones(len(forests.shares)))
+    assert_allclose(step, 0.3 * whole.steps(mean, guess.part, known, median=False), atol=1e-9)
     found = imputer.transform(table)["b"]
     value = table["b"].mean() + scale * (guess.value + step)[:, 1]
     expected = value.clip(table["b"].min(), table["b"].max())
