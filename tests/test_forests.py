@@ -185,6 +185,19 @@ def test_categories_of_many_values_have_none():
     assert [len(own) for own, _ in columns_of(layout)] == [1, 50]
 
 
+def test_trees_are_not_believed_for_what_they_know_by_heart():
+    table = steps_table()
+    table["noise"] = np.random.default_rng(3).normal(size=len(table))
+    imputer = MissDiffImputer(random_state=0).fit(with_holes(table))
+    noise, forests = imputer.encoder_.layout_.numeric_codes[-1], imputer._forests
+    shares = {
+        forest.codes[0]: share
+        for forest, share in zip(forests.forests, forests.shares, strict=True)
+    }
+    assert len(shares) > 1
+    assert shares.get(noise, 0) < 0.3
+
+
 def test_weights_reach_the_trees(monkeypatch):
     weights = []
 
